@@ -1,0 +1,30 @@
+"""sparkdl: Spark-native deep learning. Keras models trained and applied where Spark holds the data."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "fit": "sparkdl.spark.fit",
+    "evaluate": "sparkdl.spark.evaluate",
+    "predict": "sparkdl.spark.predict",
+    "Sample": "sparkdl.types",
+    "History": "sparkdl.history",
+}
+
+__all__ = [*_HOMES, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'sparkdl' has no attribute {name!r}; it has {', '.join(sorted(_HOMES))}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

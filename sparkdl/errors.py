@@ -1,0 +1,52 @@
+"""Every exception that sparkdl raises on purpose.
+
+Each message is one sentence that says what is wrong, which object, what was expected, what was
+received and what to do. Each class is also a built-in exception, so that callers who do not know
+sparkdl can still catch it.
+"""
+
+from __future__ import annotations
+
+
+class SparkDLError(Exception):
+    """Base class of all errors raised by sparkdl."""
+
+
+class ArgumentError(SparkDLError, ValueError):
+    """An argument has a value that cannot be used."""
+
+
+class DataError(SparkDLError, ValueError):
+    """The rows or columns given do not fit what was asked (null, NaN, ragged, missing, wrong type)."""
+
+
+class ModelError(SparkDLError, ValueError):
+    """The model cannot be trained or applied as it is (not compiled, wrong shape, cannot be shipped)."""
+
+
+class UnsupportedError(SparkDLError, NotImplementedError, ValueError):
+    """Something that Keras or Spark knows and that cannot be done exactly on several workers."""
+
+
+class MissingExtraError(SparkDLError, ImportError):
+    """An optional package is needed; the message names the extra that installs it."""
+
+
+class ClusterError(SparkDLError, RuntimeError):
+    """The Spark cluster cannot run what was asked (too few slots, dynamic allocation, ...)."""
+
+
+class CollectiveError(SparkDLError, RuntimeError):
+    """Workers lost each other: a peer left, a deadline passed, or a message was not authentic."""
+
+
+class NonFiniteLossError(SparkDLError, ArithmeticError, ValueError):
+    """The loss became NaN or infinite; the model keeps the last finite weights."""
+
+
+class WorkerError(SparkDLError, RuntimeError):
+    """A worker failed; the message holds its traceback, rank, host and where in the epoch it was."""
+
+
+class CancelledError(SparkDLError, RuntimeError):
+    """The run was stopped by the user before its end."""
