@@ -236,6 +236,10 @@ class Updater(Protocol):
         """My part of the optimizer's state, in a form that `merge_state` can join over workers."""
         ...
 
+    def merge_state(self, parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        """Joins what `state` gave on every worker, in rank order, into one complete state."""
+        ...
+
     def load_state(self, merged: Mapping[str, np.ndarray]) -> None:
         """Takes my part out of a merged state (of any former number of workers)."""
         ...
@@ -254,6 +258,7 @@ class CallbackRunner(Protocol):
     """Runs the user's callbacks on rank 0."""
 
     batch_hooks: bool
+    terminates_on_nan: bool
 
     def run(self, hook: str, index: int | None = None, logs: Mapping[str, float] | None = None) -> Decision:
         """Runs one hook of every callback, e.g. run("on_epoch_end", 3, {"loss": 0.1})."""

@@ -1,0 +1,62 @@
+"""Applies a model to blocks of rows; one model per Python process, however many tasks it runs."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from sparkdl.types import SampleSpec
+
+T = TypeVar("T")
+CACHED = 4
+_cache: OrderedDict[str, Any] = OrderedDict()
+
+
+def cached(key: str, build: Callable[[], T]) -> T:
+    """What `build` returned for this key earlier in this process, else what it returns now (the last few are kept)."""
+    if key not in _cache:
+        _cache[key] = build()
+        while len(_cache) > CACHED:
+            _cache.popitem(last=False)
+    _cache.move_to_end(key)
+    return _cache[key]
+
+
+class Predictor:
+    """A model in inference mode, compiled once.
+
+    Args:
+        model: a built Keras model.
+        spec: how the model takes its features.
+    """
+
+    def __init__(self, model: keras.Model, spec: SampleSpec) -> None:
+        self.model = model
+        self.spec = spec
+        signature = [tf.TensorSpec((None, *column.shape), column.dtype, column.name) for column in spec.features]
+        self._call = tf.function(self._forward, input_signature=[signature])
+
+    def _forward(self, features: list[tf.Tensor]) -> list[tf.Tensor]:
+        return keras.tree.flatten(self.model(structured(features, self.spec), training=False))
+
+    def predict(self, features: tuple[np.ndarray, ...], batch_size: int) -> list[np.ndarray]:
+        """Each output for all rows, computed in batches of at most `batch_size` rows."""
+        parts = [[np.asarray(output) for output in self._call(list(part))] for part in _slices(features, batch_size)]
+        return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
+
+
+def structured(features: list[Any], spec: SampleSpec) -> Any:
+    """The features in the form that the model's call takes: one tensor, a list, or a dict by name."""
+    if spec.feature_structure == "dict":
+        return {column.name: feature for column, feature in zip(spec.features, features, strict=True)}
+    return features[0] if spec.feature_structure == "single" else features
+
+
+def _slices(features: tuple[np.ndarray, ...], batch_size: int) -> Iterator[tuple[np.ndarray, ...]]:
+    for start in range(0, len(features[0]), batch_size):
+        yield tuple(feature[start : start + batch_size] for feature in features)

@@ -1,0 +1,69 @@
+"""What a run leaves behind: Keras's history, and where the time went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+PHASES = ("reading", "waiting", "compute", "exchange", "update", "validation", "callbacks")
+
+
+@dataclass
+class History:
+    """The record of one `fit`, shaped like `keras.callbacks.History`, with timings and counts.
+
+    Attributes:
+        history: for each logged name the list of its values, one per epoch.
+        epoch: the numbers of the epochs that ran, from 0.
+        params: what Keras's callbacks call params (epochs, steps, verbose), plus workers and batch size.
+        timings: one dict per worker, in rank order: seconds per phase ("reading" the rows from Spark,
+            "waiting" for a batch, "compute", "exchange" of gradients and weights, "update",
+            "validation", "callbacks"), "training" (seconds of all steps), "steps" and "rows".
+        seconds: wall seconds of the whole call, as seen by the driver.
+        attempts: how often the training was started (1 without failures).
+
+    Example:
+        >>> history = History()
+        >>> history.append(0, {"loss": 0.5})
+        >>> history.history
+        {'loss': [0.5]}
+    """
+
+    history: dict[str, list[float]] = field(default_factory=dict)
+    epoch: list[int] = field(default_factory=list)
+    params: dict[str, Any] = field(default_factory=dict)
+    timings: list[dict[str, float]] = field(default_factory=list)
+    seconds: float = 0.0
+    attempts: int = 1
+
+    def append(self, epoch: int, logs: Mapping[str, float]) -> None:
+        """Adds the logs of an epoch."""
+        self.epoch.append(epoch)
+        for name, value in logs.items():
+            self.history.setdefault(name, []).append(value)
+
+    def truncate(self, epochs: int) -> None:
+        """Forgets epochs from number `epochs` on (a new attempt will run them again)."""
+        kept = sum(epoch < epochs for epoch in self.epoch)
+        del self.epoch[kept:]
+        for values in self.history.values():
+            del values[kept:]
+
+    @property
+    def phases(self) -> dict[str, float]:
+        """Mean seconds per worker and phase: the first thing to read when a run is slow."""
+        if not self.timings:
+            return {}
+        return {phase: sum(timing.get(phase, 0.0) for timing in self.timings) / len(self.timings) for phase in PHASES}
+
+    @property
+    def rows_per_second(self) -> float:
+        """Training rows per second over all workers, counting only the time of the steps."""
+        seconds = max((timing.get("training", 0.0) for timing in self.timings), default=0.0)
+        return sum(timing.get("rows", 0.0) for timing in self.timings) / seconds if seconds else 0.0
+
+    def __repr__(self) -> str:
+        last = ", ".join(f"{name}={values[-1]:.4g}" for name, values in self.history.items() if values)
+        phases = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.phases.items() if seconds >= 0.05)
+        return f"<History: {len(self.epoch)} epochs; {last}; {self.rows_per_second:,.0f} rows/s; {phases}>"

@@ -1,0 +1,43 @@
+"""What the driver hands to every worker of an attempt. Travels in the task closure, so it is kept small."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sparkdl.data.blocks import Block
+from sparkdl.types import SampleSpec, TrainingPlan
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One attempt of a run, as its workers see it.
+
+    Attributes:
+        plan: the run's numbers; `plan.generation` fences off leftovers of other attempts.
+        spec: the columns of every row.
+        model: the packed model (`engine.serialization.ModelPayload`); weights travel over the socket.
+        blocks: turns what Spark hands to the task into blocks of rows.
+        address: host and port of the driver's hub.
+        secret: the run's secret, for every handshake.
+        callbacks: the user's Keras callbacks, for rank 0.
+        class_weight: weight per class number, or None.
+        classes: number of classes that the loss allows in the label, where it is known.
+        extra_losses: how each loss that the model adds itself is to be counted over workers.
+        excluded_from_weight_decay: names of variables that the user's optimizer leaves undecayed.
+        validates: whether some rows are for validation.
+    """
+
+    plan: TrainingPlan
+    spec: SampleSpec
+    model: Any
+    blocks: Callable[[Iterable[Any]], Iterator[Block]]
+    address: tuple[str, int]
+    secret: bytes
+    callbacks: tuple[Any, ...] = ()
+    class_weight: Mapping[int, float] | None = None
+    classes: int | None = None
+    extra_losses: Any = None
+    excluded_from_weight_decay: tuple[str, ...] = ()
+    validates: bool = False

@@ -1,0 +1,69 @@
+"""Builds the model's side of a worker; the only worker module that loads TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import numpy as np
+
+from sparkdl.engine.callbacks import KerasCallbackRunner, decode_tree
+from sparkdl.engine.replica import KerasReplica
+from sparkdl.engine.serialization import set_model_arrays, unpack_model
+from sparkdl.engine.threads import configure_threads
+from sparkdl.engine.updater import KerasUpdater
+from sparkdl.spark.assignment import Assignment
+from sparkdl.types import Collective, TrainingState
+
+
+def build_replica(
+    assignment: Assignment, start: TrainingState, collective: Collective
+) -> tuple[KerasReplica, KerasUpdater]:
+    """The model with the driver's weights, and the optimizer over this worker's part of them."""
+    plan = assignment.plan
+    configure_threads(plan.cores_per_worker)
+    model = unpack_model(assignment.model)
+    set_model_arrays(model, under("model/", start.arrays))
+    replica = KerasReplica(
+        model,
+        assignment.spec,
+        workers=collective.size,
+        sum_over_workers=collective.all_sum,
+        extra_losses=assignment.extra_losses,
+    )
+    replica.seed_generators(plan.seed, collective.rank)
+    updater = KerasUpdater(
+        model.optimizer,
+        replica.layout,
+        rank=collective.rank,
+        workers=collective.size,
+        sum_over_workers=collective.all_sum,
+        variables=model.trainable_variables,
+        excluded_from_weight_decay=assignment.excluded_from_weight_decay,
+        weights=replica.weights,
+    )
+    if optimizer := under("optimizer/", start.arrays):
+        updater.load_state(optimizer)
+    return replica, updater
+
+
+@contextmanager
+def build_callbacks(
+    assignment: Assignment, replica: KerasReplica, updater: KerasUpdater, start: TrainingState
+) -> Iterator[KerasCallbackRunner | None]:
+    """The user's callbacks, with the state that an earlier attempt left; None where there are none."""
+    if not assignment.callbacks:
+        yield None
+        return
+    plan = assignment.plan
+    params = {"epochs": plan.epochs, "steps": plan.steps_per_epoch, "verbose": 0}
+    runner = KerasCallbackRunner(assignment.callbacks, replica.model, params, updater, replica)
+    if "callbacks" in start.arrays:
+        runner.load_state(decode_tree(np.asarray(start.arrays["callbacks"]).tobytes()))
+    with runner:
+        yield runner
+
+
+def under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays whose names begin with `prefix`, without it."""
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

@@ -1,0 +1,112 @@
+"""What the cluster offers, and whether it can run a barrier stage of so many workers: checked before a start."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+from pyspark import SparkContext
+
+from sparkdl.errors import ClusterError
+
+REGISTRATION_SECONDS = 10.0
+
+
+def task_slots(context: SparkContext, profile: Any = None) -> int:
+    """Tasks that can run at the same time now (of a resource profile; the default one where None)."""
+    scala = context._jsc.sc()
+    java_profile = scala.resourceProfileManager().defaultResourceProfile() if profile is None else profile
+    return int(scala.maxNumConcurrentTasks(java_profile))
+
+
+def is_local(context: SparkContext) -> bool:
+    """Whether driver and executor are one JVM (`local[...]`, not `local-cluster`)."""
+    return re.match(r"local(\[|$)", context.master) is not None
+
+
+def cores_per_task(context: SparkContext) -> int:
+    """`spark.task.cpus`."""
+    return int(context.getConf().get("spark.task.cpus", "1"))
+
+
+def choose_workers(context: SparkContext, workers: int | None, cores_per_worker: int | None) -> tuple[int, int]:
+    """Number of workers and of cores (threads) for each.
+
+    Args:
+        workers: None for one per task slot.
+        cores_per_worker: None for `spark.task.cpus`.
+
+    Raises:
+        ClusterError: where the cluster cannot run so many at once, with what to change.
+    """
+    check_dynamic_allocation(context)
+    cores = cores_per_worker or cores_per_task(context)
+    slots_needed = -(-cores // cores_per_task(context))
+    slots = wait_for_slots(context, None if workers is None else workers * slots_needed)
+    possible = slots // slots_needed
+    if possible < 1 or (workers is not None and workers > possible):
+        wanted = f"workers={workers} with {cores} core(s) each" if workers else f"one worker of {cores} core(s)"
+        raise ClusterError(
+            f"fit needs {wanted} at the same time, but Spark at {context.master!r} has {slots} task slot(s) of "
+            f"{cores_per_task(context)} core(s): use workers={max(possible, 1)} or fewer, or give the session more "
+            f"executors or cores (spark.executor.instances, spark.executor.cores, local[n])."
+        )
+    return workers or possible, cores
+
+
+def check_dynamic_allocation(context: SparkContext) -> None:
+    """Barrier stages do not run with dynamic allocation.
+
+    Raises:
+        ClusterError: where it is on.
+    """
+    on = context.getConf().get("spark.dynamicAllocation.enabled", "false").lower() == "true"
+    if on and not is_local(context):
+        raise ClusterError(
+            "spark.dynamicAllocation.enabled is true, and Spark runs no barrier stage (all workers at once) with it: "
+            "start the session with spark.dynamicAllocation.enabled=false and a fixed spark.executor.instances."
+        )
+
+
+def wait_for_slots(context: SparkContext, wanted: int | None, seconds: float = REGISTRATION_SECONDS) -> int:
+    """Task slots, after executors that are still starting have had some seconds to register."""
+    expected = wanted or expected_slots(context)
+    deadline = time.monotonic() + seconds
+    slots = task_slots(context)
+    while slots < expected and time.monotonic() < deadline and not is_local(context):
+        time.sleep(0.1)
+        slots = task_slots(context)
+    return slots
+
+
+def expected_slots(context: SparkContext) -> int:
+    """What the configuration promises; 1 where it does not say."""
+    conf, per_task = context.getConf(), cores_per_task(context)
+    local_cluster = re.match(r"local-cluster\[\s*(\d+)\s*,\s*(\d+)\s*,", context.master)
+    if local_cluster:
+        return int(local_cluster[1]) * (int(local_cluster[2]) // per_task)
+    if conf.get("spark.cores.max"):
+        return int(conf.get("spark.cores.max")) // per_task
+    if conf.get("spark.executor.instances"):
+        return int(conf.get("spark.executor.instances")) * (int(conf.get("spark.executor.cores", "1")) // per_task)
+    return 1
+
+
+def driver_address(context: SparkContext) -> tuple[str, str]:
+    """The host name that executors use to reach the driver, and the address to listen on."""
+    conf = context.getConf()
+    host = conf.get("spark.driver.host", "127.0.0.1")
+    return host, conf.get("spark.driver.bindAddress", host)
+
+
+def resource_profile(context: SparkContext, cores: int) -> Any:
+    """A profile with so many cores per task, or None where the default one will do.
+
+    Local mode has no stage-level scheduling; there the number of workers alone decides.
+    """
+    if is_local(context) or cores == cores_per_task(context):
+        return None
+    from pyspark.resource import ResourceProfileBuilder, TaskResourceRequests
+
+    return ResourceProfileBuilder().require(TaskResourceRequests().cpus(cores)).build

@@ -1,0 +1,214 @@
+"""`sdl.fit`: Keras's `fit` on a Spark DataFrame or RDD."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+from sparkdl.engine.callbacks import apply_states, check_callbacks
+from sparkdl.engine.probe import probe_extra_losses
+from sparkdl.engine.serialization import check_model, class_count, pack_model
+from sparkdl.engine.state import capture_model, restore_model
+from sparkdl.engine.updater import excluded_variables
+from sparkdl.errors import ArgumentError
+from sparkdl.history import History
+from sparkdl.spark.arguments import refuse
+from sparkdl.spark.assignment import Assignment
+from sparkdl.spark.cluster import choose_workers
+from sparkdl.spark.frames import prepare, spark_context
+from sparkdl.spark.launch import launch
+from sparkdl.spark.progress import Progress, Verbosity
+from sparkdl.types import TrainingPlan
+
+logger = logging.getLogger("sparkdl")
+KERAS_DEFAULT_BATCH = 32
+
+
+def fit(
+    model: Any,
+    data: Any,
+    *,
+    features: Any = "features",
+    label: Any = "label",
+    weight: str | None = None,
+    batch_size: int | None = None,
+    epochs: int = 1,
+    verbose: Verbosity = "auto",
+    callbacks: Sequence[Any] | Any | None = None,
+    validation_split: float = 0.0,
+    validation_data: Any = None,
+    validation_indicator: str | None = None,
+    shuffle: bool = True,
+    class_weight: Mapping[int, float] | None = None,
+    initial_epoch: int = 0,
+    steps_per_epoch: int | None = None,
+    validation_steps: int | None = None,
+    validation_batch_size: int | None = None,
+    validation_freq: int = 1,
+    workers: int | None = None,
+    cores_per_worker: int | None = None,
+    seed: int = 0,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    dtypes: Mapping[str, str] | None = None,
+    max_failures: int = 3,
+    deadline: float = 300.0,
+    memory_limit: int | None = None,
+    spill_directory: str | None = None,
+    **keras_arguments: Any,
+) -> History:
+    """Trains a compiled Keras model on the executors, by synchronous all-reduce SGD, where Spark holds the data.
+
+    The objective of each step is Keras's own on the whole global batch, whatever the number of workers.
+    The model given is updated, as Keras does it: weights, statistics and optimizer state.
+
+    Args:
+        model: a compiled `keras.Model` (TensorFlow backend).
+        data: a DataFrame, or an RDD of `sparkdl.Sample`.
+        features: the feature column; a list of scalar columns for one vector; a list of array columns or
+            a dict {input name: column(s)} for several inputs. Ignored for an RDD.
+        label: the label column, or a list or dict {output name: column} for several outputs; None for none.
+        weight: column of sample weights (Keras's `sample_weight`).
+        batch_size: rows per step over all workers together; None for Keras's 32.
+        epochs: number of the last epoch.
+        verbose: 0 silent, "auto" or 1 a progress bar, 2 a line per epoch.
+        callbacks: Keras callbacks; they run on worker 0, and their files and state come back.
+        validation_split: fraction of the rows, drawn with the seed, that is held out for validation.
+        validation_data: a DataFrame or RDD like `data`.
+        validation_indicator: boolean column of `data` that is true for validation rows.
+        shuffle: whether the rows of each worker are visited in a new order in every epoch.
+        class_weight: weight per class number.
+        initial_epoch: number of the first epoch, from 0.
+        steps_per_epoch: steps after which an epoch ends; None for all rows.
+        validation_steps: batches of validation per worker; None for all rows.
+        validation_batch_size: rows per validation batch over all workers.
+        validation_freq: validate every so many epochs.
+        workers: training processes; None for one per task slot.
+        cores_per_worker: TensorFlow threads of each; None for `spark.task.cpus`.
+        seed: with the same data, number of workers, one core each and CPU type, the same seed gives the same bytes.
+        shapes: shape per row of a column, where neither the model nor the column says it.
+        dtypes: numpy dtype of a `binary` column of raw tensors.
+        max_failures: lost workers that are survived by going on from the newest state.
+        deadline: seconds after which a silent worker counts as lost.
+        memory_limit: bytes of rows that a worker holds in memory before it spills to files; None for a share
+            of the container's memory.
+        spill_directory: local directory of these files.
+        **keras_arguments: other arguments of `keras.Model.fit`, refused by name with the reason.
+
+    Returns:
+        a `History`: Keras's `.history`, plus timings per worker and phase.
+
+    Raises:
+        DataError: for rows or columns that do not fit.
+        ModelError: for a model that cannot be trained as it is.
+        ClusterError: where the cluster cannot run the workers.
+        NonFiniteLossError: where the loss became NaN; the model then holds the last good weights.
+        WorkerError: with the first real traceback of a failing worker.
+    """
+    started = time.perf_counter()
+    refuse("fit", **keras_arguments)
+    callbacks = as_tuple(callbacks)
+    check_numbers(batch_size=batch_size, epochs=epochs, validation_freq=validation_freq, workers=workers)
+    check_callbacks(callbacks)
+    context = spark_context(data)
+    count, cores = choose_workers(context, workers, cores_per_worker)
+
+    def rows_for(number: int) -> Any:
+        return prepare(
+            data,
+            model,
+            features=features,
+            label=label,
+            weight=weight,
+            shapes=shapes,
+            dtypes=dtypes,
+            validation_data=validation_data,
+            validation_indicator=validation_indicator,
+            validation_split=validation_split,
+            seed=seed,
+            workers=number,
+        )
+
+    prepared = rows_for(count)
+    check_model(model, prepared.spec)
+    plan = TrainingPlan(
+        generation=secrets.token_hex(8),
+        workers=count,
+        cores_per_worker=cores,
+        batch_size=choose_batch_size(batch_size, count),
+        epochs=epochs,
+        initial_epoch=initial_epoch,
+        steps_per_epoch=steps_per_epoch,
+        validation_steps=validation_steps,
+        validation_freq=validation_freq,
+        validation_batch_size=validation_batch_size,
+        validation_split=validation_split,
+        shuffle=shuffle,
+        seed=seed,
+        deadline=deadline,
+        memory_limit=memory_limit,
+        spill_directory=spill_directory,
+    )
+    assignment = Assignment(
+        plan=plan,
+        spec=prepared.spec,
+        model=pack_model(model),
+        blocks=prepared.blocks,
+        address=("", 0),
+        secret=secrets.token_bytes(32),
+        callbacks=callbacks,
+        class_weight=class_weight,
+        classes=class_count(model),
+        extra_losses=probe_extra_losses(model, prepared.spec),
+        excluded_from_weight_decay=tuple(excluded_variables(model.optimizer, model.trainable_variables)),
+        validates=prepared.validates,
+    )
+    history = History(params={"epochs": epochs, "batch_size": plan.batch_size, "workers": count})
+    progress = Progress(epochs, verbose)
+    outcome = launch(context, rows_for, assignment, capture_model(model), history, progress, max_failures)
+    if outcome.state is not None:
+        restore_model(model, outcome.state)
+        apply_states(callbacks, outcome.state)
+    if outcome.labels:
+        model.label_values = outcome.labels
+    history.seconds = time.perf_counter() - started
+    if outcome.error is not None:
+        raise outcome.error from None
+    return history
+
+
+def as_tuple(value: Any) -> tuple[Any, ...]:
+    """None, one thing or several, as a tuple."""
+    if value is None:
+        return ()
+    return tuple(value) if isinstance(value, Sequence) else (value,)
+
+
+def choose_batch_size(batch_size: int | None, workers: int) -> int:
+    """The global batch size, with a warning where Keras's default is spread thin."""
+    if batch_size is None and workers > 1:
+        logger.warning(
+            "batch_size was not given: Keras's default of %d rows per step, for all %d workers together, leaves each "
+            "only %d; give batch_size=, for example %d.",
+            KERAS_DEFAULT_BATCH,
+            workers,
+            KERAS_DEFAULT_BATCH // workers,
+            KERAS_DEFAULT_BATCH * workers,
+        )
+    return batch_size or KERAS_DEFAULT_BATCH
+
+
+def check_numbers(**numbers: int | None) -> None:
+    """Counts are whole numbers of at least one.
+
+    Raises:
+        ArgumentError: naming the argument.
+    """
+    for name, value in numbers.items():
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            raise ArgumentError(f"{name} must be a whole number of at least 1, received {value!r}.")
+
+

@@ -1,0 +1,172 @@
+"""The training loop of one worker: what synchronous SGD does here, from top to bottom."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from sparkdl.data.batches import batches, inference_batches
+from sparkdl.data.epoch import EpochPlan, epoch_plan
+from sparkdl.data.store import RowsView
+from sparkdl.errors import NonFiniteLossError
+from sparkdl.train.evaluation import average_statistics, evaluate
+from sparkdl.train.hooks import Hooks
+from sparkdl.train.state import Position, capture_state, restore_state
+from sparkdl.train.step import train_step
+from sparkdl.train.timing import PhaseClock
+from sparkdl.types import CallbackRunner, Collective, Replica, TrainingPlan, TrainingState, Updater
+
+
+class Observer(Protocol):
+    """Who is told how a run goes on. Every worker has one; most say nothing on ranks other than 0."""
+
+    def step(self, epoch: int, step: int, steps: int, rows: int, loss: float) -> None:
+        """A step has ended."""
+        ...
+
+    def epoch(self, epoch: int, logs: Mapping[str, float], seconds: float, learning_rate: float) -> None:
+        """An epoch has ended, its validation included."""
+        ...
+
+    def wants_state(self, last: bool) -> bool:
+        """Asked on rank 0 at the end of every epoch: whether the complete state is to be captured now."""
+        ...
+
+    def state(self, state: TrainingState) -> None:
+        """A complete state was captured (on rank 0)."""
+        ...
+
+
+@dataclass
+class Run:
+    """Everything one worker needs to train. `place` tells where it is when something fails."""
+
+    plan: TrainingPlan
+    replica: Replica
+    updater: Updater
+    collective: Collective
+    training: RowsView
+    validation: RowsView | None
+    observer: Observer
+    clock: PhaseClock
+    callbacks: CallbackRunner | None = None
+    place: str = "before the first step"
+
+
+def train(run: Run, state: TrainingState | None = None) -> None:
+    """Trains until the last epoch or until a callback says stop.
+
+    The final weights are in `run.replica`; the complete final state goes to the observer of rank 0.
+
+    Args:
+        state: where to go on from; None to begin with the replica as it is.
+
+    Raises:
+        NonFiniteLossError: with epoch and step, after the last good state went to the observer.
+        CollectiveError: if another worker is lost.
+    """
+    position = restore_state(run, state) if state is not None else Position(run.plan.initial_epoch)
+    counts = run.collective.all_gather_bytes(str(run.training.rows).encode())
+    epochs = epoch_plan([int(count) for count in counts], run.plan.batch_size)
+    hooks = Hooks.agree(run.replica, run.updater, run.collective, run.clock, run.callbacks)
+    hooks("on_train_begin")
+    logs: dict[str, float] = {}
+    stop = False
+    while position.epoch < run.plan.epochs and not stop:
+        started = time.perf_counter()
+        stop = hooks("on_epoch_begin", position.epoch)
+        try:
+            stop |= run_epoch(run, hooks, epochs, position)
+        except NonFiniteLossError:
+            _capture(run, position, finished=False)
+            raise
+        logs = end_of_epoch(run, hooks, epochs, position)
+        stop |= hooks("on_epoch_end", position.epoch, logs)
+        run.observer.epoch(position.epoch, logs, time.perf_counter() - started, run.updater.learning_rate)
+        position.next_epoch()
+        if _rank0_wants_state(run):
+            _capture(run, position, finished=False)
+    low, high = run.updater.bounds[run.collective.rank], run.updater.bounds[run.collective.rank + 1]
+    run.updater.finalize(run.replica.weights[low:high])
+    run.collective.all_gather(run.replica.weights, run.updater.bounds)
+    run.replica.weights_written()
+    hooks("on_train_end", None, logs)
+    _capture(run, position, finished=True)
+
+
+def run_epoch(run: Run, hooks: Hooks, epochs: EpochPlan, position: Position) -> bool:
+    """Runs the steps of one epoch from `position.step` on; returns True where a callback says stop."""
+    steps = epochs.steps if run.plan.steps_per_epoch is None else min(epochs.steps, run.plan.steps_per_epoch)
+    source = batches(
+        run.training,
+        epochs,
+        run.collective.rank,
+        seed=run.plan.seed,
+        epoch=position.epoch,
+        shuffle=run.plan.shuffle,
+        start_step=position.step,
+    )
+    run.replica.reset_sums()
+    names = run.replica.scalar_names
+    for step in range(position.step, steps):
+        run.place = f"in epoch {position.epoch + 1}, step {step + 1} of {steps}"
+        started = time.perf_counter()
+        batch = next(source)
+        run.clock.add("waiting", time.perf_counter() - started)
+        hooks.batch("on_train_batch_begin", step)
+        rows = epochs.batch_rows(step)
+        try:
+            scalars = train_step(run.replica, run.updater, run.collective, batch, rows, run.clock)
+        except NonFiniteLossError as error:
+            if hooks.terminates_on_nan:
+                return True
+            raise NonFiniteLossError(_non_finite_sentence(str(error), run.place, run.updater.learning_rate)) from None
+        position.advance()
+        run.clock.add("training", time.perf_counter() - started)
+        run.clock.add("steps", 1)
+        run.clock.add("rows", batch.rows if batch is not None else 0)
+        run.observer.step(position.epoch, step + 1, steps, rows, float(scalars[0]))
+        if hooks.batch("on_train_batch_end", step, dict(zip(names, scalars.tolist(), strict=True))):
+            return True
+    return False
+
+
+def end_of_epoch(run: Run, hooks: Hooks, epochs: EpochPlan, position: Position) -> dict[str, float]:
+    """Averages statistics, merges the metrics of all workers and, where it is due, validates."""
+    run.place = f"at the end of epoch {position.epoch + 1}"
+    shares = epochs.shares(run.collective.rank)[: position.step]
+    average_statistics(run.replica, run.collective, int(np.sum(shares)))
+    logs = run.replica.results(run.collective.all_sum(run.replica.sums()))
+    run.replica.reset_sums()
+    due = (position.epoch + 1 - run.plan.initial_epoch) % run.plan.validation_freq == 0
+    if run.validation is not None and due:
+        hooks("on_test_begin")
+        size = run.plan.validation_batch_size or run.plan.batch_size
+        source = inference_batches(run.validation, max(1, size // run.collective.size), run.plan.validation_steps)
+        with run.clock("validation"):
+            scores = evaluate(run.replica, run.collective, source)
+        hooks("on_test_end", None, scores)
+        logs |= {f"val_{name}": value for name, value in scores.items()}
+    return logs
+
+
+def _non_finite_sentence(what: str, place: str, learning_rate: float) -> str:
+    return (
+        f"{what} {place} (learning rate {learning_rate:.3g}); the model keeps the weights of the step before: lower "
+        "the learning rate, clip the gradients (clipnorm=) or look for extreme values in the features."
+    )
+
+
+def _rank0_wants_state(run: Run) -> bool:
+    wanted = run.collective.rank == 0 and run.observer.wants_state(last=False)
+    return run.collective.broadcast(b"1" if wanted else b"0") == b"1"
+
+
+def _capture(run: Run, position: Position, finished: bool) -> None:
+    state = capture_state(run, position, finished)
+    if state is not None:
+        run.observer.state(state)

@@ -1,0 +1,52 @@
+"""One step of synchronous all-reduce SGD, with the update sharded over the workers."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import numpy as np
+
+from sparkdl.errors import NonFiniteLossError
+from sparkdl.train.timing import PhaseClock
+from sparkdl.types import Batch, Collective, Replica, Updater
+
+
+def train_step(
+    replica: Replica, updater: Updater, collective: Collective, batch: Batch | None, global_rows: int, clock: PhaseClock
+) -> np.ndarray:
+    """Gradient, reduce-scatter, update of what this worker owns, all-gather.
+
+    Args:
+        batch: this worker's share of the minibatch; None where it has no row in it.
+        global_rows: rows of the minibatch over all workers.
+
+    Returns:
+        the step's scalars (`replica.scalar_names`), summed over all workers, float64.
+
+    Raises:
+        NonFiniteLossError: on every worker at once, before any weight is touched.
+    """
+    start = perf_counter()
+    loss_scale = updater.loss_scale
+    gradient, scalars = replica.gradients(batch, global_rows, loss_scale)
+    # One more scalar tells everybody whether anybody's gradient is not finite.
+    scalars = np.append(scalars, gradient.sum() if loss_scale == 1.0 else 0.0)
+    computed = perf_counter()
+    mine, scalars = collective.reduce_scatter(gradient, updater.bounds, scalars)
+    reduced = perf_counter()
+    if not (np.isfinite(scalars[0]) and np.isfinite(scalars[-1])):
+        raise NonFiniteLossError(describe_non_finite(float(scalars[0])))
+    low, high = updater.bounds[collective.rank], updater.bounds[collective.rank + 1]
+    updater.apply(mine, replica.weights[low:high])
+    updated = perf_counter()
+    collective.all_gather(replica.weights, updater.bounds)
+    replica.weights_written()
+    clock.add("compute", computed - start)
+    clock.add("update", updated - reduced)
+    clock.add("exchange", perf_counter() - updated + reduced - computed)
+    return scalars[:-1]
+
+
+def describe_non_finite(loss: float) -> str:
+    """What became NaN or infinite, without its place, which the loop knows."""
+    return f"the loss became {loss}" if not np.isfinite(loss) else f"the gradient is not finite at a loss of {loss:.6g}"
