@@ -1,0 +1,58 @@
+# `make` alone says what there is. `make demo` and `make test` need nothing but Python 3.11 or newer: they make .venv
+# themselves. Set VENV to use another one (it gets the project installed in editable mode).
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+OUTPUT ?= artifacts/demo
+SOURCES := sparkdl tests jobs benchmarks setup.py
+LINTED = $(wildcard $(SOURCES))
+# Folders whose modules import TensorFlow or Spark when they are collected.
+HEAVY := engine nn importers spark ml bigdl
+LIGHT := $(foreach folder,$(HEAVY),--ignore=sparkdl/$(folder) --ignore=tests/$(folder))
+
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types fast clean
+
+help:
+	@echo "make demo    train a network on handwritten digits through Spark; a picture appears in $(OUTPUT)"
+	@echo "make test    everything that must hold: format, lint, types, architecture, tests (about 10 minutes on 2 cores)"
+	@echo "make fast    lint and the tests without Spark and TensorFlow (under a minute)"
+	@echo "make lint    ruff alone        make types   mypy alone"
+	@echo "make clean   remove .venv, caches and artifacts"
+	@echo "Variables: PYTHON=$(PYTHON)  VENV=$(VENV)  OUTPUT=$(OUTPUT)"
+
+# A stamp for each set of extras: made again when setup.py changes, and only then.
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "sparkdl needs Python 3.11 or newer, and $(PYTHON) is older: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: setup.py $(VENV)/pyvenv.cfg
+	$(BIN)/python -m pip install --quiet --editable '.[local,jobs]'
+	@touch $@
+
+$(VENV)/.test: setup.py $(VENV)/pyvenv.cfg
+	$(BIN)/python -m pip install --quiet --editable '.[local,jobs,notebooks,test]'
+	@touch $@
+
+demo: $(VENV)/.demo
+	$(BIN)/python jobs/train_digits.py --output $(OUTPUT)
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check $(LINTED)
+	$(BIN)/ruff format --check $(LINTED)
+
+types: $(VENV)/.test
+	$(BIN)/mypy
+
+fast: lint
+	$(BIN)/python -m pytest -m 'not spark and not tf' $(LIGHT) sparkdl tests
+
+# pytest comes last, so that its summary is the last line.
+test: lint types
+	$(BIN)/python -m pytest sparkdl tests
+
+clean:
+	rm -rf $(VENV) artifacts build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
