@@ -1,0 +1,90 @@
+"""What every backend shares: checks of arguments, bytes of arrays, sums in rank order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sparkdl.errors import ArgumentError
+
+
+def add_in_rank_order(parts: Sequence[np.ndarray], out: np.ndarray) -> np.ndarray:
+    """Writes `((parts[0] + parts[1]) + parts[2]) + ...` into `out`, which may be parts[0] or parts[1] itself.
+
+    Floating-point addition is not associative: only a fixed order gives the same bytes on every backend.
+
+    Args:
+        parts: at least one array per rank, all of one shape and dtype.
+        out: an array of that shape and dtype.
+
+    Example:
+        >>> import numpy as np
+        >>> add_in_rank_order([np.ones(2), np.ones(2), np.ones(2)], np.empty(2))
+        array([3., 3.])
+    """
+    if len(parts) == 1:
+        np.copyto(out, parts[0])
+        return out
+    np.add(parts[0], parts[1], out=out)
+    for part in parts[2:]:
+        np.add(out, part, out=out)
+    return out
+
+
+def byte_view(array: np.ndarray) -> memoryview:
+    """The bytes of a contiguous array, without a copy.
+
+    Example:
+        >>> import numpy as np
+        >>> byte_view(np.zeros((2, 3), "float32")).nbytes
+        24
+    """
+    return array.reshape(-1).view(np.uint8).data
+
+
+def check_flat(values: np.ndarray, bounds: Sequence[int], size: int, operation: str) -> None:
+    """Refuses what cannot be cut into `size` parts of a flat float32 vector.
+
+    Raises:
+        ArgumentError: wrong dtype, shape, memory layout or bounds.
+    """
+    if values.dtype != np.float32 or values.ndim != 1 or not values.flags.c_contiguous:
+        raise ArgumentError(
+            f"{operation} needs a contiguous float32 array of one dimension, but received "
+            f"{values.dtype} of shape {values.shape}; pass np.ascontiguousarray(values, 'float32').ravel()."
+        )
+    if (
+        len(bounds) != size + 1
+        or bounds[0] < 0
+        or bounds[-1] > len(values)
+        or any(bounds[index] > bounds[index + 1] for index in range(size))
+    ):
+        raise ArgumentError(
+            f"{operation} needs {size + 1} rising bounds between 0 and {len(values)}, but received {list(bounds)[:20]}."
+        )
+
+
+def check_scalars(scalars: np.ndarray) -> None:
+    """Refuses scalars that are not a flat float64 array.
+
+    Raises:
+        ArgumentError: wrong dtype or shape.
+    """
+    if scalars.dtype != np.float64 or scalars.ndim != 1:
+        raise ArgumentError(
+            f"The scalars of reduce_scatter must be float64 of one dimension, but they are {scalars.dtype} of "
+            f"shape {scalars.shape}; convert them with np.asarray(scalars, 'float64').ravel()."
+        )
+
+
+def numeric(values: np.ndarray) -> np.ndarray:
+    """The array in contiguous memory, refused unless its elements are numbers.
+
+    Raises:
+        ArgumentError: a dtype that cannot be added up (bool, object, strings).
+    """
+    array = np.asarray(values)
+    if not np.issubdtype(array.dtype, np.number):
+        raise ArgumentError(f"all_sum adds numbers, but received an array of {array.dtype}; convert it first.")
+    return np.ascontiguousarray(array).reshape(array.shape)

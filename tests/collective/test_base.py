@@ -1,0 +1,7 @@
+from __future__ import annotations
+
+from sparkdl.collective.base import Solo
+
+
+def test_contract(case):
+    case(Solo())
