@@ -25,7 +25,7 @@ def encode_state(state: TrainingState) -> bytes:
         >>> decode_state(encode_state(state)).info["epoch"]
         2
     """
-    arrays = {name: np.ascontiguousarray(array) for name, array in state.arrays.items()}
+    arrays = {name: np.asarray(array, order="C") for name, array in state.arrays.items()}
     shapes = {name: array.shape for name, array in arrays.items() if array.ndim == 0 or array.size == 0}
     flat = {name: np.atleast_1d(array) for name, array in arrays.items() if array.size}
     header = {"info": dict(state.info), "shapes": shapes, "dtypes": {n: arrays[n].dtype.str for n in shapes}}

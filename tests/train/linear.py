@@ -1,0 +1,91 @@
+"""A linear model in numpy, as Replica and Updater: the loop's contracts without TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from sparkdl.types import Batch, VariableSpec, WeightLayout
+
+
+class LinearReplica:
+    """Least squares: the objective is the mean of (x w - y)^2 over the global batch."""
+
+    scalar_names = ("loss",)
+
+    def __init__(self, width: int) -> None:
+        self.layout = WeightLayout((VariableSpec("w", (width,), 0),), width)
+        self.weights = np.zeros(width, np.float32)
+        self.seen: list[int] = []
+        self.seconds_statistics = np.zeros(1)
+        self.reset_sums()
+
+    def gradients(self, batch: Batch | None, global_rows: int, loss_scale: float) -> tuple[np.ndarray, np.ndarray]:
+        if batch is None:
+            return np.zeros_like(self.weights), np.zeros(1)
+        x, y = batch.features[0], batch.labels[0]
+        residual = x @ self.weights - y
+        self.seen.extend(int(value) for value in x[:, 0])
+        self._sums += [float(residual @ residual), batch.rows]
+        gradient = (2 * loss_scale / global_rows * (x.T @ residual)).astype(np.float32)
+        return gradient, np.array([residual @ residual / global_rows], np.float64)
+
+    def evaluate(self, batch: Batch) -> None:
+        residual = batch.features[0] @ self.weights - batch.labels[0]
+        self._sums += [float(residual @ residual), batch.rows]
+
+    def reset_sums(self) -> None:
+        self._sums = np.zeros(2)
+
+    def sums(self) -> np.ndarray:
+        return self._sums
+
+    def results(self, sums: np.ndarray) -> dict[str, float]:
+        return {"loss": float(sums[0] / sums[1])}
+
+    def statistics(self) -> np.ndarray:
+        return self.seconds_statistics
+
+    def set_statistics(self, values: np.ndarray) -> None:
+        self.seconds_statistics = values
+
+    def local_state(self) -> dict[str, np.ndarray]:
+        return {"seed": np.array([len(self.seen)], np.uint32)}
+
+    def set_local_state(self, state: Mapping[str, np.ndarray]) -> None:
+        self.restored = int(state["seed"][0])
+
+    def weights_written(self) -> None:
+        pass
+
+    def refresh_weights(self) -> bool:
+        return False
+
+
+class MomentumUpdater:
+    """SGD with momentum over this worker's part; its velocity is the optimizer state."""
+
+    loss_scale = 1.0
+
+    def __init__(self, bounds: tuple[int, ...], rank: int, learning_rate: float = 0.05) -> None:
+        self.bounds = bounds
+        self.rank = rank
+        self.learning_rate = learning_rate
+        self.velocity = np.zeros(bounds[rank + 1] - bounds[rank], np.float32)
+
+    def apply(self, gradient: np.ndarray, weights: np.ndarray) -> None:
+        self.velocity = np.float32(0.9) * self.velocity - np.float32(self.learning_rate) * gradient
+        weights += self.velocity
+
+    def finalize(self, weights: np.ndarray) -> None:
+        pass
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {"velocity": self.velocity}
+
+    def merge_state(self, parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        return {"velocity": np.concatenate([part["velocity"] for part in parts])}
+
+    def load_state(self, merged: Mapping[str, np.ndarray]) -> None:
+        self.velocity = np.array(merged["velocity"][self.bounds[self.rank] : self.bounds[self.rank + 1]])
