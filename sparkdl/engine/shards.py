@@ -1,0 +1,273 @@
+"""Which part of the flat weight vector a worker owns, and the variables its optimizer works on."""
+
+from __future__ import annotations
+
+import contextlib
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from sparkdl.errors import UnsupportedError
+from sparkdl.types import VariableSpec, WeightLayout
+
+# Their update_step was read: new values depend on the same element only (and on scalars equal everywhere).
+ELEMENTWISE: frozenset[type] = frozenset(
+    {
+        keras.optimizers.SGD,
+        keras.optimizers.Adam,
+        keras.optimizers.AdamW,
+        keras.optimizers.RMSprop,
+        keras.optimizers.Adagrad,
+        keras.optimizers.Adadelta,
+        keras.optimizers.Adamax,
+        keras.optimizers.Ftrl,
+        keras.optimizers.Nadam,
+        keras.optimizers.Lion,
+        *(
+            getattr(keras.optimizers, name)
+            for name in ("ScheduleFreeAdamW",)
+            if hasattr(keras.optimizers, name)
+        ),
+    }
+)
+# They look at a variable as a whole (norms, matrices), but never at two variables together.
+PER_VARIABLE: frozenset[type] = frozenset(
+    {keras.optimizers.Lamb, keras.optimizers.Muon, keras.optimizers.Adafactor}
+)
+_ALIGNMENT = 16
+_PROBE_STEPS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A range of my part of the flat vector that is one variable of my optimizer.
+
+    Attributes:
+        start: first element, counted from the start of my part.
+        stop: one past the last element.
+        shape: the piece's shape: one axis, or the shape of the one variable it is.
+        cuts: for each variable in it: its index in the layout, and the range of the piece it has.
+        flat: whether the optimizer works element by element here.
+    """
+
+    start: int
+    stop: int
+    shape: tuple[int, ...]
+    cuts: tuple[tuple[int, int, int], ...]
+    flat: bool
+
+
+def inner_optimizer(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """The optimizer that updates weights: the one inside a LossScaleOptimizer, or the optimizer itself.
+
+    Raises:
+        UnsupportedError: for MultiOptimizer and subclasses of LossScaleOptimizer.
+    """
+    if type(optimizer) is keras.optimizers.LossScaleOptimizer:
+        optimizer = optimizer.inner_optimizer
+    multi = getattr(keras.optimizers, "MultiOptimizer", ())
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer) or (multi and isinstance(optimizer, multi)):
+        raise UnsupportedError(
+            f"optimizer {type(optimizer).__name__} holds other optimizers in a way that cannot be divided between "
+            "workers; compile the model with one optimizer (or one keras.optimizers.LossScaleOptimizer around it)"
+        )
+    return optimizer
+
+
+def clone_optimizer(optimizer: keras.optimizers.Optimizer | Mapping[str, Any]) -> keras.optimizers.Optimizer:
+    """A new, unbuilt optimizer of the same configuration (exclusions from weight decay are not carried over).
+
+    Args:
+        optimizer: an optimizer, or what `keras.optimizers.serialize` gave for one.
+
+    Example:
+        >>> clone_optimizer(keras.optimizers.SGD(0.5, momentum=0.9)).momentum
+        0.9
+    """
+    if isinstance(optimizer, Mapping):
+        return keras.optimizers.deserialize(dict(optimizer))
+    if type(optimizer) is keras.optimizers.LossScaleOptimizer:
+        return keras.optimizers.LossScaleOptimizer(
+            clone_optimizer(optimizer.inner_optimizer),
+            initial_scale=optimizer.initial_scale,
+            dynamic_growth_steps=optimizer.dynamic_growth_steps,
+            name=optimizer.name,
+        )
+    config = optimizer.get_config()
+    rate = getattr(optimizer, "_learning_rate", None)
+    if "learning_rate" in config and not isinstance(rate, keras.Variable):
+        config["learning_rate"] = rate  # schedules and callables hold no state: no need to serialise them
+    return type(optimizer).from_config(config)
+
+
+def is_elementwise(optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable]) -> bool:
+    """Whether the optimizer may be given any cut of the flat vector.
+
+    Example:
+        >>> is_elementwise(keras.optimizers.Adam(), []), is_elementwise(keras.optimizers.Adam(clipnorm=1.0), [])
+        (True, False)
+    """
+    inner = inner_optimizer(optimizer)
+    return (
+        type(inner) in ELEMENTWISE
+        and not inner.clipnorm
+        and all(variable.constraint is None for variable in variables)
+    )
+
+
+def shard_bounds(
+    layout: WeightLayout,
+    workers: int,
+    optimizer: keras.optimizers.Optimizer,
+    variables: Sequence[keras.Variable],
+) -> tuple[int, ...]:
+    """Who owns what: worker r updates the elements `[bounds[r], bounds[r + 1])` of the flat vector.
+
+    Element-wise optimizers own equal slices (at 64-byte boundaries), others whole variables in runs
+    balanced by size. An optimizer of the user's that couples variables is found by trying it, and
+    then worker 0 owns everything.
+
+    Args:
+        layout: where the variables lie.
+        workers: how many workers.
+        optimizer: the user's optimizer; it is not changed.
+        variables: the model's trainable variables, in the order of the layout.
+
+    Returns:
+        workers + 1 offsets, from 0 to `layout.length`.
+
+    Raises:
+        UnsupportedError: for optimizers and variables that cannot be divided.
+    """
+    for variable in variables:
+        if getattr(variable, "overwrite_with_gradient", False):
+            raise UnsupportedError(
+                f"variable {variable.path} is overwritten with its gradient (float8 training), which is not a sum "
+                "over workers; use float32, bfloat16 or mixed_float16"
+            )
+    if is_elementwise(optimizer, variables):
+        share = -(-layout.length // (workers * _ALIGNMENT)) * _ALIGNMENT
+        return tuple(min(rank * share, layout.length) for rank in range(workers)) + (layout.length,)
+    if workers > 1 and couples_variables(optimizer, variables):
+        return (0,) + (layout.length,) * workers
+    starts = [spec.offset for spec in layout.variables] + [layout.length]
+    inside = [_nearest(starts, layout.length * rank / workers) for rank in range(1, workers)]
+    return (0, *inside, layout.length)
+
+
+def _nearest(starts: Sequence[int], target: float) -> int:
+    after = min(bisect_left(starts, target), len(starts) - 1)
+    before = max(after - 1, 0)
+    return min(starts[before], starts[after], key=lambda start: abs(start - target))
+
+
+def pieces_of(
+    layout: WeightLayout,
+    begin: int,
+    end: int,
+    elementwise: bool,
+    keys: Sequence[Any],
+) -> tuple[Piece, ...]:
+    """Divides my part `[begin, end)` of the flat vector into pieces.
+
+    Element-wise: the longest runs of variables of equal `keys` (dtype, exclusion from weight decay), with
+    the padding between them, because few large variables are faster than many small ones. Else one
+    piece for each variable.
+    """
+    owned = [
+        (index, spec) for index, spec in enumerate(layout.variables)
+        if spec.size and spec.offset < end and spec.offset + spec.size > begin
+    ]
+    if not elementwise:
+        return tuple(
+            Piece(spec.offset - begin, spec.offset - begin + spec.size, spec.shape, ((index, 0, spec.size),), False)
+            for index, spec in owned
+        )
+    runs: list[list[tuple[int, VariableSpec]]] = []
+    for index, spec in owned:
+        if runs and keys[runs[-1][-1][0]] == keys[index]:
+            runs[-1].append((index, spec))
+        else:
+            runs.append([(index, spec)])
+    return tuple(_run_piece(run, begin, end) for run in runs)
+
+
+def _run_piece(run: Sequence[tuple[int, VariableSpec]], begin: int, end: int) -> Piece:
+    first, last = run[0][1], run[-1][1]
+    low, high = max(first.offset, begin), min(last.offset + last.size, end)
+    cuts = tuple(
+        (index, max(spec.offset, low) - low, min(spec.offset + spec.size, high) - low) for index, spec in run
+    )
+    return Piece(low - begin, high - begin, (high - low,), cuts, True)
+
+
+def variable_like(variable: keras.Variable, value: np.ndarray) -> keras.Variable:
+    """A new variable with another's name, path, dtype and constraint, and this value (of any shape)."""
+    with contextlib.ExitStack() as scopes:
+        for part in variable.path.split("/")[:-1]:
+            scopes.enter_context(keras.name_scope(part))
+        twin = keras.Variable(value, dtype=variable.dtype, trainable=True, name=variable.name)
+    twin.constraint = variable.constraint
+    return twin
+
+
+def excluded_variables(
+    optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable]
+) -> tuple[int, ...]:
+    """Positions of the variables that `exclude_from_weight_decay` excludes; Keras's config loses them.
+
+    Example:
+        >>> kernel, bias = keras.Variable([1.0], name="kernel"), keras.Variable([1.0], name="bias")
+        >>> optimizer = keras.optimizers.AdamW()
+        >>> optimizer.exclude_from_weight_decay(var_names=["bias"])
+        >>> excluded_variables(optimizer, [kernel, bias])
+        (1,)
+    """
+    inner = inner_optimizer(optimizer)
+    # Keras's own weight decay looks at the TensorFlow variable (its name has the path), overriding ones at Keras's.
+    native = type(inner)._apply_weight_decay is keras.optimizers.Adam._apply_weight_decay
+    return tuple(
+        index for index, variable in enumerate(variables)
+        if not inner._use_weight_decay(variable.value if native else variable)
+    )
+
+
+def couples_variables(optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable]) -> bool:
+    """Whether the update of a variable depends on another variable (or is random): tried, not guessed.
+
+    Args:
+        optimizer: built-in optimizers are known, others take three steps on copies of the variables.
+        variables: the model's trainable variables.
+    """
+    inner = inner_optimizer(optimizer)
+    if type(inner) in ELEMENTWISE | PER_VARIABLE or len(variables) < 2:
+        return False
+    random = np.random.default_rng(0)
+    values = [random.normal(size=tuple(variable.shape)).astype("float32") for variable in variables]
+    steps = [[random.normal(size=value.shape).astype("float32") for value in values] for _ in range(_PROBE_STEPS)]
+    together = _probe(inner, variables, values, steps)
+    for index, variable in enumerate(variables):
+        alone = _probe(inner, [variable], [values[index]], [[step[index]] for step in steps])
+        if not np.allclose(alone[0], together[index], rtol=1e-5, atol=1e-6, equal_nan=True):
+            return True
+    return False
+
+
+def _probe(
+    optimizer: keras.optimizers.Optimizer,
+    variables: Sequence[keras.Variable],
+    values: Sequence[np.ndarray],
+    steps: Iterable[Sequence[np.ndarray]],
+) -> list[np.ndarray]:
+    trial = clone_optimizer(optimizer)
+    trial.global_clipnorm = trial.gradient_accumulation_steps = None  # these are handled over all workers
+    trial.use_ema = False
+    twins = [variable_like(variable, value) for variable, value in zip(variables, values, strict=True)]
+    trial.build(twins)
+    for gradients in steps:
+        trial.apply([keras.ops.convert_to_tensor(gradient) for gradient in gradients], twins)
+    return [np.asarray(twin) for twin in twins]

@@ -1,0 +1,248 @@
+"""The user's Keras optimizer over the part of the weights that this worker owns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from sparkdl.engine.optimizer_state import build_slots, load_part, part_state
+from sparkdl.engine.shards import (
+    clone_optimizer,
+    excluded_variables,
+    inner_optimizer,
+    is_elementwise,
+    pieces_of,
+    shard_bounds,
+    variable_like,
+)
+from sparkdl.types import WeightLayout
+
+__all__ = ["KerasUpdater", "excluded_variables", "shard_bounds"]
+
+_TENSOR_ALIGNMENT = 64
+
+
+def _only_mine(values: np.ndarray) -> np.ndarray:
+    return values
+
+
+class KerasUpdater:
+    """Implements `sparkdl.types.Updater` with any Keras optimizer.
+
+    The result is what `optimizer.apply` on all variables in one process gives: norms over all
+    gradients (`global_clipnorm`) and the finite test of loss scaling are summed over all workers.
+
+    Args:
+        optimizer: the user's optimizer (it is cloned, not changed) or its serialised configuration.
+        variables: the model's trainable variables, in the order of the layout; only names, dtypes and
+            constraints are taken from them.
+        layout: where the variables lie in the flat vector.
+        bounds: who owns what, from `shard_bounds`; workers + 1 offsets.
+        rank: this worker's number.
+        weights: float32, the initial values of my part, `[bounds[rank]:bounds[rank + 1]]` of the vector.
+        excluded: positions of the variables without weight decay, from `excluded_variables`.
+        sum_over_workers: sums a small float64 array over all workers (`Collective.all_sum`).
+
+    Raises:
+        UnsupportedError: if the optimizer cannot be divided.
+
+    Example:
+        >>> from sparkdl.types import VariableSpec
+        >>> layout = WeightLayout((VariableSpec("w", (2,), 0),), 2)
+        >>> weights = np.array([1.0, 2.0], "float32")
+        >>> updater = KerasUpdater(keras.optimizers.SGD(0.5), [keras.Variable(weights)], layout, (0, 2), 0, weights)
+        >>> updater.apply(np.array([1.0, -1.0], "float32"), weights)
+        >>> weights.tolist()
+        [0.5, 2.5]
+    """
+
+    def __init__(
+        self,
+        optimizer: keras.optimizers.Optimizer | Mapping[str, Any],
+        variables: Sequence[keras.Variable],
+        layout: WeightLayout,
+        bounds: Sequence[int],
+        rank: int,
+        weights: np.ndarray,
+        excluded: Sequence[int] = (),
+        sum_over_workers: Callable[[np.ndarray], np.ndarray] = _only_mine,
+    ) -> None:
+        self.bounds = tuple(bounds)
+        self._layout = layout
+        self._offset = self.bounds[rank]
+        self._size = self.bounds[rank + 1] - self._offset
+        self._sum_over_workers = sum_over_workers
+        self._optimizer = clone_optimizer(optimizer)
+        self._inner = inner_optimizer(self._optimizer)
+        no_decay = frozenset(excluded)
+        self._pieces = pieces_of(
+            layout,
+            self._offset,
+            self._offset + self._size,
+            is_elementwise(self._optimizer, variables),
+            [(variable.dtype, index in no_decay) for index, variable in enumerate(variables)],
+        )
+        self._gaps = self._find_gaps()
+        self._variables = self._make_variables(variables, weights)
+        if no_decay:
+            self._inner.exclude_from_weight_decay(
+                var_list=[
+                    variable
+                    for piece, variable in zip(self._pieces, self._variables, strict=False)
+                    if piece.cuts[0][0] in no_decay
+                ]
+            )
+        self._slots = build_slots(self._optimizer, self._variables)
+        self._scaled = self._inner is not self._optimizer
+        self._totals: tf.Tensor | None = None
+        self._share_tests()
+        self._run_measure = tf.function(self._measure, reduce_retracing=True)
+        self._run_step = tf.function(self._step, reduce_retracing=True)
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the next step; setting it while a schedule is in use raises Keras's TypeError."""
+        return float(keras.ops.convert_to_numpy(self._optimizer.learning_rate))
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        self._optimizer.learning_rate = value
+
+    @property
+    def iterations(self) -> int:
+        """Steps taken, as Keras counts them (updates, with gradient accumulation)."""
+        return int(self._optimizer.iterations)
+
+    @property
+    def loss_scale(self) -> float:
+        """Factor for the gradients of the next step (1.0 without loss scaling)."""
+        if self._scaled:
+            return float(self._optimizer.dynamic_scale.numpy())
+        return float(self._inner.loss_scale_factor or 1.0)
+
+    def apply(self, gradient: np.ndarray, weights: np.ndarray) -> None:
+        """Updates my part of the weights in place.
+
+        Args:
+            gradient: float32, my part of the summed gradient, times `loss_scale`.
+            weights: float32, my part of the flat vector; its present values are what is updated.
+        """
+        gradient_tensor = _tensor(gradient)
+        totals = np.zeros(2)
+        if self._scaled or self._inner.global_clipnorm:
+            totals = self._sum_over_workers(np.array(self._run_measure(gradient_tensor)))
+        self._write(self._run_step(gradient_tensor, _tensor(weights), tf.constant(totals)), weights)
+
+    def finalize(self, weights: np.ndarray) -> None:
+        """Writes the final values (the moving average, where the optimizer keeps one) into my part."""
+        if self._inner.use_ema:
+            self._assign(_tensor(weights))
+            self._optimizer.finalize_variable_values(self._variables)
+            self._write(self._joined(), weights)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """My part of the state, for `sparkdl.engine.optimizer_state.merge_states`."""
+        return part_state(self._slots, self._pieces)
+
+    def load_state(self, merged: Mapping[str, np.ndarray]) -> None:
+        """Takes my part out of a merged state of any number of workers; an empty one changes nothing.
+
+        Raises:
+            ModelError: if the state is of another optimizer or another model.
+        """
+        if merged:
+            load_part(self._slots, self._pieces, self._offset, self._layout, merged)
+
+    def _find_gaps(self) -> np.ndarray:
+        gap = np.ones(self._size, bool)
+        for piece in self._pieces:
+            for _, start, stop in piece.cuts:
+                gap[piece.start + start : piece.start + stop] = False
+        return np.flatnonzero(gap)
+
+    def _make_variables(self, variables: Sequence[keras.Variable], weights: np.ndarray) -> list[keras.Variable]:
+        if not self._pieces:
+            # Keras does not count a step without gradients, and iterations must be equal everywhere.
+            return [keras.Variable(np.ones(1, "float32"), name="none_owned")]
+        made = []
+        for piece in self._pieces:
+            twin = variable_like(variables[piece.cuts[0][0]], weights[piece.start : piece.stop].reshape(piece.shape))
+            made.append(twin)
+        return made
+
+    def _share_tests(self) -> None:
+        # Past Keras's __setattr__, which would track the functions as parts of the optimizer.
+        if self._inner.global_clipnorm:
+            self._inner.__dict__["_clip_gradients"] = self._clip
+        if self._scaled:
+            self._optimizer.__dict__["check_finite"] = lambda _: tf.equal(self._totals[0], 0.0)
+
+    def _clip(self, gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        # keras.src.optimizers.base_optimizer.clip_by_global_norm, with the norm over all workers.
+        limit = self._inner.global_clipnorm
+        norm = tf.cast(tf.sqrt(self._totals[1]), tf.float32)
+        scale = limit * tf.minimum(1.0 / norm, 1.0 / limit) + (norm - norm)
+        return [gradient * tf.cast(scale, gradient.dtype) for gradient in gradients]
+
+    def _measure(self, gradient: tf.Tensor) -> tf.Tensor:
+        """Non-finite elements of my gradient, and the sum of squares where Keras would clip it, float64."""
+        gradients = self._split(gradient)
+        nonfinite = tf.add_n(
+            [tf.reduce_sum(tf.cast(~tf.math.is_finite(part), tf.float64)) for part in gradients]
+        )
+        factor = self._optimizer.dynamic_scale if self._scaled else self._inner.loss_scale_factor
+        if factor is not None:
+            gradients = [part / tf.cast(factor, part.dtype) for part in gradients]
+        steps = self._inner.gradient_accumulation_steps
+        if steps:
+            sums = self._inner._accumulated_gradients
+            gradients = [(part + sums[index]) / steps for index, part in enumerate(gradients)]
+        squares = tf.add_n([tf.cast(tf.reduce_sum(tf.square(part)), tf.float64) for part in gradients])
+        return tf.stack([nonfinite, squares])
+
+    def _step(self, gradient: tf.Tensor, weights: tf.Tensor, totals: tf.Tensor) -> tf.Tensor:
+        self._totals = totals
+        self._assign(weights)
+        self._optimizer.apply(self._split(gradient), self._variables)
+        return self._joined()
+
+    def _split(self, flat: tf.Tensor) -> list[tf.Tensor]:
+        if not self._pieces:
+            return [tf.zeros(1)]
+        return [
+            tf.cast(tf.reshape(flat[piece.start : piece.stop], piece.shape), variable.dtype)
+            for piece, variable in zip(self._pieces, self._variables, strict=True)
+        ]
+
+    def _assign(self, flat: tf.Tensor) -> None:
+        if self._pieces:
+            for variable, part in zip(self._variables, self._split(flat), strict=True):
+                variable.value.assign(part)
+
+    def _joined(self) -> tf.Tensor:
+        parts, at = [], 0
+        for piece, variable in zip(self._pieces, self._variables, strict=False):
+            if piece.start > at:
+                parts.append(tf.zeros(piece.start - at))
+            parts.append(tf.reshape(tf.cast(variable.value, tf.float32), [-1]))
+            at = piece.stop
+        if self._size > at or not parts:
+            parts.append(tf.zeros(self._size - at))
+        return parts[0] if len(parts) == 1 else tf.concat(parts, 0)
+
+    def _write(self, values: tf.Tensor, weights: np.ndarray) -> None:
+        np.copyto(weights, np.asarray(values))
+        if self._gaps.size:
+            weights[self._gaps] = 0.0  # 0 / 0 of an optimizer with epsilon=0 must not stay in the padding
+
+
+def _tensor(values: np.ndarray) -> tf.Tensor:
+    # TensorFlow aborts the process on buffers that are not aligned, so those are copied.
+    aligned = values.ctypes.data % _TENSOR_ALIGNMENT == 0 and values.flags.c_contiguous and values.flags.writeable
+    if aligned and values.size and values.dtype == np.float32:
+        return tf.experimental.dlpack.from_dlpack(values.__dlpack__())
+    return tf.convert_to_tensor(values, tf.float32)
