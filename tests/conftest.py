@@ -1,0 +1,132 @@
+"""Spark for the tests: one context of a kind at a time, each kind started once, and a standalone cluster."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Before anything imports TensorFlow, and before the JVM starts: Python workers inherit it.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+ROOT = Path(__file__).parents[1]
+KINDS = ("spark_local", "spark_cluster", "standalone")
+TENSORFLOW_FOLDERS = frozenset({"engine", "nn", "importers", "ml", "bigdl"})
+CONF = {"spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "4", "spark.default.parallelism": "2"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks by what a test uses, and sorts by kind: a process has one Spark context, and starting one is slow."""
+    for item in items:
+        if _kind(item):
+            item.add_marker(pytest.mark.spark)
+        if TENSORFLOW_FOLDERS.intersection(item.path.relative_to(ROOT).parts):
+            item.add_marker(pytest.mark.tf)
+    items.sort(key=_kind)
+
+
+def _kind(item: pytest.Item) -> int:
+    used = getattr(item, "fixturenames", ())
+    return max((index for index, name in enumerate(KINDS, start=1) if name in used), default=0)
+
+
+@pytest.fixture(scope="session")
+def spark_local() -> Iterator[Any]:
+    """A SparkSession on local[2]: two slots, all in one JVM."""
+    yield from _session("local[2]")
+
+
+@pytest.fixture(scope="session")
+def spark_cluster() -> Iterator[Any]:
+    """A SparkSession on local-cluster[2,1,1024]: two executors in processes of their own, one slot each."""
+    yield from _session("local-cluster[2,1,1024]")
+
+
+def _session(master: str) -> Iterator[Any]:
+    from pyspark.sql import SparkSession
+
+    from sparkdl.spark.session import local_session
+
+    other = SparkSession.getActiveSession()
+    if other is not None:
+        other.stop()
+    session = local_session(master, CONF, app_name="sparkdl-tests")
+    context = session.sparkContext
+    application = context.applicationId
+    yield session
+    if SparkSession.getActiveSession() is session:
+        session.stop()
+    # Executors of local-cluster leave a folder per application there.
+    shutil.rmtree(Path(os.environ.get("SPARK_HOME") or _spark_home(), "work", application), ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a real standalone cluster on loopback: a master and two workers of one core."""
+    folder = tmp_path_factory.mktemp("standalone")
+    port, web = _free_port(), _free_port()
+    url = f"spark://127.0.0.1:{port}"
+    address = ["--host", "127.0.0.1"]
+    master = ["org.apache.spark.deploy.master.Master", *address, "--port", str(port), "--webui-port", str(web)]
+    worker = ["org.apache.spark.deploy.worker.Worker", *address, "--cores", "1", "--memory", "1g", "--webui-port", "0"]
+    processes = [_start(folder / "master.log", master)]
+    try:
+        for number in range(2):
+            work = ["--work-dir", str(folder / f"work{number}"), url]
+            processes.append(_start(folder / f"worker{number}.log", [*worker, *work]))
+        _wait_for_workers(f"http://127.0.0.1:{web}/json/", 2, folder)
+        yield url
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+        for process in processes:
+            process.wait(30)
+
+
+def _start(log: Path, command: list[str]) -> subprocess.Popen[bytes]:
+    from sparkdl.spark.java import has_java, wheel_java_home
+
+    environ = {**os.environ, "SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable, "PYTHONPATH": str(ROOT)}
+    if not has_java(os.environ):
+        environ["JAVA_HOME"] = str(wheel_java_home())
+    with log.open("wb") as output:
+        launcher = Path(_spark_home(), "bin", "spark-class")
+        return subprocess.Popen([launcher, *command], stdout=output, stderr=subprocess.STDOUT, env=environ)
+
+
+def _wait_for_workers(address: str, count: int, folder: Path) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(address, timeout=5) as answer:
+                if json.load(answer)["aliveworkers"] == count:
+                    return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            pass
+        time.sleep(0.25)
+    logs = "\n".join(log.read_text()[-2000:] for log in folder.glob("*.log"))
+    raise TimeoutError(f"The standalone cluster did not come up in 120 s; its logs end with\n{logs}")
+
+
+def _spark_home() -> str:
+    import pyspark
+
+    return os.path.dirname(pyspark.__file__)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
