@@ -129,22 +129,28 @@ def load_part(
     Raises:
         ModelError: if the state is of another optimizer or another model.
     """
+    values = []
     for slot in slots:
         if slot.index is None:
-            _assign(slot.variable, _entry(merged, PREFIX + slot.name), slot.name)
+            values.append((slot.name, slot.variable, _entry(merged, PREFIX + slot.name)))
         elif slot.index < len(pieces):
             piece = pieces[slot.index]
-            parts = []
-            for index, start, stop in piece.cuts:
-                value = _entry(merged, f"{PREFIX}{slot.name}/{index}")
-                skipped = piece.start + offset + start - layout.variables[index].offset
-                parts.append(value.reshape(-1)[skipped : skipped + stop - start] if piece.flat else value)
-            _assign(slot.variable, _laid_out(piece, parts), slot.name)
+            values.append((slot.name, slot.variable, _piece_value(slot.name, piece, offset, layout, merged)))
+    _assign_all(values)
 
 
-def _laid_out(piece: Piece, parts: Sequence[np.ndarray]) -> np.ndarray:
-    if not piece.flat:
-        return parts[0]
+def _piece_value(
+    name: str, piece: Piece, offset: int, layout: WeightLayout, merged: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    parts = []
+    for index, start, stop in piece.cuts:
+        value = _entry(merged, f"{PREFIX}{name}/{index}")
+        if not piece.flat:
+            return value
+        if value.size != layout.variables[index].size:
+            raise _misshapen(name, value.shape, layout.variables[index].shape)
+        skipped = piece.start + offset + start - layout.variables[index].offset
+        parts.append(value.reshape(-1)[skipped : skipped + stop - start])
     value = np.zeros(piece.shape, parts[0].dtype)
     for (_, start, stop), part in zip(piece.cuts, parts, strict=True):
         value[start:stop] = part
@@ -227,8 +233,7 @@ def load_into_optimizer(
     """
     if not optimizer.built:
         optimizer.build(list(variables))
-    for key, variable in _named(optimizer, variables):
-        _assign(variable, _entry(merged, key), key)
+    _assign_all([(key, variable, _entry(merged, key)) for key, variable in _named(optimizer, variables)])
 
 
 def _named(
@@ -286,10 +291,17 @@ def _entry(merged: Mapping[str, np.ndarray], key: str) -> np.ndarray:
     return merged[key]
 
 
-def _assign(variable: keras.Variable, value: np.ndarray, name: str) -> None:
-    if tuple(variable.shape) != value.shape:
-        raise ModelError(
-            f"the optimizer state {name.removeprefix(PREFIX)!r} has shape {value.shape}, but this model needs "
-            f"{tuple(variable.shape)}; use the model that the state was saved from"
-        )
-    variable.assign(value)
+def _assign_all(values: Sequence[tuple[str, keras.Variable, np.ndarray]]) -> None:
+    # All are checked before the first is written, so that a wrong state leaves the optimizer as it was.
+    for name, variable, value in values:
+        if tuple(variable.shape) != value.shape:
+            raise _misshapen(name, value.shape, tuple(variable.shape))
+    for _, variable, value in values:
+        variable.assign(value)
+
+
+def _misshapen(name: str, received: tuple[int, ...], expected: tuple[int, ...]) -> ModelError:
+    return ModelError(
+        f"the optimizer state {name.removeprefix(PREFIX)!r} has shape {received}, but this model needs {expected}; "
+        "use the model that the state was saved from"
+    )
