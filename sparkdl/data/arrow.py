@@ -1,0 +1,243 @@
+"""Arrow record batches to blocks, a column at a time, never a row at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+
+from sparkdl.data.blocks import Block, Origin, refuse_nan, unpack
+from sparkdl.errors import DataError
+from sparkdl.types import SampleSpec, TensorSpec
+
+ID_COLUMN = "__id"
+ROLE_COLUMN = "__role"
+
+Kind = Literal["number", "stack", "array", "binary", "image", "string"]
+Where = Callable[[int], str]
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSource:
+    """How one column of tensors is read from Arrow columns.
+
+    Attributes:
+        kind: `number` (one number per row), `stack` (several columns of numbers), `array` (lists, possibly
+            nested), `binary` (raw tensors), `image` (Spark's image struct), `string` (read as codes).
+        names: the Arrow columns.
+        title: how error messages name it, e.g. `column 'pixels'`.
+        raw_dtype: dtype of the bytes of a `binary` column.
+    """
+
+    kind: Kind
+    names: tuple[str, ...]
+    title: str
+    raw_dtype: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BlockReader:
+    """Turns what a Spark task iterates over (record batches or packed samples) into blocks. Picklable."""
+
+    spec: SampleSpec
+    sources: tuple[ColumnSource, ...] = ()
+
+    def __call__(self, items: Iterable[Any]) -> Iterator[Block]:
+        """Yields a block for each item with at least one row.
+
+        Args:
+            items: `pyarrow.RecordBatch`es, packed blocks, or (key, packed block) pairs.
+
+        Raises:
+            DataError: a row cannot be used; the message names column, source partition and row.
+        """
+        for item in items:
+            block = read_block(item, self) if isinstance(item, pa.RecordBatch) else _unpack_item(item)
+            if block.rows:
+                yield block
+
+
+def _unpack_item(item: Any) -> Block:
+    return unpack(item[1] if isinstance(item, tuple) else item)
+
+
+def read_block(batch: pa.RecordBatch, reader: BlockReader) -> Block:
+    """Reads one record batch; arrays may be read-only views of it.
+
+    Raises:
+        DataError: see `BlockReader`.
+    """
+    ids = batch.column(ID_COLUMN).to_numpy()
+    role = None
+    if ROLE_COLUMN in batch.schema.names:
+        _refuse_null(batch.column(ROLE_COLUMN), "the validation indicator", Origin(ids), 1)
+        role = batch.column(ROLE_COLUMN).to_numpy().astype(np.int8, copy=False)
+    columns, vocabularies = read_columns(batch, reader, Origin(ids, role))
+    return Block(ids, columns, role, vocabularies)
+
+
+def read_columns(
+    batch: pa.RecordBatch, reader: BlockReader, where: Where
+) -> tuple[tuple[np.ndarray, ...], tuple[tuple[str, ...] | None, ...]]:
+    """Reads the columns of a record batch that has no ids.
+
+    Args:
+        batch: holds at least the columns that `reader.sources` names.
+        reader: what to read.
+        where: names a row of the batch for error messages.
+
+    Returns:
+        the columns, and for each its vocabulary (None but for strings).
+    """
+    columns: list[np.ndarray] = []
+    vocabularies: list[tuple[str, ...] | None] = []
+    for source, tensor in zip(reader.sources, reader.spec.columns, strict=True):
+        arrays = [batch.column(name) for name in source.names]
+        vocabulary = None
+        if source.kind == "string":
+            _refuse_null(arrays[0], source.title, where, 1)
+            codes = arrays[0].dictionary_encode()
+            values, vocabulary = codes.indices.to_numpy(), tuple(codes.dictionary.to_pylist())
+        else:
+            values = _READERS[source.kind](arrays, source, tensor, where)
+        values = values.astype(tensor.dtype, copy=False).reshape(len(batch), *tensor.shape)
+        refuse_nan(values, source.title, where)
+        columns.append(values)
+        vocabularies.append(vocabulary)
+    return tuple(columns), tuple(vocabularies)
+
+
+def nested_dims(depth: int, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The lengths that lists nested `depth` deep must have to hold a tensor of `shape`; None if none do.
+
+    A flat list may hold any shape; otherwise axes of length 1 may be left out.
+
+    Example:
+        >>> nested_dims(1, (28, 28, 1)), nested_dims(2, (28, 28, 1)), nested_dims(2, (784,))
+        ((784,), (28, 28), None)
+    """
+    squeezed = tuple(size for size in shape if size != 1)
+    candidates = {1: (math.prod(shape),), len(squeezed): squeezed, len(shape): shape}
+    return {**candidates, 1: (math.prod(shape),)}.get(depth)
+
+
+def _numbers(array: pa.Array, title: str, where: Where, per_row: int) -> np.ndarray:
+    _refuse_null(array, title, where, per_row)
+    return array.to_numpy(zero_copy_only=not pa.types.is_boolean(array.type))
+
+
+def _refuse_null(array: pa.Array, title: str, where: Where, per_row: int) -> None:
+    if array.null_count:
+        first = int(np.flatnonzero(array.is_null().to_numpy(zero_copy_only=False))[0])
+        raise DataError(f"{title} has a null in {where(first // per_row)}: fill or drop such rows first.")
+
+
+def _read_number(arrays: list[pa.Array], source: ColumnSource, tensor: TensorSpec, where: Where) -> np.ndarray:
+    return _numbers(arrays[0], source.title, where, 1)
+
+
+def _read_stack(arrays: list[pa.Array], source: ColumnSource, tensor: TensorSpec, where: Where) -> np.ndarray:
+    stacked = np.empty((len(arrays[0]), len(arrays)), tensor.dtype)
+    for index, array in enumerate(arrays):
+        stacked[:, index] = _numbers(array, f"{source.title}[{index}]", where, 1)
+    return stacked
+
+
+def _read_array(arrays: list[pa.Array], source: ColumnSource, tensor: TensorSpec, where: Where) -> np.ndarray:
+    array, per_row, depth = arrays[0], 1, 0
+    dims = nested_dims(_depth(array.type), tensor.shape)
+    if dims is None:
+        raise DataError(
+            f"{source.title} has lists nested {_depth(array.type)} deep, which do not hold the shape {tensor.shape}."
+        )
+    while pa.types.is_nested(array.type):
+        _refuse_null(array, source.title, where, per_row)
+        offsets = _offsets(array)
+        wrong = np.flatnonzero(np.diff(offsets) != dims[depth])
+        if len(wrong):
+            raise _ragged(source, tensor, where(int(wrong[0]) // per_row), offsets, int(wrong[0]), dims[depth])
+        array = array.values.slice(int(offsets[0]), int(offsets[-1] - offsets[0]))
+        per_row = max(1, per_row * dims[depth])
+        depth += 1
+    return _numbers(array, source.title, where, per_row)
+
+
+def _ragged(
+    source: ColumnSource, tensor: TensorSpec, where: str, offsets: np.ndarray, index: int, expected: int
+) -> DataError:
+    return DataError(
+        f"{source.title} has a list of length {offsets[index + 1] - offsets[index]} in {where}; expected length "
+        f"{expected} (each row must hold the shape {tensor.shape})."
+    )
+
+
+def _depth(kind: pa.DataType) -> int:
+    return 1 + _depth(kind.value_type) if pa.types.is_nested(kind) and kind.num_fields == 1 else 0
+
+
+def _offsets(array: pa.Array) -> np.ndarray:
+    """Where each list or binary value begins in the values buffer: (rows + 1,)."""
+    if pa.types.is_fixed_size_list(array.type):
+        size = array.type.list_size
+        return np.arange(array.offset, array.offset + len(array) + 1, dtype=np.int64) * size
+    wide = any(check(array.type) for check in (pa.types.is_large_list, pa.types.is_large_binary))
+    dtype = np.dtype(np.int64 if wide else np.int32)
+    buffer = array.buffers()[1]
+    if buffer is None:
+        return np.zeros(len(array) + 1, dtype)
+    return np.frombuffer(buffer, dtype, len(array) + 1, array.offset * dtype.itemsize)
+
+
+def _read_binary(arrays: list[pa.Array], source: ColumnSource, tensor: TensorSpec, where: Where) -> np.ndarray:
+    raw = np.dtype(source.raw_dtype or tensor.dtype)
+    return _bytes(arrays[0], source, tensor, where, raw)
+
+
+def _bytes(
+    array: pa.Array, source: ColumnSource, tensor: TensorSpec, where: Where, raw: np.dtype[Any]
+) -> np.ndarray:
+    _refuse_null(array, source.title, where, 1)
+    offsets = _offsets(array)
+    wrong = np.flatnonzero(np.diff(offsets) != tensor.size * raw.itemsize)
+    if len(wrong):
+        received = offsets[wrong[0] + 1] - offsets[wrong[0]]
+        raise DataError(
+            f"{source.title} has {received} bytes in {where(int(wrong[0]))}; expected {tensor.size * raw.itemsize} "
+            f"(shape {tensor.shape}, {raw})."
+        )
+    return np.frombuffer(array.buffers()[2] or b"", raw, len(array) * tensor.size, int(offsets[0]))
+
+
+def _read_image(arrays: list[pa.Array], source: ColumnSource, tensor: TensorSpec, where: Where) -> np.ndarray:
+    image = arrays[0]
+    _refuse_null(image, source.title, where, 1)
+    sizes = np.stack([_numbers(image.field(name), source.title, where, 1) for name in _IMAGE_SIZES], axis=1)
+    wrong = np.flatnonzero((sizes != tensor.shape).any(axis=1))
+    if len(wrong):
+        raise DataError(
+            f"{source.title} has an image of (height, width, channels) {tuple(sizes[wrong[0]].tolist())} in "
+            f"{where(int(wrong[0]))}; expected {tensor.shape}: resize all images to one size first."
+        )
+    modes = _numbers(image.field("mode"), source.title, where, 1)
+    wrong = np.flatnonzero(modes & 7)
+    if len(wrong):
+        raise DataError(
+            f"{source.title} has an image of OpenCV mode {modes[wrong[0]]} in {where(int(wrong[0]))}; expected one "
+            f"of 8 bits per channel (modes 0, 16, 24)."
+        )
+    return _bytes(image.field("data"), source, tensor, where, np.dtype(np.uint8))
+
+
+_IMAGE_SIZES = ("height", "width", "nChannels")
+
+_READERS: dict[str, Callable[[list[pa.Array], ColumnSource, TensorSpec, Where], np.ndarray]] = {
+    "number": _read_number,
+    "stack": _read_stack,
+    "array": _read_array,
+    "binary": _read_binary,
+    "image": _read_image,
+}
