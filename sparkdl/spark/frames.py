@@ -1,0 +1,329 @@
+"""DataFrames and RDDs to what the workers read: columns checked once on the driver, rows placed once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from pyspark import RDD
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from sparkdl.data.arrow import ID_COLUMN, ROLE_COLUMN, BlockReader
+from sparkdl.errors import ArgumentError, DataError
+from sparkdl.spark.columns import (
+    ColumnArgument,
+    Expectations,
+    Shape,
+    Wanted,
+    expression,
+    find_column,
+    needs_expression,
+    quoted,
+    resolve,
+    source,
+)
+from sparkdl.spark.inference import settle, tensor_spec
+from sparkdl.spark.placement import feeds_barrier, place, rdd_feeds_barrier
+from sparkdl.spark.samples import dealt, first_sample, packed, spec_of
+from sparkdl.types import SampleSpec, Structure, TensorSpec
+
+_BATCH_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class ModelShapes:
+    """What the model says of its inputs and outputs: names and per-row shapes (None where unknown)."""
+
+    input_shapes: tuple[Shape | None, ...] = ()
+    input_names: tuple[str, ...] = ()
+    output_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Data that is ready for the workers.
+
+    Attributes:
+        spec: what every row holds.
+        frame: the canonical DataFrame to run `mapInArrow` on, or None.
+        rdd: the RDD of packed blocks to run `mapPartitions` on, or None.
+        blocks: turns the iterator of a task into blocks; picklable, to be shipped by itself.
+        shuffled: whether reading it moves the rows between tasks.
+        strings: numbers of the columns (in the order of `spec.columns`) that hold codes of strings, about whose
+            meaning the workers must agree (`PartitionStore.vocabulary` and `recode`).
+    """
+
+    spec: SampleSpec
+    blocks: BlockReader
+    frame: DataFrame | None = None
+    rdd: RDD[Any] | None = None
+    shuffled: bool = False
+    strings: tuple[int, ...] = ()
+
+    @property
+    def batch_rows(self) -> int:
+        """Rows per Arrow batch that keep a batch below 64 MB (for `spark.sql.execution.arrow.maxRecordsPerBatch`)."""
+        row = sum(tensor.size * np.dtype(tensor.dtype).itemsize for tensor in self.spec.columns)
+        return max(1, min(10_000, _BATCH_BYTES // max(1, row)))
+
+
+@dataclass(frozen=True)
+class DataArguments:
+    """The arguments of a verb that say which columns are what."""
+
+    features: ColumnArgument = "features"
+    label: ColumnArgument | None = None
+    weight: str | None = None
+    validation_indicator: str | None = None
+    shapes: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    dtypes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """The canonical columns of a DataFrame: `wanted` and the expressions that make them."""
+
+    wanted: tuple[Wanted, ...]
+    counts: tuple[int, int]  # features, labels
+    structures: tuple[Structure, Structure]
+    weighted: bool
+
+
+def prepare(
+    data: Any,
+    arguments: DataArguments,
+    model: ModelShapes,
+    *,
+    validation_data: Any = None,
+    workers: int | None = None,
+    shuffle: bool | None = None,
+) -> Prepared:
+    """Checks columns and brings rows to where they are to be used.
+
+    Args:
+        data: a DataFrame, or an RDD of `Sample`.
+        arguments: which columns are what (ignored for an RDD).
+        model: what the model expects.
+        validation_data: of the same kind as `data`, with the same columns; becomes rows of role 1.
+        workers: number of tasks of the barrier stage that will read; None reads without one, where the rows lie.
+        shuffle: True or False forces or forbids dealing the rows out evenly; None does it unless the data
+            lies in `workers` partitions already and a barrier stage may read them.
+
+    Raises:
+        ArgumentError: an argument has the wrong form.
+        DataError: a column is missing, or has a type or shape that cannot be used, or there are no rows.
+    """
+    if validation_data is not None and arguments.validation_indicator is not None:
+        raise ArgumentError("give validation_data or validation_indicator, not both.")
+    frames = [data] if validation_data is None else [data, validation_data]
+    if all(isinstance(item, RDD) for item in frames):
+        return _prepare_rdd(frames, model, workers, shuffle)
+    if all(_is_frame(item) for item in frames):
+        return _prepare_frame(frames, arguments, model, workers, shuffle)
+    if len(frames) == 2 and all(isinstance(item, RDD) or _is_frame(item) for item in frames):
+        raise ArgumentError("validation_data must be of the same kind as the data: both DataFrames or both RDDs.")
+    odd = next(item for item in frames if not (isinstance(item, RDD) or _is_frame(item)))
+    raise ArgumentError(
+        f"{'data' if odd is data else 'validation_data'} must be a Spark DataFrame or an RDD of sparkdl.Sample, "
+        f"received {type(odd).__name__}."
+    )
+
+
+def _is_frame(data: Any) -> bool:
+    return isinstance(data, DataFrame) or hasattr(data, "mapInArrow")
+
+
+def _prepare_rdd(rdds: list[RDD[Any]], model: ModelShapes, workers: int | None, shuffle: bool | None) -> Prepared:
+    spec = spec_of(first_sample(rdds[0]), model.input_names, model.output_names)
+    _check_samples(spec, model)
+    reader = BlockReader(spec)
+    if shuffle is None:
+        lies_well = len(rdds) == 1 and rdd_feeds_barrier(rdds[0]._jrdd.rdd(), workers or 0)
+        shuffle = workers is not None and not lies_well
+    parts = [packed(rdd, spec, role, workers if shuffle else None) for role, rdd in enumerate(rdds)]
+    pairs = parts[0] if len(parts) == 1 else parts[0].union(parts[1])
+    if shuffle and workers is not None:
+        return Prepared(spec, reader, rdd=dealt(pairs, workers), shuffled=True)
+    return Prepared(spec, reader, rdd=pairs)
+
+
+def _check_samples(spec: SampleSpec, model: ModelShapes) -> None:
+    if not model.input_shapes:
+        return
+    if len(model.input_shapes) != len(spec.features):
+        raise DataError(
+            f"the first sample has {len(spec.features)} feature arrays, but the model has {len(model.input_shapes)} "
+            f"inputs."
+        )
+    for tensor, shape in zip(spec.features, model.input_shapes, strict=True):
+        if shape is not None and not _fits(tensor.shape, shape):
+            raise DataError(
+                f"the first sample has features of the shape {tensor.shape}, but input {tensor.name!r} of the model "
+                f"takes {shape}: reshape the samples."
+            )
+
+
+def _fits(shape: tuple[int, ...], expected: Shape) -> bool:
+    return len(shape) == len(expected) and all(
+        wanted in (None, size) for size, wanted in zip(shape, expected, strict=True)
+    )
+
+
+def _prepare_frame(
+    frames: list[DataFrame], arguments: DataArguments, model: ModelShapes, workers: int | None, shuffle: bool | None
+) -> Prepared:
+    columns = _resolve(frames[0], arguments, model)
+    canonical = [_canonical(frames[0], columns, arguments, None if len(frames) == 1 else 0)]
+    if len(frames) == 2:
+        canonical.append(_like(_canonical(frames[1], columns, arguments, 1), canonical[0], columns))
+    names = _names(columns)
+    order = list(canonical[0].columns)
+    wanted = settle(columns.wanted, canonical[0], [order.index(group[0]) for group in names])
+    spec = _spec(wanted, columns)
+    reader = BlockReader(spec, tuple(source(item, group) for item, group in zip(wanted, names, strict=True)))
+    strings = tuple(index for index, item in enumerate(wanted) if item.kind == "string")
+    frame = canonical[0] if len(canonical) == 1 else canonical[0].unionByName(canonical[1])
+    if shuffle is None:
+        shuffle = workers is not None and (len(canonical) == 2 or not feeds_barrier(frame, workers))
+    if shuffle and workers is not None:
+        frame = place(frame, workers)
+    return Prepared(spec, reader, frame=frame, shuffled=bool(shuffle), strings=strings)
+
+
+def _resolve(frame: DataFrame, arguments: DataArguments, model: ModelShapes) -> _Columns:
+    schema = frame.schema
+    inputs = Expectations("features", model.input_shapes, model.input_names)
+    features, structure = resolve(arguments.features, schema, inputs, arguments.shapes, arguments.dtypes)
+    labels: list[Wanted] = []
+    label_structure: Structure = "single"
+    if arguments.label is not None:
+        outputs = Expectations("label", (None,) * len(model.output_names), model.output_names)
+        labels, label_structure = resolve(arguments.label, schema, outputs, arguments.shapes, arguments.dtypes)
+    weights = [] if arguments.weight is None else [_weight(arguments.weight, schema)]
+    return _Columns(
+        (*features, *labels, *weights), (len(features), len(labels)), (structure, label_structure), bool(weights)
+    )
+
+
+def _weight(name: str, schema: T.StructType) -> Wanted:
+    column = find_column(name, schema, "weight")
+    if not isinstance(schema[column].dataType, T.NumericType):
+        raise DataError(
+            f"weight column {column!r} has the type {schema[column].dataType.simpleString()}, expected a number."
+        )
+    return Wanted("weight", (column,), "number", 0, "float32", (), None, f"weight column {column!r}")
+
+
+def _names(columns: _Columns) -> list[tuple[str, ...]]:
+    """The canonical names of the columns of each input."""
+    names, start = [], 0
+    for item in columns.wanted:
+        names.append(tuple(f"__c{start + index}" for index in range(len(item.columns))))
+        start += len(item.columns)
+    return names
+
+
+def _canonical(frame: DataFrame, columns: _Columns, arguments: DataArguments, role: int | None) -> DataFrame:
+    schema = frame.schema
+    selected: list[Column] = [F.monotonically_increasing_id().alias(ID_COLUMN)]
+    if arguments.validation_indicator is not None:
+        selected.append(_indicator(arguments.validation_indicator, schema).alias(ROLE_COLUMN))
+    elif role is not None:
+        selected.append(F.lit(role).cast("tinyint").alias(ROLE_COLUMN))
+    argument = "features" if not role else "validation_data"
+    for item, names in zip(columns.wanted, _names(columns), strict=True):
+        for column in item.columns:
+            find_column(column, schema, argument)
+        made = expression(item, schema)
+        selected += [column.alias(name) for column, name in zip(made, names, strict=True)]
+    return frame.select(*selected)
+
+
+def _indicator(name: str, schema: T.StructType) -> Column:
+    column = find_column(name, schema, "validation_indicator")
+    if not isinstance(schema[column].dataType, (T.BooleanType, T.IntegralType)):
+        raise DataError(
+            f"validation_indicator column {column!r} has the type {schema[column].dataType.simpleString()}, expected "
+            f"boolean (true for validation rows)."
+        )
+    return F.col(quoted(column)).cast("boolean").cast("tinyint")
+
+
+def _like(frame: DataFrame, model: DataFrame, columns: _Columns) -> DataFrame:
+    """The validation frame with the types of the training frame."""
+    titles = {
+        name: item.title for item, names in zip(columns.wanted, _names(columns), strict=True) for name in names
+    }
+    selected = []
+    for ours, theirs in zip(frame.schema.fields, model.schema.fields, strict=True):
+        column = F.col(ours.name)
+        kinds = (ours.dataType.simpleString(), theirs.dataType.simpleString())
+        if kinds[0] != kinds[1]:
+            if not (isinstance(ours.dataType, T.NumericType) and isinstance(theirs.dataType, T.NumericType)):
+                raise DataError(
+                    f"{titles[ours.name]} has the type {kinds[0]} in validation_data, expected {kinds[1]} as in "
+                    f"the data."
+                )
+            column = column.cast(theirs.dataType)
+        selected.append(column.alias(ours.name))
+    return frame.select(*selected)
+
+
+def _spec(wanted: Sequence[Wanted], columns: _Columns) -> SampleSpec:
+    tensors: list[TensorSpec] = [tensor_spec(item) for item in wanted]
+    inputs, outputs = columns.counts
+    return SampleSpec(
+        tuple(tensors[:inputs]),
+        tuple(tensors[inputs : inputs + outputs]),
+        columns.weighted,
+        columns.structures[0],
+        columns.structures[1],
+    )
+
+
+@dataclass(frozen=True)
+class PreparedFeatures:
+    """A DataFrame whose rows can be scored where they lie.
+
+    Attributes:
+        frame: all original columns, in their order, then the few that Spark had to convert.
+        keep: number of original columns.
+        spec: what every row holds (features only).
+        reader: for `sparkdl.data.arrow.read_columns`; picklable.
+    """
+
+    frame: DataFrame
+    keep: int
+    spec: SampleSpec
+    reader: BlockReader
+
+
+def prepare_features(frame: DataFrame, arguments: DataArguments, model: ModelShapes) -> PreparedFeatures:
+    """Describes the feature columns of a DataFrame for scoring: no shuffle, no column lost.
+
+    Raises:
+        ArgumentError: an argument has the wrong form.
+        DataError: a column is missing, or has a type or shape that cannot be used.
+    """
+    columns = _resolve(frame, replace(arguments, label=None, weight=None, validation_indicator=None), model)
+    schema = frame.schema
+    made: dict[str, Column] = {}
+    names: list[tuple[str, ...]] = []
+    for item in columns.wanted:
+        group = []
+        for column, converted in zip(item.columns, expression(item, schema), strict=True):
+            convert = needs_expression(schema[column].dataType)
+            group.append(f"__f{len(made)}" if convert else column)
+            if convert:
+                made[group[-1]] = converted
+        names.append(tuple(group))
+    wider = frame.select("*", *[column.alias(name) for name, column in made.items()])
+    sampled = wider.select(*[F.col(quoted(group[0])) for group in names])
+    wanted = settle(columns.wanted, sampled, range(len(names)))
+    spec = _spec(wanted, columns)
+    sources = tuple(source(item, group) for item, group in zip(wanted, names, strict=True))
+    return PreparedFeatures(wider, len(frame.columns), spec, BlockReader(spec, sources))
