@@ -237,7 +237,7 @@ class Updater(Protocol):
         ...
 
     def merge_state(self, parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
-        """Joins what `state` gave on every worker, in rank order, into one complete state."""
+        """Joins what `state` gave on every worker, in rank order, into one complete state (`optimizer/...`)."""
         ...
 
     def load_state(self, merged: Mapping[str, np.ndarray]) -> None:

@@ -23,9 +23,10 @@ class Assignment:
         secret: the run's secret, for every handshake.
         callbacks: the user's Keras callbacks, for rank 0.
         class_weight: weight per class number, or None.
-        classes: number of classes that the loss allows in the label, where it is known.
+        classes: for each label column the number of classes that the model allows, None where it has no classes.
+        strings: numbers of the columns that hold strings.
         extra_losses: how each loss that the model adds itself is to be counted over workers.
-        excluded_from_weight_decay: names of variables that the user's optimizer leaves undecayed.
+        excluded_from_weight_decay: positions of the variables that the user's optimizer leaves undecayed.
         validates: whether some rows are for validation.
     """
 
@@ -37,7 +38,8 @@ class Assignment:
     secret: bytes
     callbacks: tuple[Any, ...] = ()
     class_weight: Mapping[int, float] | None = None
-    classes: int | None = None
+    classes: tuple[int | None, ...] = ()
+    strings: tuple[int, ...] = ()
     extra_losses: Any = None
-    excluded_from_weight_decay: tuple[str, ...] = ()
+    excluded_from_weight_decay: tuple[int, ...] = ()
     validates: bool = False

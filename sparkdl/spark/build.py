@@ -11,7 +11,7 @@ from sparkdl.engine.callbacks import KerasCallbackRunner, decode_tree
 from sparkdl.engine.replica import KerasReplica
 from sparkdl.engine.serialization import set_model_arrays, unpack_model
 from sparkdl.engine.threads import configure_threads
-from sparkdl.engine.updater import KerasUpdater
+from sparkdl.engine.updater import KerasUpdater, shard_bounds
 from sparkdl.spark.assignment import Assignment
 from sparkdl.types import Collective, TrainingState
 
@@ -32,18 +32,20 @@ def build_replica(
         extra_losses=assignment.extra_losses,
     )
     replica.seed_generators(plan.seed, collective.rank)
+    variables = model.trainable_variables
+    bounds = shard_bounds(replica.layout, collective.size, model.optimizer, variables)
+    low, high = bounds[collective.rank], bounds[collective.rank + 1]
     updater = KerasUpdater(
         model.optimizer,
+        variables,
         replica.layout,
-        rank=collective.rank,
-        workers=collective.size,
-        sum_over_workers=collective.all_sum,
-        variables=model.trainable_variables,
-        excluded_from_weight_decay=assignment.excluded_from_weight_decay,
-        weights=replica.weights,
+        bounds,
+        collective.rank,
+        replica.weights[low:high],
+        assignment.excluded_from_weight_decay,
+        collective.all_sum,
     )
-    if optimizer := under("optimizer/", start.arrays):
-        updater.load_state(optimizer)
+    updater.load_state({name: array for name, array in start.arrays.items() if name.startswith("optimizer/")})
     return replica, updater
 
 

@@ -6,9 +6,10 @@ import re
 import time
 from typing import Any
 
-from pyspark import SparkContext
+from pyspark import RDD, SparkContext
+from pyspark.sql import SparkSession
 
-from sparkdl.errors import ClusterError
+from sparkdl.errors import ArgumentError, ClusterError
 
 REGISTRATION_SECONDS = 10.0
 
@@ -18,6 +19,24 @@ def task_slots(context: SparkContext, profile: Any = None) -> int:
     scala = context._jsc.sc()
     java_profile = scala.resourceProfileManager().defaultResourceProfile() if profile is None else profile
     return int(scala.maxNumConcurrentTasks(java_profile))
+
+
+def context_of(data: Any) -> SparkContext:
+    """The Spark context behind a DataFrame or an RDD.
+
+    Raises:
+        ArgumentError: for anything else, and for Spark Connect, which has none.
+    """
+    if isinstance(data, RDD):
+        return data.context
+    session = getattr(data, "sparkSession", None)
+    context = getattr(session, "sparkContext", None) if isinstance(session, SparkSession) else None
+    if context is None:
+        raise ArgumentError(
+            f"data must be a Spark DataFrame or an RDD of sparkdl.Sample of a classic Spark session, received "
+            f"{type(data).__module__}.{type(data).__name__}."
+        )
+    return context
 
 
 def is_local(context: SparkContext) -> bool:

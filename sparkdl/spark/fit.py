@@ -11,15 +11,16 @@ from typing import Any
 
 from sparkdl.engine.callbacks import apply_states, check_callbacks
 from sparkdl.engine.probe import probe_extra_losses
-from sparkdl.engine.serialization import check_model, class_count, pack_model
+from sparkdl.engine.serialization import check_model, class_counts, pack_model
 from sparkdl.engine.state import capture_model, restore_model
 from sparkdl.engine.updater import excluded_variables
 from sparkdl.errors import ArgumentError
 from sparkdl.history import History
 from sparkdl.spark.arguments import refuse
 from sparkdl.spark.assignment import Assignment
-from sparkdl.spark.cluster import choose_workers
-from sparkdl.spark.frames import prepare, spark_context
+from sparkdl.spark.cluster import choose_workers, context_of
+from sparkdl.spark.expectations import shapes_of
+from sparkdl.spark.frames import DataArguments, Prepared, prepare
 from sparkdl.spark.launch import launch
 from sparkdl.spark.progress import Progress, Verbosity
 from sparkdl.types import TrainingPlan
@@ -113,24 +114,13 @@ def fit(
     callbacks = as_tuple(callbacks)
     check_numbers(batch_size=batch_size, epochs=epochs, validation_freq=validation_freq, workers=workers)
     check_callbacks(callbacks)
-    context = spark_context(data)
+    context = context_of(data)
     count, cores = choose_workers(context, workers, cores_per_worker)
 
-    def rows_for(number: int) -> Any:
-        return prepare(
-            data,
-            model,
-            features=features,
-            label=label,
-            weight=weight,
-            shapes=shapes,
-            dtypes=dtypes,
-            validation_data=validation_data,
-            validation_indicator=validation_indicator,
-            validation_split=validation_split,
-            seed=seed,
-            workers=number,
-        )
+    arguments = DataArguments(features, label, weight, validation_indicator, shapes or {}, dtypes or {})
+
+    def rows_for(number: int) -> Prepared:
+        return prepare(data, arguments, shapes_of(model), validation_data=validation_data, workers=number)
 
     prepared = rows_for(count)
     check_model(model, prepared.spec)
@@ -161,10 +151,11 @@ def fit(
         secret=secrets.token_bytes(32),
         callbacks=callbacks,
         class_weight=class_weight,
-        classes=class_count(model),
+        classes=class_counts(model, prepared.spec),
+        strings=prepared.strings,
         extra_losses=probe_extra_losses(model, prepared.spec),
-        excluded_from_weight_decay=tuple(excluded_variables(model.optimizer, model.trainable_variables)),
-        validates=prepared.validates,
+        excluded_from_weight_decay=excluded_variables(model.optimizer, model.trainable_variables),
+        validates=validation_data is not None or validation_indicator is not None or validation_split > 0,
     )
     history = History(params={"epochs": epochs, "batch_size": plan.batch_size, "workers": count})
     progress = Progress(epochs, verbose)

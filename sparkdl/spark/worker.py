@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
+import threading
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +20,8 @@ from pyspark import BarrierTaskContext
 from sparkdl.collective.channel import Channel
 from sparkdl.collective.rendezvous import connect
 from sparkdl.data.store import PartitionStore
-from sparkdl.errors import CollectiveError, DataError
+from sparkdl.errors import CollectiveError
+from sparkdl.spark.agreement import agree_on_strings, check_labels, check_rows
 from sparkdl.spark.assignment import Assignment
 from sparkdl.spark.memory import store_limit
 from sparkdl.train.checkpoint import decode_state, encode_state
@@ -52,6 +55,8 @@ def run_task(assignment: Assignment, items: Iterable[Any]) -> None:
         channel = stack.enter_context(
             Channel.connect(assignment.address, assignment.secret, plan.generation, rank, plan.deadline)
         )
+        # TensorFlow takes seconds to load; let it do so while rows arrive and workers meet.
+        threading.Thread(target=importlib.import_module, args=("sparkdl.spark.build",), daemon=True).start()
         place = ["while reading its rows"]
         try:
             timings = _train(assignment, items, context, channel, stack, place)
@@ -100,14 +105,19 @@ def _train(
     )
     stack.callback(collective.close)
     place[0] = "while checking its rows"
-    agree_on_labels(store, collective, channel, assignment)
+    if plan.validation_split:
+        store.split(plan.validation_split, plan.seed)
+    check_rows(store, collective)
+    if labels := agree_on_strings(store, collective, assignment.strings):
+        channel.send("labels", labels)
+    check_labels(store, collective, assignment.classes)
     place[0] = "while building the model"
     run, state = _build(assignment, store, collective, channel, stack, clock)
     try:
         train(run, state)
     finally:
         place[0] = run.place
-    return {**clock.seconds, "seconds": clock.seconds["reading"]}
+    return clock.seconds
 
 
 def _build(
@@ -142,48 +152,6 @@ def _build(
         runner,
     )
     return run, (start if "weights" in start.arrays else None)
-
-
-def agree_on_labels(store: PartitionStore, collective: Collective, channel: Channel, assignment: Assignment) -> None:
-    """Checks what only all rows together can tell: that there are rows, and that class labels are in range.
-
-    Raises:
-        DataError: with the one thing to change.
-    """
-    rows = collective.all_sum(np.array([store.view(0).rows, store.view(1).rows]))
-    if rows[0] == 0:
-        raise DataError("fit was given no rows to train on: the DataFrame or RDD is empty (check its filters).")
-    if assignment.classes is None:
-        return
-    ranges = np.array([_label_range(store)])
-    ranges = np.concatenate([np.frombuffer(part, np.int64) for part in collective.all_gather_bytes(ranges.tobytes())])
-    check_label_range(int(ranges[0::2].min()), int(ranges[1::2].max()), assignment.classes, assignment.spec.labels[0].name)
-
-
-def _label_range(store: PartitionStore) -> tuple[int, int]:
-    if store.rows == 0:
-        return np.iinfo(np.int64).max, np.iinfo(np.int64).min
-    low, high = store.label_range(0)
-    return int(low), int(high)
-
-
-def check_label_range(low: int, high: int, classes: int, name: str) -> None:
-    """Class labels are 0 to classes - 1.
-
-    Raises:
-        DataError: saying so, and guessing 1-based labels where it looks like that.
-    """
-    if low >= 0 and high < classes:
-        return
-    hint = (
-        f"they look 1-based: subtract 1 (df.withColumn({name!r}, col({name!r}) - 1))"
-        if (low, high) == (1, classes)
-        else f"correct the labels or give the model's last layer {high + 1} units"
-    )
-    raise DataError(
-        f"label column {name!r} holds class numbers from {low} to {high}, but the model's output has {classes} "
-        f"classes, numbered 0 to {classes - 1}: {hint}."
-    )
 
 
 @dataclass

@@ -43,7 +43,7 @@ def capture_state(run: Run, position: Position, finished: bool) -> TrainingState
     arrays: dict[str, np.ndarray] = {
         "weights": run.replica.weights.copy(),
         "statistics": run.replica.statistics(),
-        **{f"optimizer/{name}": array for name, array in optimizer.items()},
+        **optimizer,
     }
     for rank, payload in enumerate(locals_):
         arrays |= {f"local/{rank}/{name}": array for name, array in decode_state(payload).arrays.items()}
@@ -65,7 +65,7 @@ def restore_state(run: Run, state: TrainingState) -> Position:
     run.replica.weights[:] = arrays["weights"]
     run.replica.weights_written()
     run.replica.set_statistics(arrays["statistics"])
-    run.updater.load_state(_under("optimizer/", state))
+    run.updater.load_state({name: array for name, array in arrays.items() if name.startswith("optimizer/")})
     if state.info["workers"] == run.collective.size:
         run.replica.set_local_state(_under(f"local/{run.collective.rank}/", state))
     return Position(state.info["epoch"], state.info["step"], state.info["iteration"])

@@ -85,7 +85,7 @@ class MomentumUpdater:
         return {"velocity": self.velocity}
 
     def merge_state(self, parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
-        return {"velocity": np.concatenate([part["velocity"] for part in parts])}
+        return {"optimizer/velocity": np.concatenate([part["velocity"] for part in parts])}
 
     def load_state(self, merged: Mapping[str, np.ndarray]) -> None:
-        self.velocity = np.array(merged["velocity"][self.bounds[self.rank] : self.bounds[self.rank + 1]])
+        self.velocity = np.array(merged["optimizer/velocity"][self.bounds[self.rank] : self.bounds[self.rank + 1]])

@@ -1,0 +1,141 @@
+"""`sdl.evaluate`: loss and metrics over all rows, where they lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from sparkdl.data.blocks import Block
+from sparkdl.engine.serialization import check_model
+from sparkdl.errors import DataError
+from sparkdl.spark.arguments import refuse
+from sparkdl.spark.cluster import context_of
+from sparkdl.spark.expectations import shapes_of
+from sparkdl.spark.frames import DataArguments, prepare
+from sparkdl.spark.shipping import ShippedModel, ship
+from sparkdl.types import Batch, SampleSpec
+
+
+def evaluate(
+    model: Any,
+    data: Any,
+    *,
+    features: Any = "features",
+    label: Any = "label",
+    weight: str | None = None,
+    batch_size: int = 1024,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    dtypes: Mapping[str, str] | None = None,
+    **keras_arguments: Any,
+) -> dict[str, float]:
+    """Loss and metrics of a compiled model over all rows, without a shuffle.
+
+    Numerators and denominators are added up over the whole data, so the numbers depend neither on the
+    batch size nor on the partitions; they are Keras's for one batch of all rows.
+
+    Args:
+        model: a compiled `keras.Model`.
+        data: a DataFrame, or an RDD of `sparkdl.Sample`.
+        features: as in `fit`.
+        label: as in `fit`.
+        weight: as in `fit`.
+        batch_size: rows per call of the model.
+        shapes: as in `fit`.
+        dtypes: as in `fit`.
+        **keras_arguments: other arguments of `keras.Model.evaluate`, refused by name with the reason.
+
+    Returns:
+        Keras's logs: `{"loss": ..., "accuracy": ...}`.
+
+    Raises:
+        DataError: where there are no rows, or they do not fit.
+        ModelError: where the model is not compiled.
+    """
+    refuse("evaluate", **keras_arguments)
+    arguments = DataArguments(features, label, weight, None, shapes or {}, dtypes or {})
+    prepared = prepare(data, arguments, shapes_of(model))
+    check_model(model, prepared.spec)
+    shipped = ship(context_of(data), model, prepared.spec, compiled=True)
+    label_values = getattr(model, "label_values", {})
+    task = Evaluator(shipped, prepared.spec, prepared.blocks, batch_size, label_values)
+    if prepared.frame is None:
+        parts = prepared.rdd.mapPartitions(task.sums).collect()
+    else:
+        parts = [row.sums for row in prepared.frame.mapInArrow(task, "sums array<double>").collect()]
+    if not parts:
+        raise DataError("evaluate was given no rows: the DataFrame or RDD is empty (check its filters).")
+    return shipped.replica().results(np.sum(np.array(parts, np.float64), axis=0))
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """The task of `evaluate`: rows in, one vector of sums out."""
+
+    shipped: ShippedModel
+    spec: SampleSpec
+    blocks: Callable[[Iterable[Any]], Iterator[Block]]
+    batch_size: int
+    label_values: Mapping[str, Sequence[str]]
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for sums in self.sums(batches):
+            yield pa.RecordBatch.from_arrays([pa.array([sums], pa.list_(pa.float64()))], names=["sums"])
+
+    def sums(self, items: Iterable[Any]) -> Iterator[list[float]]:
+        """The sums of one partition; nothing where it has no rows."""
+        replica = None
+        for block in self.blocks(items):
+            for batch in self.batches(self.coded(block)):
+                if replica is None:
+                    replica = self.shipped.replica()
+                    replica.reset_sums()
+                replica.evaluate(batch)
+        if replica is not None:
+            yield replica.sums().tolist()
+
+    def coded(self, block: Block) -> Block:
+        """The block with strings as the class numbers that the model was trained on."""
+        if not any(words is not None for words in block.vocabularies):
+            return block
+        columns = list(block.columns)
+        for index, words in enumerate(block.vocabularies):
+            if words is not None:
+                known = class_numbers(self.spec.columns[index].name, self.label_values)
+                columns[index] = np.array([known(word) for word in words], np.int32)[columns[index]]
+        return Block(block.ids, tuple(columns), block.role)
+
+    def batches(self, block: Block) -> Iterator[Batch]:
+        """The rows of a block in batches of at most `batch_size`."""
+        inputs, outputs = len(self.spec.features), len(self.spec.labels)
+        for start in range(0, block.rows, self.batch_size):
+            columns = tuple(column[start : start + self.batch_size] for column in block.columns)
+            weights = columns[-1] if self.spec.weighted else None
+            yield Batch(columns[:inputs], columns[inputs : inputs + outputs], weights)
+
+
+def class_numbers(column: str, label_values: Mapping[str, Sequence[str]]) -> Callable[[str], int]:
+    """The function from a string of a label column to its class number.
+
+    Raises:
+        DataError: where the model was not trained on strings, or (when called) not on this one.
+    """
+    if column not in label_values:
+        raise DataError(
+            f"label column {column!r} holds strings, but this model object was not trained on strings by sparkdl.fit: "
+            f"set model.label_values = {{{column!r}: [the strings in the order of their class numbers]}}."
+        )
+    numbers = {word: number for number, word in enumerate(label_values[column])}
+
+    def number_of(word: str) -> int:
+        if word not in numbers:
+            raise DataError(
+                f"label column {column!r} holds {word!r}; expected one of the {len(numbers)} labels seen in training: "
+                f"{', '.join(map(repr, list(numbers)[:10]))}."
+            )
+        return numbers[word]
+
+    return number_of

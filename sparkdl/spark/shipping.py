@@ -1,0 +1,61 @@
+"""A model on its way to tasks that score: broadcast once, built once per Python process."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark import Broadcast, SparkContext
+
+from sparkdl.engine.serialization import ModelPayload, model_arrays, pack_model, set_model_arrays, unpack_model
+from sparkdl.engine.threads import configure_threads
+from sparkdl.spark.cluster import cores_per_task
+from sparkdl.train.checkpoint import decode_state, encode_state
+from sparkdl.types import SampleSpec, TrainingState
+
+
+@dataclass(frozen=True)
+class ShippedModel:
+    """Architecture and weights as a broadcast variable. `key` names the contents."""
+
+    key: str
+    contents: Broadcast[tuple[ModelPayload, bytes]]
+    spec: SampleSpec
+    cores: int
+
+    def model(self) -> Any:
+        """The model, built from the broadcast."""
+        configure_threads(self.cores)
+        payload, arrays = self.contents.value
+        model = unpack_model(payload)
+        set_model_arrays(model, dict(decode_state(arrays).arrays))
+        return model
+
+    def predictor(self) -> Any:
+        """The model ready for inference, shared by all tasks of this process."""
+        from sparkdl.engine.predictor import Predictor, cached
+
+        return cached(f"predictor {self.key} {self.spec}", lambda: Predictor(self.model(), self.spec))
+
+    def replica(self) -> Any:
+        """The model ready for evaluation, shared by all tasks of this process."""
+        from sparkdl.engine.predictor import cached
+        from sparkdl.engine.replica import KerasReplica
+
+        def build() -> KerasReplica:
+            return KerasReplica(self.model(), self.spec, workers=1, sum_over_workers=lambda values: values)
+
+        return cached(f"replica {self.key} {self.spec}", build)
+
+
+def ship(context: SparkContext, model: Any, spec: SampleSpec, *, compiled: bool) -> ShippedModel:
+    """Broadcasts a model.
+
+    Args:
+        compiled: whether loss and metrics are needed too.
+    """
+    payload = pack_model(model, compiled=compiled)
+    arrays = encode_state(TrainingState(model_arrays(model)))
+    key = hashlib.sha256(arrays).hexdigest()
+    return ShippedModel(key + payload.fingerprint, context.broadcast((payload, arrays)), spec, cores_per_task(context))

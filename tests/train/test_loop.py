@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from linear import LinearReplica, MomentumUpdater
+from workers import plan_for, run_workers, stores
+
+from sparkdl.errors import NonFiniteLossError
+from sparkdl.types import Collective, Decision
+
+WIDTH = 5
+
+
+def table(rows: int) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(3)
+    x = random.normal(size=(rows, WIDTH)).astype(np.float32)
+    y = (x @ np.arange(1, WIDTH + 1, dtype=np.float32)).astype(np.float32)
+    return x, y
+
+
+def linear(collective: Collective, learning_rate: float = 0.05) -> tuple[LinearReplica, MomentumUpdater]:
+    bounds = tuple(np.linspace(0, WIDTH, collective.size + 1).astype(int).tolist())
+    return LinearReplica(WIDTH), MomentumUpdater(bounds, collective.rank, learning_rate)
+
+
+@pytest.mark.parametrize("counts", [(96,), (60, 36), (1, 95, 0), (10, 20, 30, 36)])
+def test_full_batches_give_the_same_weights_on_any_number_of_workers(counts: tuple[int, ...]) -> None:
+    x, y = table(96)
+    weights, velocity = np.zeros(WIDTH), np.zeros(WIDTH)
+    for _ in range(7):
+        velocity = 0.9 * velocity - 0.05 * (2 / 96 * x.T @ (x @ weights - y))
+        weights = weights + velocity
+    runs = run_workers(plan_for(len(counts), batch_size=96, epochs=7), stores([x, y], counts), linear)
+    for run in runs:
+        np.testing.assert_allclose(run.replica.weights, weights, rtol=1e-4)
+        assert run.replica.weights.tobytes() == runs[0].replica.weights.tobytes()
+        assert run.observer.losses == runs[0].observer.losses
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=4).filter(any), st.integers(1, 70), st.integers(1, 3))
+def test_every_row_is_trained_once_per_epoch(counts: list[int], batch_size: int, epochs: int) -> None:
+    rows = sum(counts)
+    x = np.zeros((rows, WIDTH), np.float32)
+    x[:, 0] = np.arange(rows)
+    plan = plan_for(len(counts), batch_size=batch_size, epochs=epochs)
+    runs = run_workers(plan, stores([x, np.zeros(rows, np.float32)], counts), lambda c: linear(c, 0.0))
+    seen = Counter(row for run in runs for row in run.replica.seen)
+    assert seen == {row: epochs for row in range(rows)}
+
+
+def test_validation_and_training_logs_count_all_rows_of_all_workers() -> None:
+    x, y = table(50)
+    runs = run_workers(
+        plan_for(3, epochs=1, batch_size=50),
+        stores([x, y], (20, 20, 10)),
+        lambda c: linear(c, 0.0),
+        validation=stores([x[:7], y[:7]], (7, 0, 0)),
+    )
+    logs = runs[1].observer.epochs[0]
+    assert logs["loss"] == pytest.approx(float(np.mean(y**2)), rel=1e-5)
+    assert logs["val_loss"] == pytest.approx(float(np.mean(y[:7] ** 2)), rel=1e-5)
+
+
+@pytest.mark.parametrize("later_workers", [2, 3])
+def test_going_on_from_a_state_equals_the_undisturbed_run(later_workers: int) -> None:
+    x, y = table(64)
+    whole = run_workers(plan_for(2, epochs=4, batch_size=64), stores([x, y], (40, 24)), linear)
+    first = run_workers(plan_for(2, epochs=2, batch_size=64), stores([x, y], (40, 24)), linear)
+    state = first[0].observer.states[-1]
+    assert (state.info["epoch"], state.info["iteration"], state.info["workers"]) == (2, 2, 2)
+    counts = (40, 24) if later_workers == 2 else (40, 20, 4)
+    rest = run_workers(plan_for(later_workers, epochs=4, batch_size=64), stores([x, y], counts), linear, state=state)
+    if later_workers == 2:
+        assert rest[0].replica.weights.tobytes() == whole[0].replica.weights.tobytes()
+        assert rest[1].replica.restored == first[1].replica.local_state()["seed"][0]
+    np.testing.assert_allclose(rest[0].replica.weights, whole[0].replica.weights, rtol=1e-5)
+
+
+def test_a_loss_that_becomes_infinite_is_told_with_its_place_and_keeps_the_last_good_weights() -> None:
+    x, y = table(40)
+    notes = []
+
+    def build(collective: Collective) -> tuple[LinearReplica, MomentumUpdater]:
+        parts = linear(collective, 1e18)
+        notes.append(parts[0])
+        return parts
+
+    with np.errstate(all="ignore"), pytest.raises(NonFiniteLossError, match=r"in epoch \d+, step \d+ of 2.*learning rate"):
+        run_workers(plan_for(2, epochs=9, batch_size=20), stores([x, y], (20, 20)), build)
+    assert all(np.isfinite(replica.weights).all() for replica in notes)
+
+
+class Recorder:
+    """A callback runner that stops in the second epoch and lowers the learning rate before."""
+
+    batch_hooks = False
+    terminates_on_nan = False
+
+    def __init__(self) -> None:
+        self.hooks: list[str] = []
+        self.optimizer: dict[str, np.ndarray] = {}
+
+    def run(self, hook, index=None, logs=None):  # type: ignore[no-untyped-def]
+        self.hooks.append(hook)
+        if hook == "on_epoch_end":
+            return Decision(stop=index == 1, learning_rate=0.01)
+        return Decision()
+
+    def saves_at(self, hook: str, index: int | None) -> bool:
+        return hook == "on_epoch_end"
+
+    def load_optimizer_state(self, merged):  # type: ignore[no-untyped-def]
+        self.optimizer = dict(merged)
+
+
+def test_what_rank_0_decides_everybody_follows() -> None:
+    x, y = table(30)
+    recorders: list[Recorder] = []
+
+    def callbacks(replica: LinearReplica, updater: MomentumUpdater) -> Recorder:
+        recorders.append(Recorder())
+        return recorders[0]
+
+    runs = run_workers(plan_for(3, epochs=9, batch_size=30), stores([x, y], (10, 10, 10)), linear, callbacks=callbacks)
+    assert [len(run.observer.epochs) for run in runs] == [2, 2, 2]
+    assert [run.updater.learning_rate for run in runs] == [0.01] * 3
+    assert recorders[0].hooks[:2] == ["on_train_begin", "on_epoch_begin"]
+    assert recorders[0].hooks[-1] == "on_train_end"
+    np.testing.assert_array_equal(
+        recorders[0].optimizer["optimizer/velocity"], np.concatenate([run.updater.velocity for run in runs])
+    )
