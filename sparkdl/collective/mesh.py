@@ -1,0 +1,226 @@
+"""The Collective over TCP: every worker is connected to every other one."""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from sparkdl.collective.sums import add_in_rank_order, byte_view, check_flat, check_scalars, numeric
+from sparkdl.collective.wire import CHUNK, CONFUSED, LATE, LEFT, Kind, Link, PeerError
+from sparkdl.errors import ArgumentError, CollectiveError
+
+EXPLANATIONS = {
+    LEFT: "left during {operation}.",
+    LATE: "did not answer within {deadline:g} s during {operation}.",
+    CONFUSED: (
+        "sent something else than {operation} number {sequence} of the expected size; all workers must make the "
+        "same calls in the same order with the same sizes."
+    ),
+}
+
+
+class Mesh:
+    """Implements `sparkdl.types.Collective` over one authenticated connection per peer (see `rendezvous`).
+
+    One loop serves all connections in both directions at once, so that large messages cannot block each other.
+    Whoever fails closes its connections and says who is to blame, so that all others fail at once too.
+    """
+
+    def __init__(self, rank: int, links: Iterable[Link], hosts: Sequence[str], deadline: float) -> None:
+        """Takes over connections.
+
+        Args:
+            rank: the number of this worker.
+            links: one per other worker.
+            hosts: the address of every worker, in rank order, for messages.
+            deadline: seconds of silence after which a wait fails.
+        """
+        self.rank = rank
+        self.size = len(hosts)
+        self.deadline = deadline
+        self._links = sorted(links, key=lambda link: link.rank)
+        self._hosts = tuple(hosts)
+        self._sequence = 0
+        self._closed: str | None = None
+        self._inbox = _Inbox(self.size, 0, 0)
+
+    def reduce_scatter(
+        self, values: np.ndarray, bounds: Sequence[int], scalars: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """See `sparkdl.types.Collective`."""
+        check_flat(values, bounds, self.size, "reduce_scatter")
+        check_scalars(scalars)
+        sequence = self._begin(Kind.REDUCE_SCATTER)
+        mine = values[bounds[self.rank] : bounds[self.rank + 1]]
+        inbox = self._inbox
+        if not inbox.fits(len(mine), len(scalars)):
+            inbox = self._inbox = _Inbox(self.size, len(mine), len(scalars))
+        data, extra = byte_view(values), byte_view(scalars)
+        for link in self._links:
+            peer = link.rank
+            link.send(Kind.REDUCE_SCATTER, sequence, extra, data[4 * bounds[peer] : 4 * bounds[peer + 1]])
+            link.expect(Kind.REDUCE_SCATTER, sequence, inbox.scalar_views[peer], inbox.piece_views[peer])
+        reduction = _Reduction(inbox.with_own(self.rank, mine), inbox.pieces[1 if self.rank == 0 else 0])
+        self._run(Kind.REDUCE_SCATTER, self._links, reduction.advance)
+        inbox.scalars[self.rank] = scalars
+        return reduction.total, add_in_rank_order(list(inbox.scalars), np.empty_like(scalars))
+
+    def all_gather(self, values: np.ndarray, bounds: Sequence[int]) -> None:
+        """See `sparkdl.types.Collective`."""
+        check_flat(values, bounds, self.size, "all_gather")
+        if not values.flags.writeable:
+            raise ArgumentError("all_gather fills the array in place, but received a read-only one; pass a copy.")
+        sequence = self._begin(Kind.ALL_GATHER)
+        data = byte_view(values)
+        mine = data[4 * bounds[self.rank] : 4 * bounds[self.rank + 1]]
+        for link in self._links:
+            link.send(Kind.ALL_GATHER, sequence, mine)
+            link.expect(Kind.ALL_GATHER, sequence, data[4 * bounds[link.rank] : 4 * bounds[link.rank + 1]])
+        self._run(Kind.ALL_GATHER, self._links)
+
+    def all_sum(self, values: np.ndarray) -> np.ndarray:
+        """See `sparkdl.types.Collective`."""
+        mine = numeric(values)
+        sequence = self._begin(Kind.ALL_SUM)
+        parts = [mine if rank == self.rank else np.empty_like(mine) for rank in range(self.size)]
+        for link in self._links:
+            link.send(Kind.ALL_SUM, sequence, byte_view(mine))
+            link.expect(Kind.ALL_SUM, sequence, byte_view(parts[link.rank]))
+        self._run(Kind.ALL_SUM, self._links)
+        return add_in_rank_order(parts, np.empty_like(mine))
+
+    def all_gather_bytes(self, payload: bytes) -> list[bytes]:
+        """See `sparkdl.types.Collective`."""
+        sequence = self._begin(Kind.ALL_GATHER_BYTES)
+        for link in self._links:
+            link.send(Kind.ALL_GATHER_BYTES, sequence, memoryview(payload))
+            link.expect_body(Kind.ALL_GATHER_BYTES, sequence)
+        self._run(Kind.ALL_GATHER_BYTES, self._links)
+        everything = [bytes(payload)] * self.size
+        for link in self._links:
+            everything[link.rank] = bytes(link.body)
+            link.body = bytearray()
+        return everything
+
+    def broadcast(self, payload: bytes, root: int = 0) -> bytes:
+        """See `sparkdl.types.Collective`."""
+        sequence = self._begin(Kind.BROADCAST)
+        if self.rank == root:
+            for link in self._links:
+                link.send(Kind.BROADCAST, sequence, memoryview(payload))
+            self._run(Kind.BROADCAST, self._links)
+            return bytes(payload)
+        source = next(link for link in self._links if link.rank == root)
+        source.expect_body(Kind.BROADCAST, sequence)
+        self._run(Kind.BROADCAST, [source])
+        received, source.body = bytes(source.body), bytearray()
+        return received
+
+    def barrier(self) -> None:
+        """See `sparkdl.types.Collective`."""
+        sequence = self._begin(Kind.BARRIER)
+        for link in self._links:
+            link.send(Kind.BARRIER, sequence)
+            link.expect(Kind.BARRIER, sequence)
+        self._run(Kind.BARRIER, self._links)
+
+    def close(self) -> None:
+        """See `sparkdl.types.Collective`."""
+        self._closed = self._closed or "it was closed"
+        for link in self._links:
+            link.close()
+
+    def name(self, rank: int) -> str:
+        """How messages call a worker: its rank and its host."""
+        return f"rank {rank} ({self._hosts[rank]})" if rank < self.size else f"rank {rank}"
+
+    def look_after(self, ranks: Iterable[int], operation: str) -> None:
+        """Raises if one of these peers hung up, for whoever waits for them without reading from them.
+
+        Raises:
+            CollectiveError: naming who left, or whom that peer blamed.
+        """
+        for link in self._links:
+            if link.rank in ranks:
+                error = link.last_words()
+                if error is not None:
+                    raise self.fail(error, operation)
+
+    def fail(self, error: PeerError, operation: str, also: Iterable[int] = ()) -> CollectiveError:
+        """Closes everything, tells the others who is to blame, and gives the exception to raise."""
+        culprits = {error.rank, *also}
+        if error.what == LEFT and not error.reported:
+            culprits |= {words.rank for link in self._links if (words := link.last_words()) and words.what == LEFT}
+        sentence = EXPLANATIONS[error.what].format(operation=operation, deadline=self.deadline, sequence=self._sequence)
+        names = [self.name(rank) for rank in sorted(culprits)]
+        message = f"{' and '.join([', '.join(names[:-1]), names[-1]] if names[1:] else names)} {sentence}"
+        self._closed = message
+        for link in self._links:
+            link.close(error.rank, error.what)
+        return CollectiveError(message)
+
+    def _begin(self, kind: Kind) -> int:
+        if self._closed is not None:
+            raise CollectiveError(f"The collective of {self.name(self.rank)} is closed: {self._closed}")
+        self._sequence += 1
+        return self._sequence
+
+    def _run(self, kind: Kind, links: Sequence[Link], arrived: Callable[[Sequence[Link]], None] | None = None) -> None:
+        """Serves the links until all have sent and received their frames; calls `arrived` whenever some came."""
+        active = list(links)
+        try:
+            active = [link for link in active if not link.step()]
+            while active:
+                self._wait(active)
+                active = [link for link in active if not link.step()]
+                if arrived is not None:
+                    arrived(links)
+        except PeerError as error:
+            also = [link.rank for link in active] if error.what == LATE and not error.reported else []
+            raise self.fail(error, kind.name.lower(), also) from None
+        if arrived is not None:
+            arrived(links)
+
+    def _wait(self, links: Sequence[Link]) -> None:
+        poller = select.poll()
+        for link in links:
+            poller.register(link.descriptor, link.events)
+        if not poller.poll(self.deadline * 1000):
+            raise PeerError(links[0].rank, LATE)
+
+
+class _Inbox:
+    """Where the pieces of the others arrive; kept between steps, because the sizes stay the same."""
+
+    def __init__(self, size: int, length: int, scalars: int) -> None:
+        self.length = length
+        self.scalars = np.empty((size, scalars), np.float64)
+        self.pieces = [np.empty(length, np.float32) for _ in range(size)]
+        self.scalar_views = [byte_view(row) for row in self.scalars]
+        self.piece_views = [byte_view(piece) for piece in self.pieces]
+
+    def fits(self, length: int, scalars: int) -> bool:
+        return self.length == length and self.scalars.shape[1] == scalars
+
+    def with_own(self, rank: int, mine: np.ndarray) -> list[np.ndarray]:
+        return [mine if other == rank else piece for other, piece in enumerate(self.pieces)]
+
+
+class _Reduction:
+    """Adds up pieces in rank order while they are still arriving."""
+
+    def __init__(self, parts: list[np.ndarray], total: np.ndarray) -> None:
+        self.total = total
+        self._parts = parts
+        self._done = 0
+
+    def advance(self, links: Sequence[Link]) -> None:
+        length = len(self.total)
+        ready = min(max(length - -(-link.missing // 4), 0) for link in links)
+        if ready - self._done < min(CHUNK // 8, length - self._done) or ready == self._done:
+            return
+        window = slice(self._done, ready)
+        add_in_rank_order([part[window] for part in self._parts], self.total[window])
+        self._done = ready
