@@ -296,6 +296,7 @@ class TrainingPlan:
     validation_freq: int = 1
     validation_batch_size: int | None = None
     validation_split: float = 0.0
+    class_weight: Mapping[int, float] | None = None
     shuffle: bool = True
     seed: int = 0
     deadline: float = 300.0

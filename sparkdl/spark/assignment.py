@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,6 @@ class Assignment:
         address: host and port of the driver's hub.
         secret: the run's secret, for every handshake.
         callbacks: the user's Keras callbacks, for rank 0.
-        class_weight: weight per class number, or None.
         classes: for each label column the number of classes that the model allows, None where it has no classes.
         strings: numbers of the columns that hold strings.
         extra_losses: how each loss that the model adds itself is to be counted over workers.
@@ -37,7 +36,6 @@ class Assignment:
     address: tuple[str, int]
     secret: bytes
     callbacks: tuple[Any, ...] = ()
-    class_weight: Mapping[int, float] | None = None
     classes: tuple[int | None, ...] = ()
     strings: tuple[int, ...] = ()
     extra_losses: Any = None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
-from sparkdl.data.batches import batches, inference_batches
+from sparkdl.data.batches import batches, class_weights, inference_batches
 from sparkdl.data.epoch import EpochPlan, epoch_plan
 from sparkdl.data.store import RowsView
 from sparkdl.errors import NonFiniteLossError
@@ -116,6 +117,8 @@ def run_epoch(run: Run, hooks: Hooks, epochs: EpochPlan, position: Position) -> 
         run.place = f"in epoch {position.epoch + 1}, step {step + 1} of {steps}"
         started = time.perf_counter()
         batch = next(source)
+        if batch is not None and run.plan.class_weight is not None:
+            batch = replace(batch, weights=class_weights(batch, run.plan.class_weight))
         run.clock.add("waiting", time.perf_counter() - started)
         hooks.batch("on_train_batch_begin", step)
         rows = epochs.batch_rows(step)
@@ -146,7 +149,8 @@ def end_of_epoch(run: Run, hooks: Hooks, epochs: EpochPlan, position: Position) 
     if run.validation is not None and due:
         hooks("on_test_begin")
         size = run.plan.validation_batch_size or run.plan.batch_size
-        source = inference_batches(run.validation, max(1, size // run.collective.size), run.plan.validation_steps)
+        source = inference_batches(run.validation, max(1, size // run.collective.size))
+        source = itertools.islice(source, run.plan.validation_steps)
         with run.clock("validation"):
             scores = evaluate(run.replica, run.collective, source)
         hooks("on_test_end", None, scores)
