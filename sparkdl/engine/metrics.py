@@ -1,0 +1,97 @@
+"""Keras's metrics of a compiled model, merged exactly: their variables are sums, and sums add up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+CALLS_BETWEEN_FOLDS = 8
+ELEMENTS_BETWEEN_FOLDS = 1 << 20
+
+
+def metrics_of(model: Any) -> list[Any]:
+    """The metrics of a compiled model, without those that track its losses."""
+    trackers = [model._loss_tracker, *(model._compile_loss.metrics if model._compile_loss is not None else ())]
+    return [metric for metric in model.metrics if not any(metric is tracker for tracker in trackers)]
+
+
+def log_values(logs: Mapping[str, Any]) -> dict[str, Any]:
+    """Results as floats, in their order; results with several values (F1Score(average=None)) as arrays."""
+    values = {name: np.asarray(value) for name, value in logs.items()}
+    return {name: float(value) if value.ndim == 0 else value for name, value in values.items()}
+
+
+class MetricSums:
+    """What a model's metrics have summed, in float64.
+
+    Keras's own float32 variables hold no more than a few batches: they are moved into float64 before they
+    could lose a count.
+
+    Args:
+        model: compiled, with built metrics.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._metrics = metrics_of(model)
+        self._variables = [variable for metric in self._metrics for variable in metric.variables]
+        for metric in self._metrics:
+            metric.reset_state()
+        self._initial_values = [variable.numpy() for variable in self._variables]
+        flat = [value.reshape(-1).astype(np.float64) for value in self._initial_values]
+        self._initial = np.concatenate(flat) if flat else np.zeros(0)
+        self._changes = np.zeros_like(self._initial)
+        self._take = tf.function(self._read_and_reset)
+        self._calls = 0
+        self._elements = 0
+
+    @property
+    def length(self) -> int:
+        """Number of sums."""
+        return len(self._initial)
+
+    def reset(self) -> None:
+        """Forgets everything."""
+        self._assign(self._initial)
+        self._changes[:] = 0.0
+        self._calls = self._elements = 0
+
+    def updated(self, elements: int) -> None:
+        """Tells that the metrics have seen a batch of so many elements."""
+        self._calls += 1
+        self._elements += elements
+        if self._calls >= CALLS_BETWEEN_FOLDS or self._elements >= ELEMENTS_BETWEEN_FOLDS:
+            self._fold()
+
+    def sums(self) -> np.ndarray:
+        """The changes since the reset, float64 (length,), additive over workers."""
+        self._fold()
+        return self._changes.copy()
+
+    def show(self, sums: np.ndarray) -> None:
+        """Puts sums over all workers into the metrics, so that their `result()` is that of all rows."""
+        self._assign(self._initial + sums)
+
+    def _fold(self) -> None:
+        if self._calls and self.length:
+            self._changes += np.asarray(self._take()) - self._initial
+        self._calls = self._elements = 0
+
+    def _read_and_reset(self) -> tf.Tensor:
+        values = tf.concat([tf.reshape(tf.cast(v.value, tf.float64), [-1]) for v in self._variables], 0)
+        with tf.control_dependencies([values]):
+            for variable, initial in zip(self._variables, self._initial_values, strict=True):
+                variable.value.assign(initial)
+        return values
+
+    def _assign(self, values: np.ndarray) -> None:
+        start = 0
+        for variable, initial in zip(self._variables, self._initial_values, strict=True):
+            part = values[start : start + initial.size].reshape(initial.shape)
+            if initial.dtype.kind in "iu":
+                limits = np.iinfo(initial.dtype)
+                part = np.clip(part, limits.min, limits.max)
+            variable.value.assign(part.astype(initial.dtype))
+            start += initial.size

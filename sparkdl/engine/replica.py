@@ -1,0 +1,279 @@
+"""One copy of a Keras model in one worker: gradients, evaluation, state."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from sparkdl.engine.building import build_model, structured
+from sparkdl.engine.exchange import Exchange
+from sparkdl.engine.gradients import flatten_gradients, writable
+from sparkdl.engine.layout import FlatWeights
+from sparkdl.engine.metrics import MetricSums, log_values
+from sparkdl.engine.model_state import ModelState
+from sparkdl.engine.objective import Part, compute_part, divide, loss_calls, loss_terms
+from sparkdl.engine.probe import ExtraLosses, own_losses, probe_extra_losses
+from sparkdl.engine.sums import LossSums
+from sparkdl.errors import UnsupportedError
+from sparkdl.types import Batch, SampleSpec
+
+logger = logging.getLogger("sparkdl")
+
+
+class KerasReplica:
+    """Implements `sparkdl.types.Replica` with a compiled Keras model.
+
+    Args:
+        model: compiled; built here from `spec` where it is not built. Its trainable variables move into
+            `weights`; its optimizer is not used.
+        spec: the columns of every batch.
+        workers: number of workers.
+        sum_over_workers: sums a small float64 array over all workers (`Collective.all_sum`); called in the middle
+            of every step where denominators depend on weights or masks.
+        extra_losses: what `probe_extra_losses` found on the driver; None to look here.
+
+    Attributes:
+        scalar_names: "loss", and "<output>_loss" for each of several outputs.
+
+    Raises:
+        UnsupportedError: for losses, metrics or variables that cannot be computed in parts.
+
+    Example:
+        >>> from sparkdl.types import TensorSpec
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, kernel_initializer="ones")])
+        >>> model.compile("sgd", "mse")
+        >>> spec = SampleSpec((TensorSpec("x", (2,), "float32"),), (TensorSpec("y", (1,), "float32"),))
+        >>> replica = KerasReplica(model, spec, workers=1, sum_over_workers=lambda values: values)
+        >>> batch = Batch((np.ones((4, 2), "float32"),), (np.zeros((4, 1), "float32"),))
+        >>> gradient, scalars = replica.gradients(batch, 4, 1.0)
+        >>> gradient[:2].tolist(), scalars.tolist()
+        ([4.0, 4.0], [4.0])
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        spec: SampleSpec,
+        *,
+        workers: int = 1,
+        sum_over_workers: Callable[[np.ndarray], np.ndarray] = np.array,
+        extra_losses: ExtraLosses | None = None,
+    ) -> None:
+        self.model = model
+        self.spec = spec
+        self.workers = workers
+        build_model(model, spec)
+        self._additivity = extra_losses if extra_losses is not None else probe_extra_losses(model, spec)
+        self._terms = loss_terms(model._compile_loss, self._additivity.losses)
+        self._flat = FlatWeights(model.trainable_variables)
+        self.layout = self._flat.layout
+        self.weights = self._flat.weights
+        outputs = [f"{term.name}_loss" for term in self._terms] if len(self._terms) > 1 else []
+        self.scalar_names = ("loss", *outputs)
+        self._exchange = Exchange(sum_over_workers)
+        self._exchanged: int | None = None
+        self._state = ModelState(model)
+        self._metrics = MetricSums(model)
+        self._losses = LossSums(self._terms)
+        self._train = self._compiled(self._train_step, numbers=2)
+        self._test = self._compiled(self._test_step, numbers=0)
+        self._checked = False
+
+    # -- steps ---------------------------------------------------------------------------------------------------
+
+    def gradients(self, batch: Batch | None, global_rows: int, loss_scale: float) -> tuple[np.ndarray, np.ndarray]:
+        """See `sparkdl.types.Replica`."""
+        if batch is None:
+            self._exchange.zeros(self._exchanged_sums())
+            return np.zeros(self.layout.length, np.float32), np.zeros(len(self.scalar_names))
+        with self._exchange:
+            flat, values = self._train(*_tensors(batch, np.array([global_rows, loss_scale])))
+        scalars = np.asarray(values)
+        self._losses.trained(batch.rows, global_rows, scalars)
+        self._metrics.updated(_elements(batch))
+        if not self._checked:
+            self._check_in_place()
+        return writable(flat), scalars
+
+    def evaluate(self, batch: Batch) -> None:
+        """See `sparkdl.types.Replica`."""
+        self._losses.test += np.asarray(self._test(*_tensors(batch)))
+        self._metrics.updated(_elements(batch))
+
+    def _train_step(
+        self, features: list[tf.Tensor], labels: list[tf.Tensor], weights: list[tf.Tensor], numbers: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        variables = [variable.value for variable in self.model.trainable_variables]
+        rows, global_rows = _rows(features), numbers[0]
+        y = structured(labels, self.spec.labels, self.spec.label_structure)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(variables)
+            y_pred = self._forward(features, training=True)
+            parts = self._parts(y, y_pred, weights, rows)
+            losses = self._over_all_rows(parts, rows, global_rows)
+            additive, averaged = self._extras()
+            weighted = [loss * term.weight for loss, term in zip(losses, self._terms, strict=True)]
+            objective = tf.add_n(
+                [_float32(loss) for loss in weighted] + [additive, averaged * tf.cast(rows / global_rows, tf.float32)]
+            )
+            scaled = objective * tf.cast(numbers[1], objective.dtype)
+        gradients = tape.gradient(scaled, variables)
+        self._note_missing(gradients)
+        self._update_metrics(y, y_pred, weights)
+        scalars = [objective, *losses] if len(self._terms) > 1 else [objective]
+        return flatten_gradients(gradients, self.layout), tf.stack([tf.cast(value, tf.float64) for value in scalars])
+
+    def _test_step(self, features: list[tf.Tensor], labels: list[tf.Tensor], weights: list[tf.Tensor]) -> tf.Tensor:
+        rows = _rows(features)
+        y = structured(labels, self.spec.labels, self.spec.label_structure)
+        y_pred = self._forward(features, training=False)
+        parts = self._parts(y, y_pred, weights, rows)
+        additive, averaged = self._extras()
+        self._update_metrics(y, y_pred, weights)
+        numerators = [part.numerator for part in parts]
+        denominators = [part.denominator for part in parts]
+        values = [rows, additive, tf.cast(averaged, tf.float64) * rows, *numerators, *denominators]
+        return tf.stack([tf.cast(value, tf.float64) for value in values])
+
+    def _forward(self, features: list[tf.Tensor], training: bool) -> Any:
+        inputs = structured(features, self.spec.features, self.spec.feature_structure)
+        if self.model._call_has_training_arg:
+            return self.model(inputs, training=training)
+        return self.model(inputs)
+
+    def _parts(self, y: Any, y_pred: Any, weights: list[tf.Tensor], rows: tf.Tensor) -> list[Part]:
+        if not self._terms:
+            return []
+        calls = loss_calls(self.model._compile_loss, y, y_pred, weights[0] if weights else None)
+        return [compute_part(term, call, rows) for term, call in zip(self._terms, calls, strict=True)]
+
+    def _over_all_rows(self, parts: Sequence[Part], rows: tf.Tensor, global_rows: tf.Tensor) -> list[tf.Tensor]:
+        """Each loss of the whole batch, this worker's part of it."""
+        dependent = [part.denominator for part in parts if part.count == "data"]
+        self._exchanged = len(dependent)
+        sums = iter(tf.unstack(self._exchange.summed(tf.stack(dependent))) if dependent else ())
+        denominators = {
+            "one": lambda part: part.denominator,
+            "rows": lambda part: part.denominator / rows * global_rows,
+            "data": lambda part: next(sums),
+        }
+        return [divide(part.numerator, denominators[part.count](part)) for part in parts]
+
+    def _extras(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """The model's own losses: those that add up over rows, and those that are averaged (with regularisers)."""
+        extras, regularizers = own_losses(self.model)
+        kinds = self._additivity.extras
+        if len(extras) != len(kinds):
+            raise UnsupportedError(
+                f"the model {self.model.name!r} adds {len(extras)} losses itself (add_loss, activity regularisers), but "
+                f"{len(kinds)} were found when it was tried on the driver: let it add the same in every call."
+            )
+        sums = {"sum": tf.zeros(()), "mean": tf.zeros(())}
+        for loss, kind in zip([*extras, *regularizers], [*kinds, *("mean" for _ in regularizers)], strict=True):
+            sums[kind] += _float32(tf.reduce_sum(loss))
+        return sums["sum"], sums["mean"]
+
+    def _update_metrics(self, y: Any, y_pred: Any, weights: list[tf.Tensor]) -> None:
+        if self.model._compile_metrics is not None:
+            self.model._compile_metrics.update_state(y, y_pred, weights[0] if weights else None)
+
+    def _compiled(self, step: Callable[..., Any], numbers: int) -> Callable[..., Any]:
+        if self.model.run_eagerly:
+            return lambda *values: step(*tf.nest.map_structure(tf.convert_to_tensor, values))
+        groups = (self.spec.features, self.spec.labels)
+        signature: list[Any] = [[tf.TensorSpec((None, *c.shape), c.dtype) for c in group] for group in groups]
+        signature.append([tf.TensorSpec((None,), tf.float32)] if self.spec.weighted else [])
+        if numbers:
+            signature.append(tf.TensorSpec((numbers,), tf.float64))
+        return tf.function(step, input_signature=signature, autograph=False)
+
+    def _exchanged_sums(self) -> int:
+        if self._exchanged is None:
+            self._train.get_concrete_function()
+        return self._exchanged or 0
+
+    def _note_missing(self, gradients: Sequence[Any]) -> None:
+        names = [spec.name for spec, value in zip(self.layout.variables, gradients, strict=True) if value is None]
+        if names:
+            logger.warning("no gradient reaches %s: they stay as they are.", ", ".join(names))
+
+    def _check_in_place(self) -> None:
+        self._checked = True
+        moved = self._flat.moved()
+        if moved:
+            raise UnsupportedError(
+                f"the trainable variable {moved[0]!r} is assigned while the model is called, which cannot be shared "
+                f"between workers: remove the layer that does it (SpectralNormalization, ...)."
+            )
+
+    # -- sums ----------------------------------------------------------------------------------------------------
+
+    def reset_sums(self) -> None:
+        """See `sparkdl.types.Replica`."""
+        self._losses.reset()
+        self._metrics.reset()
+
+    def sums(self) -> np.ndarray:
+        """See `sparkdl.types.Replica`."""
+        return np.concatenate([self._losses.sums(), self._metrics.sums()])
+
+    def results(self, sums: np.ndarray) -> dict[str, Any]:
+        """See `sparkdl.types.Replica`. Metrics with several values come as arrays, as in Keras."""
+        loss, losses = self._losses.means(sums[: self._losses.length])
+        self._metrics.show(sums[self._losses.length :])
+        logs = log_values(self.model.get_metrics_result())
+        exact = dict(zip(self.scalar_names, (loss, *losses), strict=False))
+        self._metrics.show(np.zeros(self._metrics.length))
+        return {name: exact.get(name, value) for name, value in logs.items()}
+
+    # -- state ---------------------------------------------------------------------------------------------------
+
+    def statistics(self) -> np.ndarray:
+        """See `sparkdl.types.Replica`."""
+        return self._state.statistics()
+
+    def set_statistics(self, values: np.ndarray) -> None:
+        """See `sparkdl.types.Replica`."""
+        self._state.set_statistics(values)
+
+    def local_state(self) -> dict[str, np.ndarray]:
+        """See `sparkdl.types.Replica`."""
+        return self._state.local()
+
+    def set_local_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """See `sparkdl.types.Replica`."""
+        self._state.set_local(state)
+
+    def seed_generators(self, seed: int, rank: int) -> None:
+        """Sets every seed generator of the model from (seed, rank)."""
+        self._state.seed(seed, rank)
+
+    def weights_written(self) -> None:
+        """See `sparkdl.types.Replica`."""
+        self._flat.written()
+
+    def refresh_weights(self) -> bool:
+        """See `sparkdl.types.Replica`."""
+        return self._flat.refresh()
+
+
+def _tensors(batch: Batch, *numbers: np.ndarray) -> tuple[Any, ...]:
+    weights = [] if batch.weights is None else [np.asarray(batch.weights, np.float32)]
+    return list(batch.features), list(batch.labels), weights, *numbers
+
+
+def _rows(features: Sequence[tf.Tensor]) -> tf.Tensor:
+    return tf.cast(tf.shape(features[0], out_type=tf.int64)[0], tf.float64)
+
+
+def _elements(batch: Batch) -> int:
+    return max((label.size for label in batch.labels), default=batch.rows)
+
+
+def _float32(value: tf.Tensor) -> tf.Tensor:
+    return tf.cast(value, tf.float32)
