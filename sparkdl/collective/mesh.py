@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+import time
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -19,6 +20,10 @@ EXPLANATIONS = {
         "same calls in the same order with the same sizes."
     ),
 }
+
+# When one worker dies, the others hang up one after the other, and whom we miss first may be one of these: wait this
+# many seconds, then name all who are gone.
+GRACE = 0.05
 
 
 class Mesh:
@@ -152,6 +157,7 @@ class Mesh:
         """Closes everything, tells the others who is to blame, and gives the exception to raise."""
         culprits = {error.rank, *also}
         if error.what == LEFT and not error.reported:
+            time.sleep(GRACE)
             culprits |= {words.rank for link in self._links if (words := link.last_words()) and words.what == LEFT}
         sentence = EXPLANATIONS[error.what].format(operation=operation, deadline=self.deadline, sequence=self._sequence)
         names = [self.name(rank) for rank in sorted(culprits)]

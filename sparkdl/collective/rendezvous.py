@@ -11,11 +11,13 @@ import socket
 import time
 from collections.abc import Callable, Iterable
 
+from sparkdl.collective.base import Solo
 from sparkdl.collective.introduction import HANDSHAKE_SECONDS, Introduction
 from sparkdl.collective.mesh import Mesh
 from sparkdl.collective.security import Credentials, answer, call
 from sparkdl.collective.wire import Link
 from sparkdl.errors import ArgumentError, CollectiveError
+from sparkdl.types import Collective
 
 Gather = Callable[[str], list[str]]
 # Unauthenticated connections held at the same time, beside one for each worker.
@@ -78,6 +80,28 @@ def connect_mesh(
             meeting.close()
             raise
     return Mesh(rank, links, [address[0] for address in addresses], deadline)
+
+
+def connect(
+    rank: int, size: int, gather: Gather, secret: bytes, generation: str, deadline: float, host: str
+) -> Collective:
+    """Connects this worker with all others by the fastest way that they have; every worker calls it.
+
+    Args:
+        rank: number of this worker, 0 to size - 1.
+        size: number of workers.
+        gather: takes this worker's string, gives everybody's in rank order (Spark's `BarrierTaskContext.allGather`).
+        secret: the run's secret, at least 16 bytes.
+        generation: the id of this attempt.
+        deadline: seconds for the connections to be made, and of silence in every operation.
+        host: the address of this worker's machine at which the others reach it.
+
+    Raises:
+        CollectiveError: naming the workers that did not come.
+    """
+    if size == 1:
+        return Solo()
+    return connect_mesh(rank, size, open_listener(host), gather, secret, generation, deadline)
 
 
 def _addresses(replies: list[str], size: int) -> list[tuple[str, int]]:
