@@ -29,6 +29,7 @@ STYLE = {
     "axes.titlelocation": "left",
     "axes.titlepad": 10.0,
     "axes.grid": True,
+    "axes.axisbelow": True,
     "grid.color": "#e6ebef",
     "xtick.color": SOFT,
     "ytick.color": SOFT,
@@ -56,7 +57,7 @@ def digits_report(path: Path, title: str, history: Mapping[str, Sequence[float]]
         curves, images = figure.subfigures(2, 1, height_ratios=[1, 1.08])
         figure.suptitle(title, x=0.045, y=0.975, ha="left", fontsize=15, fontweight="bold")
         left, right = curves.subplots(1, 2, gridspec_kw={"wspace": 0.18})
-        curves.subplots_adjust(left=0.075, right=0.955, bottom=0.14, top=0.8)
+        curves.subplots_adjust(left=0.075, right=0.955, bottom=0.14, top=0.77)
         curve(left, history, "loss", "Loss")
         left.set_ylim(bottom=0)
         curve(right, history, "accuracy", "Accuracy")

@@ -36,7 +36,7 @@ def confusion_table(matrix: np.ndarray, names: Sequence[str]) -> str:
     label = max(len("true"), *(len(name) for name in names))
     shares = recalls(matrix)
     head = f"{'true':>{label}} │" + "".join(f"{name:>{width}}" for name in names) + " │  recall"
-    rule = "─" * (label + 1) + "┼" + "─" * (width * len(names) + 1) + "┼" + "─" * 9
+    rule = "─" * (label + 1) + "┼" + "─" * (width * len(names) + 1) + "┼" + "─" * 8
     rows = [
         f"{name:>{label}} │"
         + "".join(f"{int(count) or '·':>{width}}" for count in matrix[i])

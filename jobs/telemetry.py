@@ -265,4 +265,4 @@ def _delays(device: np.ndarray, slot: np.ndarray) -> np.ndarray:
 
 
 def _times(seconds: np.ndarray) -> pa.Array:
-    return pa.array(np.datetime_as_string(seconds.astype("datetime64[s]")).astype(object), pa.string())
+    return pa.array(np.datetime_as_string(seconds.astype("datetime64[s]"), timezone="UTC").astype(object), pa.string())

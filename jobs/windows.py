@@ -55,7 +55,7 @@ class Windowing:
 def read_tables(spark: SparkSession, directory: str, sensors: Sequence[str]) -> tuple[DataFrame, DataFrame]:
     """The readings of all sites and the failures, with given types; a reading that is no number fails the job."""
     columns = ", ".join(f"`{name}` double" for name in sensors)
-    options = {"header": True, "mode": "FAILFAST", "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss"}
+    options = {"header": True, "mode": "FAILFAST", "timestampFormat": "yyyy-MM-dd'T'HH:mm:ssX"}
     read = spark.read.options(**options)
     readings = read.schema(f"device_id string, read_at timestamp, {columns}").csv(f"{directory}/readings")
     return readings, read.schema("device_id string, failed_at timestamp").csv(f"{directory}/failures.csv")
