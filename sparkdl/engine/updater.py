@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from sparkdl.engine.optimizer_state import build_slots, load_part, part_state
+from sparkdl.engine.optimizer_state import build_slots, load_part, merge_states, part_state
 from sparkdl.engine.shards import (
     clone_optimizer,
     excluded_variables,
@@ -98,7 +98,8 @@ class KerasUpdater:
             )
         self._slots = build_slots(self._optimizer, self._variables)
         self._scaled = self._inner is not self._optimizer
-        self._totals: tf.Tensor | None = None
+        self._clipped = bool(self._inner.global_clipnorm)
+        self._totals: tf.Tensor = tf.zeros(2, tf.float64)
         self._share_tests()
         self._run_measure = tf.function(self._measure, reduce_retracing=True)
         self._run_step = tf.function(self._step, reduce_retracing=True)
@@ -133,20 +134,24 @@ class KerasUpdater:
         """
         gradient_tensor = _tensor(gradient)
         totals = np.zeros(2)
-        if self._scaled or self._inner.global_clipnorm:
+        if self._scaled or self._clipped:
             totals = self._sum_over_workers(np.array(self._run_measure(gradient_tensor)))
-        self._write(self._run_step(gradient_tensor, _tensor(weights), tf.constant(totals)), weights)
+        self._collect(self._run_step(gradient_tensor, _tensor(weights), tf.constant(totals)), weights)
 
     def finalize(self, weights: np.ndarray) -> None:
         """Writes the final values (the moving average, where the optimizer keeps one) into my part."""
         if self._inner.use_ema:
             self._assign(_tensor(weights))
             self._optimizer.finalize_variable_values(self._variables)
-            self._write(self._joined(), weights)
+            self._collect(self._values(), weights)
 
     def state(self) -> dict[str, np.ndarray]:
         """My part of the state, for `sparkdl.engine.optimizer_state.merge_states`."""
         return part_state(self._slots, self._pieces)
+
+    def merge_state(self, parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        """Joins what `state` gave on every worker, in rank order; see `merge_states`."""
+        return merge_states(parts, self._layout, self.bounds)
 
     def load_state(self, merged: Mapping[str, np.ndarray]) -> None:
         """Takes my part out of a merged state of any number of workers; an empty one changes nothing.
@@ -156,6 +161,20 @@ class KerasUpdater:
         """
         if merged:
             load_part(self._slots, self._pieces, self._offset, self._layout, merged)
+
+    def _assign(self, weights: tf.Tensor) -> None:
+        # Each step begins with the weights as they are: callbacks and restored checkpoints may have changed them.
+        for variable, part in zip(self._variables, self._split(weights), strict=True):
+            variable.value.assign(part)
+
+    def _values(self) -> list[tf.Tensor]:
+        return [variable.value.read_value() for variable in self._variables]
+
+    def _collect(self, values: Sequence[tf.Tensor], weights: np.ndarray) -> None:
+        for piece, value in zip(self._pieces, values, strict=False):
+            np.copyto(weights[piece.start : piece.stop], np.asarray(value).reshape(-1), casting="same_kind")
+        if self._gaps.size:
+            weights[self._gaps] = 0.0  # 0 / 0 of an optimizer with epsilon=0 must not stay in the padding
 
     def _find_gaps(self) -> np.ndarray:
         gap = np.ones(self._size, bool)
@@ -176,7 +195,7 @@ class KerasUpdater:
 
     def _share_tests(self) -> None:
         # Past Keras's __setattr__, which would track the functions as parts of the optimizer.
-        if self._inner.global_clipnorm:
+        if self._clipped:
             self._inner.__dict__["_clip_gradients"] = self._clip
         if self._scaled:
             self._optimizer.__dict__["check_finite"] = lambda _: tf.equal(self._totals[0], 0.0)
@@ -191,9 +210,16 @@ class KerasUpdater:
     def _measure(self, gradient: tf.Tensor) -> tf.Tensor:
         """Non-finite elements of my gradient, and the sum of squares where Keras would clip it, float64."""
         gradients = self._split(gradient)
-        nonfinite = tf.add_n(
-            [tf.reduce_sum(tf.cast(~tf.math.is_finite(part), tf.float64)) for part in gradients]
-        )
+        nonfinite = squares = tf.zeros((), tf.float64)
+        if self._scaled:
+            counts = [tf.reduce_sum(tf.cast(~tf.math.is_finite(part), tf.float64)) for part in gradients]
+            nonfinite = tf.add_n(counts)
+        if self._clipped:
+            parts = [tf.reduce_sum(tf.square(part)) for part in self._unscaled(gradients)]
+            squares = tf.add_n([tf.cast(part, tf.float64) for part in parts])
+        return tf.stack([nonfinite, squares])
+
+    def _unscaled(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
         factor = self._optimizer.dynamic_scale if self._scaled else self._inner.loss_scale_factor
         if factor is not None:
             gradients = [part / tf.cast(factor, part.dtype) for part in gradients]
@@ -201,14 +227,12 @@ class KerasUpdater:
         if steps:
             sums = self._inner._accumulated_gradients
             gradients = [(part + sums[index]) / steps for index, part in enumerate(gradients)]
-        squares = tf.add_n([tf.cast(tf.reduce_sum(tf.square(part)), tf.float64) for part in gradients])
-        return tf.stack([nonfinite, squares])
-
-    def _step(self, gradient: tf.Tensor, weights: tf.Tensor, totals: tf.Tensor) -> tf.Tensor:
+        return gradients
+    def _step(self, gradient: tf.Tensor, weights: tf.Tensor, totals: tf.Tensor) -> list[tf.Tensor]:
         self._totals = totals
         self._assign(weights)
         self._optimizer.apply(self._split(gradient), self._variables)
-        return self._joined()
+        return self._values()
 
     def _split(self, flat: tf.Tensor) -> list[tf.Tensor]:
         if not self._pieces:
@@ -217,27 +241,6 @@ class KerasUpdater:
             tf.cast(tf.reshape(flat[piece.start : piece.stop], piece.shape), variable.dtype)
             for piece, variable in zip(self._pieces, self._variables, strict=True)
         ]
-
-    def _assign(self, flat: tf.Tensor) -> None:
-        if self._pieces:
-            for variable, part in zip(self._variables, self._split(flat), strict=True):
-                variable.value.assign(part)
-
-    def _joined(self) -> tf.Tensor:
-        parts, at = [], 0
-        for piece, variable in zip(self._pieces, self._variables, strict=False):
-            if piece.start > at:
-                parts.append(tf.zeros(piece.start - at))
-            parts.append(tf.reshape(tf.cast(variable.value, tf.float32), [-1]))
-            at = piece.stop
-        if self._size > at or not parts:
-            parts.append(tf.zeros(self._size - at))
-        return parts[0] if len(parts) == 1 else tf.concat(parts, 0)
-
-    def _write(self, values: tf.Tensor, weights: np.ndarray) -> None:
-        np.copyto(weights, np.asarray(values))
-        if self._gaps.size:
-            weights[self._gaps] = 0.0  # 0 / 0 of an optimizer with epsilon=0 must not stay in the padding
 
 
 def _tensor(values: np.ndarray) -> tf.Tensor:
