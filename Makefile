@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 OUTPUT ?= artifacts/demo
-SOURCES := sparkdl tests jobs benchmarks setup.py
+SOURCES := sparkdl tests jobs benchmarks docs setup.py
 LINTED = $(wildcard $(SOURCES))
 # Folders whose modules import TensorFlow or Spark when they are collected.
 HEAVY := engine nn importers spark ml bigdl
@@ -13,13 +13,14 @@ LIGHT := $(foreach folder,$(HEAVY),--ignore=sparkdl/$(folder) --ignore=tests/$(f
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types fast clean
+.PHONY: help demo test lint types fast zip docs clean
 
 help:
 	@echo "make demo    train a network on handwritten digits through Spark; a picture appears in $(OUTPUT)"
 	@echo "make test    everything that must hold: format, lint, types, architecture, tests (about 10 minutes on 2 cores)"
 	@echo "make fast    lint and the tests without Spark and TensorFlow (under a minute)"
 	@echo "make lint    ruff alone        make types   mypy alone"
+	@echo "make zip     dist/sparkdl.zip for spark-submit --py-files        make docs   write the generated tables"
 	@echo "make clean   remove .venv, caches and artifacts"
 	@echo "Variables: PYTHON=$(PYTHON)  VENV=$(VENV)  OUTPUT=$(OUTPUT)"
 
@@ -53,6 +54,15 @@ fast: lint
 # pytest comes last, so that its summary is the last line.
 test: lint types
 	$(BIN)/python -m pytest sparkdl tests
+
+# For a cluster: spark-submit --py-files dist/sparkdl.zip
+zip:
+	@mkdir -p dist
+	$(PYTHON) -c "import shutil; shutil.make_archive('dist/sparkdl', 'zip', '.', 'sparkdl')"
+
+# The tables in the documentation that the code knows.
+docs: $(VENV)/.test
+	$(BIN)/python docs/tables.py
 
 clean:
 	rm -rf $(VENV) artifacts build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
