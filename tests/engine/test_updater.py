@@ -5,10 +5,10 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from tests.engine.optimizer_cases import ALL, Plain, Workers, flatten, gradients_of, layout_of, make_variables
 
 from sparkdl.engine.updater import KerasUpdater, shard_bounds
 from sparkdl.errors import UnsupportedError
+from tests.engine.optimizer_cases import ALL, Plain, Workers, flatten, gradients_of, layout_of, make_variables
 
 STEPS = 15
 
