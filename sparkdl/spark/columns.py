@@ -54,7 +54,6 @@ class Wanted:
     depth: int
     dtype: str | None
     shape: Shape | None
-    model_shape: Shape | None
     title: str
 
     @property
@@ -129,23 +128,32 @@ def _groups(
     argument: ColumnArgument, schema: T.StructType, expected: Expectations
 ) -> tuple[list[tuple[str, tuple[str, ...]]], Structure]:
     what, names = expected.what, expected.names
-    if isinstance(argument, str):
-        return [(names[0] if len(names) == 1 else argument, (argument,))], "single"
     if isinstance(argument, Mapping):
         given = {str(name): _as_tuple(columns, what) for name, columns in argument.items()}
-        if names and set(given) != set(names):
-            odd = next(name for name in [*given, *names] if (name in given) != (name in names))
-            raise ArgumentError(
-                f"{what} must name each of the model's {'inputs' if what == 'features' else 'outputs'} once, but "
-                f"{odd!r} is {'not one of them' if odd in given else 'missing'}: {did_you_mean(odd, names)}."
-            )
+        _check_names(given, expected)
         return [(name, given[name]) for name in (names or given)], "dict"
     columns = _as_tuple(argument, what)
     found = [schema[find_column(column, schema, what)].dataType for column in columns]
-    one_vector = all(type(kind) in _DTYPES for kind in found) and len(expected.shapes) <= 1
-    if len(columns) == 1 or (one_vector and not len(expected.shapes) == len(columns)):
-        return [(names[0] if len(names) == 1 else columns[0] if len(columns) == 1 else what, columns)], "single"
-    return [(names[i] if len(names) == len(columns) else column, (column,)) for i, column in enumerate(columns)], "list"
+    numbers = all(type(kind) in _DTYPES for kind in found)
+    several = len(expected.shapes) > 1 and len(expected.shapes) == len(columns)
+    if len(columns) == 1 or (numbers and not several):
+        return [(_name(what, 0, names, columns[0] if len(columns) == 1 else what, 1), columns)], "single"
+    return [(_name(what, i, names, column, len(columns)), (column,)) for i, column in enumerate(columns)], "list"
+
+
+def _name(what: str, index: int, names: Sequence[str], column: str, count: int) -> str:
+    """The model's name of an input; labels keep the column's, which is what messages about values should say."""
+    return names[index] if what == "features" and len(names) == count else column
+
+
+def _check_names(given: Mapping[str, Any], expected: Expectations) -> None:
+    for name in [*given, *expected.names]:
+        if expected.names and (name in given) != (name in expected.names):
+            noun = "inputs" if expected.what == "features" else "outputs"
+            raise ArgumentError(
+                f"{expected.what} must name each of the model's {noun} once, but {name!r} is "
+                f"{'not one of them' if name in given else 'missing'}: {did_you_mean(name, expected.names)}."
+            )
 
 
 def _as_tuple(columns: Any, what: str) -> tuple[str, ...]:
@@ -174,15 +182,34 @@ def _want(
         kind, depth, dtype = kinds[0]
     else:
         kind, depth, dtype = "stack", 0, _common_dtype(columns, kinds, title)
-    given = shapes.get(columns[0])
-    shape: Shape | None = tuple(given) if given is not None else model_shape
+    shape = _given_shape(shapes.get(columns[0]), model_shape, title)
     if kind == "binary":
         dtype = dtypes.get(columns[0])
     if kind in ("number", "string", "stack"):
         shape = _scalar_shape(len(columns), kind, shape, title)
     if depth > 1 and shape is not None and None not in shape and nested_dims(depth, _known(shape)) is None:
         raise DataError(f"{title} has arrays nested {depth} deep, which cannot hold the shape {shape}.")
-    return Wanted(name, columns, kind, depth, dtype, shape, model_shape, title)
+    return Wanted(name, columns, kind, depth, dtype, shape, title)
+
+
+def fits(shape: Sequence[int | None], expected: Shape) -> bool:
+    """Whether a shape is one that the model takes.
+
+    Example:
+        >>> fits((48, 16), (None, 16)), fits((48, 15), (None, 16))
+        (True, False)
+    """
+    return len(shape) == len(expected) and all(
+        size is None or wanted in (None, size) for size, wanted in zip(shape, expected, strict=True)
+    )
+
+
+def _given_shape(given: Sequence[int] | None, model_shape: Shape | None, title: str) -> Shape | None:
+    if given is None:
+        return model_shape
+    if model_shape is not None and not fits(given, model_shape):
+        raise DataError(f"shapes= gives {title} the shape {tuple(given)}, but the model takes {model_shape}.")
+    return tuple(given)
 
 
 def _known(shape: Shape) -> tuple[int, ...]:

@@ -21,6 +21,7 @@ from sparkdl.spark.columns import (
     Wanted,
     expression,
     find_column,
+    fits,
     needs_expression,
     quoted,
     resolve,
@@ -160,17 +161,11 @@ def _check_samples(spec: SampleSpec, model: ModelShapes) -> None:
             f"inputs."
         )
     for tensor, shape in zip(spec.features, model.input_shapes, strict=True):
-        if shape is not None and not _fits(tensor.shape, shape):
+        if shape is not None and not fits(tensor.shape, shape):
             raise DataError(
                 f"the first sample has features of the shape {tensor.shape}, but input {tensor.name!r} of the model "
                 f"takes {shape}: reshape the samples."
             )
-
-
-def _fits(shape: tuple[int, ...], expected: Shape) -> bool:
-    return len(shape) == len(expected) and all(
-        wanted in (None, size) for size, wanted in zip(shape, expected, strict=True)
-    )
 
 
 def _prepare_frame(
@@ -215,7 +210,7 @@ def _weight(name: str, schema: T.StructType) -> Wanted:
         raise DataError(
             f"weight column {column!r} has the type {schema[column].dataType.simpleString()}, expected a number."
         )
-    return Wanted("weight", (column,), "number", 0, "float32", (), None, f"weight column {column!r}")
+    return Wanted("weight", (column,), "number", 0, "float32", (), f"weight column {column!r}")
 
 
 def _names(columns: _Columns) -> list[tuple[str, ...]]:

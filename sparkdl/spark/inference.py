@@ -61,13 +61,19 @@ def _settled_binary(wanted: Wanted, nbytes: int) -> Wanted:
     if shape is None and dtype is None:
         raise DataError(f"{wanted.title} is binary: give its shape and dtype through shapes= and dtypes=.")
     if dtype is None and shape is not None and None not in shape:
-        dtype = _RAW_DTYPES.get(nbytes // max(1, math.prod(size or 0 for size in shape)))
+        size, rest = divmod(nbytes, max(1, math.prod(_sizes(shape))))
+        dtype = None if rest else _RAW_DTYPES.get(size)
     if dtype is None:
         raise DataError(
             f"{wanted.title} has {nbytes} bytes in the first row, which is neither uint8 nor float32 of the shape "
             f"{shape}: give its dtype through dtypes=."
         )
     return replace(wanted, dtype=dtype, shape=_fit(wanted, (nbytes // np.dtype(dtype).itemsize,)))
+
+
+def _sizes(shape: Shape) -> tuple[int, ...]:
+    """The sizes that are known."""
+    return tuple(size for size in shape if size is not None)
 
 
 def _lengths(value: Any) -> tuple[int, ...]:
@@ -85,7 +91,7 @@ def _fit(wanted: Wanted, observed: tuple[int, ...]) -> Shape:
     shape = wanted.shape
     if shape is None:
         return observed
-    fixed = math.prod(size for size in shape if size is not None)
+    fixed = math.prod(_sizes(shape))
     missing = shape.count(None)
     full = shape
     if missing == 1 and fixed:
