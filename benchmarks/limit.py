@@ -1,0 +1,110 @@
+"""The synchronous limit: a bare TensorFlow loop in several processes that only wait for each other.
+
+Each process has one thread and its share of the batch, computes the gradient, applies the optimizer
+to all weights, and passes one byte around per step; no gradient is ever exchanged. No synchronous
+data-parallel training of the same model on the same cores can be faster, except by a faster engine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from workloads import WORKLOADS
+
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def measure(name: str, optimizer: str, workers: int, warm_up: int, steps: int) -> list[float]:
+    """Seconds of each step after the warm-up, as rank 0 of `workers` processes saw them.
+
+    Raises:
+        RuntimeError: a process failed.
+    """
+    pairs = [socket.socketpair() for _ in range(workers - 1)]
+    ends = [[near for near, _ in pairs], *([far] for _, far in pairs)]
+    processes = [_start(name, optimizer, workers, warm_up, steps, [end.fileno() for end in mine]) for mine in ends]
+    for pair in pairs:
+        for end in pair:
+            end.close()
+    outputs = [process.communicate() for process in processes]
+    for process, (_, errors) in zip(processes, outputs, strict=True):
+        if process.returncode:
+            raise RuntimeError(f"a process of the bare loop of {name} failed:\n{errors[-2000:]}")
+    return json.loads(outputs[0][0].splitlines()[-1])
+
+
+def _start(name: str, optimizer: str, workers: int, warm_up: int, steps: int, ends: list[int]) -> subprocess.Popen[str]:
+    numbers = [str(number) for number in (workers, warm_up, steps, *ends)]
+    return subprocess.Popen(
+        [sys.executable, str(Path(__file__)), name, optimizer, *numbers],
+        env={**os.environ, **ONE_THREAD},
+        pass_fds=ends,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_all(peers: list[socket.socket]) -> None:
+    """Returns when all processes are here: rank 0 hears everybody, then tells everybody."""
+    if len(peers) == 1:
+        peers[0].sendall(b"1")
+        peers[0].recv(1)
+        return
+    for peer in peers:
+        peer.recv(1)
+    for peer in peers:
+        peer.sendall(b"1")
+
+
+def run(name: str, optimizer: str, workers: int, warm_up: int, steps: int, ends: list[int]) -> list[float]:
+    """The loop of one process; returns the seconds of each step after the warm-up."""
+    import keras
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    workload = WORKLOADS[name]
+    model = workload.model(optimizer)
+    features, labels = (tf.constant(part) for part in workload.rows(workload.batch // workers, seed=0))
+    loss_of = keras.losses.get(model.loss)
+
+    @tf.function
+    def step() -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(loss_of(labels, model(features, training=True)))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        model.optimizer.apply(gradients, model.trainable_variables)
+        return loss
+
+    model.optimizer.build(model.trainable_variables)
+    peers = [socket.socket(fileno=end) for end in ends]
+    seconds = []
+    for _ in range(warm_up + steps):
+        start = time.perf_counter()
+        step().numpy()
+        wait_for_all(peers)
+        seconds.append(time.perf_counter() - start)
+    return seconds[warm_up:]
+
+
+def main() -> None:
+    """The program that each process runs; see `measure`."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", choices=sorted(WORKLOADS))
+    parser.add_argument("optimizer")
+    parser.add_argument("numbers", type=int, nargs="+", help="workers, warm-up steps, steps, socket descriptors")
+    arguments = parser.parse_args()
+    workers, warm_up, steps, *ends = arguments.numbers
+    print(json.dumps(run(arguments.name, arguments.optimizer, workers, warm_up, steps, ends)))
+
+
+if __name__ == "__main__":
+    main()

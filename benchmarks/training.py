@@ -1,0 +1,198 @@
+"""Throughput of `sdl.fit` against the synchronous limit, and what a second fit costs beside its steps.
+
+    python benchmarks/training.py                          # LeNet, LSTM and MLP on local[2]
+    python benchmarks/training.py resnet50 --repeats 2     # slow: seconds per step
+    python benchmarks/training.py lenet --master 'local-cluster[2,1,4096]'
+
+Limit and fit take turns in one run (A B A B), so that both see the same machine. Rates are medians over the turns:
+for the limit of its steps after a warm-up, for fit of its epochs after the first, from the begin of an epoch to its
+end. The last line is one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import limit
+import workloads
+from workloads import WORKLOADS, MakeRows, Workload
+
+PHASES = ("waiting", "compute", "exchange", "update")
+WARM_UP = 10
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one fit took.
+
+    Attributes:
+        rate: rows per second over whole epochs after the first.
+        wall: seconds of the call.
+        outside: seconds of the call that no training step took.
+        phases: milliseconds per step and phase, mean over workers and all steps.
+    """
+
+    rate: float
+    wall: float
+    outside: float
+    phases: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Result:
+    """One model's figures: rates in rows per second, medians over the turns."""
+
+    model: str
+    limit: float
+    limit_turns: list[float]
+    fit: float
+    fit_turns: list[float]
+    ratio: float
+    goal: float
+    phases: dict[str, float]
+    first_fit_outside: float
+    second_fit_outside: float
+    second_fit_wall: float
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "models", nargs="*", metavar="MODEL", help=f"{', '.join(WORKLOADS)} (default: all but resnet50)"
+    )
+    parser.add_argument("--master", default="local[2]", help="Spark master (default %(default)s)")
+    parser.add_argument("--workers", type=int, default=2, help="processes of one core each (default %(default)s)")
+    parser.add_argument("--repeats", type=int, default=3, help="turns of limit and fit (default %(default)s)")
+    parser.add_argument("--steps", type=int, help="steps per epoch and per limit turn (default: by model)")
+    parser.add_argument("--epochs", type=int, default=4, help="epochs per fit; the first is left out (%(default)s)")
+    parser.add_argument("--optimizer", default="sgd", help="any name Keras knows (default %(default)s)")
+    parsed = parser.parse_args(arguments)
+    unknown = sorted({*parsed.models} - {*WORKLOADS})
+    if unknown:
+        parser.error(f"there is no model {', '.join(unknown)}: choose among {', '.join(WORKLOADS)}")
+    parsed.models = parsed.models or [name for name in WORKLOADS if name != "resnet50"]
+    return parsed
+
+
+def epoch_clock() -> Any:
+    """A Keras callback whose `seconds` holds the length of each epoch, as worker 0 saw it."""
+    import keras
+
+    class EpochClock(keras.callbacks.Callback):
+        def __init__(self) -> None:
+            super().__init__()
+            self.seconds: list[float] = []
+            self.began = 0.0
+
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            self.began = time.perf_counter()
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            self.seconds.append(time.perf_counter() - self.began)
+
+    return EpochClock()
+
+
+def fit_once(workload: Workload, frame: Any, arguments: argparse.Namespace, steps: int) -> Turn:
+    """One fit of a new model."""
+    import sparkdl as sdl
+
+    clock = epoch_clock()
+    history = sdl.fit(
+        workload.model(arguments.optimizer),
+        frame,
+        batch_size=workload.batch,
+        epochs=arguments.epochs,
+        workers=arguments.workers,
+        cores_per_worker=1,
+        callbacks=[clock],
+        dtypes={"features": "float32"},
+        verbose=0,
+    )
+    timings = history.timings
+    done = sum(timing["steps"] for timing in timings)
+    return Turn(
+        rate=workload.batch * steps * (arguments.epochs - 1) / sum(clock.seconds[1:]),
+        wall=history.seconds,
+        outside=history.seconds - max(timing["training"] for timing in timings),
+        phases={phase: 1e3 * sum(timing.get(phase, 0.0) for timing in timings) / done for phase in PHASES},
+    )
+
+
+def limit_rate(workload: Workload, arguments: argparse.Namespace, steps: int) -> float:
+    """Rows per second of one turn of the bare loop."""
+    seconds = limit.measure(workload.name, arguments.optimizer, arguments.workers, min(WARM_UP, steps), steps)
+    return workload.batch * len(seconds) / sum(seconds)
+
+
+def compare(workload: Workload, spark: Any, arguments: argparse.Namespace) -> Result:
+    """Lets limit and fit take turns on one model."""
+    steps = arguments.steps or workload.steps
+    count, partitions = workload.batch * steps, arguments.workers
+    task = MakeRows(workload.shape, workload.classes)
+    frame = spark.range(0, count, 1, partitions).mapInArrow(task, "features binary, label bigint").cache()
+    frame.count()
+    limits, turns = [], []
+    for _ in range(arguments.repeats):
+        limits.append(limit_rate(workload, arguments, steps))
+        turns.append(fit_once(workload, frame, arguments, steps))
+    frame.unpersist()
+    bare, rate = statistics.median(limits), statistics.median(turn.rate for turn in turns)
+    second = turns[min(1, len(turns) - 1)]
+    return Result(
+        model=workload.name,
+        limit=bare,
+        limit_turns=limits,
+        fit=rate,
+        fit_turns=[turn.rate for turn in turns],
+        ratio=rate / bare,
+        goal=workload.goal,
+        phases={phase: statistics.median(turn.phases[phase] for turn in turns) for phase in PHASES},
+        first_fit_outside=turns[0].outside,
+        second_fit_outside=second.outside,
+        second_fit_wall=second.wall,
+    )
+
+
+def table(results: Sequence[Result]) -> str:
+    """The figures for people."""
+    head = f"{'model':<9}{'limit/s':>10}{'fit/s':>10}{'ratio':>7}{'goal':>6}   "
+    head += "".join(f"{phase + ' ms':>13}" for phase in PHASES) + f"{'outside s: 1st':>17}{'2nd':>7}"
+    lines = [head, "-" * len(head)]
+    for result in results:
+        line = f"{result.model:<9}{result.limit:>10,.0f}{result.fit:>10,.0f}{result.ratio:>7.3f}{result.goal:>6.2f}   "
+        line += "".join(f"{result.phases[phase]:>13.2f}" for phase in PHASES)
+        lines.append(line + f"{result.first_fit_outside:>17.1f}{result.second_fit_outside:>7.1f}")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Runs the benchmark."""
+    arguments = parse_arguments()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from sparkdl.spark.session import local_session
+
+    conf = {"spark.ui.enabled": "false", "spark.driver.memory": "4g"}
+    spark = local_session(arguments.master, conf, app_name="training benchmark")
+    spark.sparkContext.addPyFile(workloads.__file__)
+    try:
+        results = [compare(WORKLOADS[name], spark, arguments) for name in arguments.models]
+    finally:
+        spark.stop()
+    load = os.getloadavg()[0]
+    print(table(results))
+    print(f"load average at the end: {load:.1f} on {os.cpu_count()} processors")
+    settings = {name: getattr(arguments, name) for name in ("master", "workers", "repeats", "epochs", "optimizer")}
+    print(json.dumps({**settings, "load": load, "results": [asdict(result) for result in results]}))
+
+
+if __name__ == "__main__":
+    main()
