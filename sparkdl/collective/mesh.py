@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from sparkdl.collective.sums import add_in_rank_order, byte_view, check_flat, check_scalars, numeric
+from sparkdl.collective.sums import add_in_rank_order, byte_view, check_flat, check_scalars, check_writeable, numeric
 from sparkdl.collective.wire import CHUNK, CONFUSED, LATE, LEFT, Kind, Link, PeerError
-from sparkdl.errors import ArgumentError, CollectiveError
+from sparkdl.errors import CollectiveError
 
 EXPLANATIONS = {
     LEFT: "left during {operation}.",
@@ -57,7 +57,7 @@ class Mesh:
         """See `sparkdl.types.Collective`."""
         check_flat(values, bounds, self.size, "reduce_scatter")
         check_scalars(scalars)
-        sequence = self._begin(Kind.REDUCE_SCATTER)
+        sequence = self._begin()
         mine = values[bounds[self.rank] : bounds[self.rank + 1]]
         inbox = self._inbox
         if not inbox.fits(len(mine), len(scalars)):
@@ -75,9 +75,8 @@ class Mesh:
     def all_gather(self, values: np.ndarray, bounds: Sequence[int]) -> None:
         """See `sparkdl.types.Collective`."""
         check_flat(values, bounds, self.size, "all_gather")
-        if not values.flags.writeable:
-            raise ArgumentError("all_gather fills the array in place, but received a read-only one; pass a copy.")
-        sequence = self._begin(Kind.ALL_GATHER)
+        check_writeable(values)
+        sequence = self._begin()
         data = byte_view(values)
         mine = data[4 * bounds[self.rank] : 4 * bounds[self.rank + 1]]
         for link in self._links:
@@ -88,7 +87,7 @@ class Mesh:
     def all_sum(self, values: np.ndarray) -> np.ndarray:
         """See `sparkdl.types.Collective`."""
         mine = numeric(values)
-        sequence = self._begin(Kind.ALL_SUM)
+        sequence = self._begin()
         parts = [mine if rank == self.rank else np.empty_like(mine) for rank in range(self.size)]
         for link in self._links:
             link.send(Kind.ALL_SUM, sequence, byte_view(mine))
@@ -98,7 +97,7 @@ class Mesh:
 
     def all_gather_bytes(self, payload: bytes) -> list[bytes]:
         """See `sparkdl.types.Collective`."""
-        sequence = self._begin(Kind.ALL_GATHER_BYTES)
+        sequence = self._begin()
         for link in self._links:
             link.send(Kind.ALL_GATHER_BYTES, sequence, memoryview(payload))
             link.expect_body(Kind.ALL_GATHER_BYTES, sequence)
@@ -111,7 +110,7 @@ class Mesh:
 
     def broadcast(self, payload: bytes, root: int = 0) -> bytes:
         """See `sparkdl.types.Collective`."""
-        sequence = self._begin(Kind.BROADCAST)
+        sequence = self._begin()
         if self.rank == root:
             for link in self._links:
                 link.send(Kind.BROADCAST, sequence, memoryview(payload))
@@ -125,7 +124,7 @@ class Mesh:
 
     def barrier(self) -> None:
         """See `sparkdl.types.Collective`."""
-        sequence = self._begin(Kind.BARRIER)
+        sequence = self._begin()
         for link in self._links:
             link.send(Kind.BARRIER, sequence)
             link.expect(Kind.BARRIER, sequence)
@@ -141,17 +140,10 @@ class Mesh:
         """How messages call a worker: its rank and its host."""
         return f"rank {rank} ({self._hosts[rank]})" if rank < self.size else f"rank {rank}"
 
-    def look_after(self, ranks: Iterable[int], operation: str) -> None:
-        """Raises if one of these peers hung up, for whoever waits for them without reading from them.
-
-        Raises:
-            CollectiveError: naming who left, or whom that peer blamed.
-        """
-        for link in self._links:
-            if link.rank in ranks:
-                error = link.last_words()
-                if error is not None:
-                    raise self.fail(error, operation)
+    def lost(self, ranks: Iterable[int]) -> PeerError | None:
+        """Whether one of these peers hung up, for whoever waits for them without reading from them."""
+        words = (link.last_words() for link in self._links if link.rank in ranks)
+        return next((error for error in words if error is not None), None)
 
     def fail(self, error: PeerError, operation: str, also: Iterable[int] = ()) -> CollectiveError:
         """Closes everything, tells the others who is to blame, and gives the exception to raise."""
@@ -167,9 +159,17 @@ class Mesh:
             link.close(error.rank, error.what)
         return CollectiveError(message)
 
-    def _begin(self, kind: Kind) -> int:
+    def check_open(self) -> None:
+        """Raises unless this mesh can be used.
+
+        Raises:
+            CollectiveError: it was closed, or failed before; the message says why.
+        """
         if self._closed is not None:
             raise CollectiveError(f"The collective of {self.name(self.rank)} is closed: {self._closed}")
+
+    def _begin(self) -> int:
+        self.check_open()
         self._sequence += 1
         return self._sequence
 

@@ -15,6 +15,7 @@ from sparkdl.collective.base import Solo
 from sparkdl.collective.introduction import HANDSHAKE_SECONDS, Introduction
 from sparkdl.collective.mesh import Mesh
 from sparkdl.collective.security import Credentials, answer, call
+from sparkdl.collective.shared_memory import share_memory
 from sparkdl.collective.wire import Link
 from sparkdl.errors import ArgumentError, CollectiveError
 from sparkdl.types import Collective
@@ -101,7 +102,12 @@ def connect(
     """
     if size == 1:
         return Solo()
-    return connect_mesh(rank, size, open_listener(host), gather, secret, generation, deadline)
+    mesh = connect_mesh(rank, size, open_listener(host), gather, secret, generation, deadline)
+    try:
+        return share_memory(mesh)
+    except BaseException:
+        mesh.close()
+        raise
 
 
 def _addresses(replies: list[str], size: int) -> list[tuple[str, int]]:

@@ -65,6 +65,16 @@ def check_flat(values: np.ndarray, bounds: Sequence[int], size: int, operation: 
         )
 
 
+def check_writeable(values: np.ndarray) -> None:
+    """Refuses an array that all_gather cannot fill.
+
+    Raises:
+        ArgumentError: the array is read-only.
+    """
+    if not values.flags.writeable:
+        raise ArgumentError("all_gather fills the array in place, but received a read-only one; pass a copy of it.")
+
+
 def check_scalars(scalars: np.ndarray) -> None:
     """Refuses scalars that are not a flat float64 array.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sparkdl.collective.sums import add_in_rank_order, check_flat, check_scalars, numeric
+from sparkdl.collective.sums import add_in_rank_order, check_flat, check_scalars, check_writeable, numeric
 from sparkdl.errors import CollectiveError
 
 
@@ -116,6 +116,7 @@ class ThreadCollective:
     def all_gather(self, values: np.ndarray, bounds: Sequence[int]) -> None:
         """See `sparkdl.types.Collective`."""
         check_flat(values, bounds, self.size, "all_gather")
+        check_writeable(values)
 
         def copy(items: list[Any]) -> None:
             for rank, theirs in enumerate(items):

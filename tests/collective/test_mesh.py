@@ -102,15 +102,17 @@ def test_leaving_after_the_last_operation_disturbs_nobody(mesh, on_all):
         on_all(mesh(3), act)
 
 
-def test_look_after_notices_who_left(mesh):
+def test_who_left_is_noticed_without_reading(mesh):
     first, second, third = mesh(3)
-    first.look_after([1, 2], "waiting")
+    assert first.lost([1, 2]) is None
     third.close()
     time.sleep(0.05)
-    first.look_after([1], "waiting")
-    assert failure(lambda: first.look_after([1, 2], "waiting")) == "rank 2 (127.0.0.1) left during waiting."
+    assert first.lost([1]) is None
+    error = first.lost([1, 2])
+    assert str(error) == "rank 2 left"
+    assert str(first.fail(error, "waiting")) == "rank 2 (127.0.0.1) left during waiting."
     time.sleep(0.05)
-    assert failure(lambda: second.look_after([0], "waiting")) == "rank 2 (127.0.0.1) left during waiting."
+    assert str(second.lost([0])) == "rank 2 left"
 
 
 def test_all_gather_refuses_read_only_arrays(mesh):

@@ -1,0 +1,306 @@
+"""The Collective of workers on one host: sums through memory that all of them see.
+
+A worker copies what others need into a slot of its outbox and raises its `posted` count; the others wait for the
+count, read the slot in place, and raise their `taken` count, after which the slot is free again. Long vectors go in
+several rounds, so that little memory is needed and what travels stays in the cache. Counts only rise; each has one
+writer. The mesh below carries the rest: the meeting, bytes of any length, and who is still alive.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from sparkdl.collective.mesh import Mesh
+from sparkdl.collective.segment import LINE, SLOTS, Layout, answer, attach, boot_id, create
+from sparkdl.collective.sums import add_in_rank_order, byte_view, check_flat, check_scalars, check_writeable, numeric
+from sparkdl.collective.wire import LATE, PeerError
+from sparkdl.types import Collective
+
+TOKEN = 32
+SPINS = 100
+YIELD_SECONDS = 0.002
+SHORTEST_SLEEP = 0.00005
+LONGEST_SLEEP = 0.001
+LOOK_SECONDS = 0.01
+
+
+def share_memory(mesh: Mesh, directory: str = "/dev/shm") -> Collective:  # noqa: S108 - unguessable name, 0600, unlinked
+    """Puts shared memory on top of a mesh; every worker calls it.
+
+    Args:
+        mesh: the connections of these workers; closed with what is returned.
+        directory: a file system in memory.
+
+    Returns:
+        a SharedMemory where all workers see the same memory and it is large enough, otherwise the mesh itself.
+
+    Raises:
+        CollectiveError: a worker left.
+    """
+    path: Path | None = None
+    memory: mmap.mmap | None = None
+    layout, token = Layout(mesh.size, 0), b""
+    try:
+        if mesh.rank == 0 and (made := create(directory, mesh.size)) is not None:
+            path, layout, memory = made
+            token = os.urandom(TOKEN)
+            memory[:TOKEN] = token
+        offer = {"path": str(path or ""), "slot": layout.slot_bytes, "token": token.hex(), "boot": boot_id()}
+        offer = json.loads(mesh.broadcast(json.dumps(offer).encode()))
+        layout, token = Layout(mesh.size, offer["slot"]), bytes.fromhex(offer["token"])
+        if mesh.rank and offer["path"] and offer["boot"] == boot_id():
+            memory = attach(Path(offer["path"]), layout)
+        good = memory is not None and memory[:TOKEN] == token
+        if memory is not None and good:
+            place = layout.answer(mesh.rank)
+            memory[place : place + TOKEN] = answer(token, mesh.rank)
+        good = _all_agree(mesh, good) and memory is not None and _answered(memory, layout, token)
+    finally:
+        if path is not None:
+            path.unlink(missing_ok=True)
+    if _all_agree(mesh, good) and memory is not None:
+        return SharedMemory(mesh, memory, layout)
+    if memory is not None:
+        memory.close()
+    return mesh
+
+
+def _all_agree(mesh: Mesh, good: bool) -> bool:
+    return all(vote == b"yes" for vote in mesh.all_gather_bytes(b"yes" if good else b"no"))
+
+
+def _answered(memory: mmap.mmap, layout: Layout, token: bytes) -> bool:
+    places = [(rank, layout.answer(rank)) for rank in range(layout.workers)]
+    return all(memory[place : place + TOKEN] == answer(token, rank) for rank, place in places)
+
+
+class SharedMemory:
+    """Implements `sparkdl.types.Collective` in shared memory; made by `share_memory`."""
+
+    def __init__(self, mesh: Mesh, memory: mmap.mmap, layout: Layout) -> None:
+        """Takes over a mesh and the memory that its workers share."""
+        self.rank = mesh.rank
+        self.size = mesh.size
+        self._mesh = mesh
+        self._memory = memory
+        self._slot_bytes = layout.slot_bytes
+        self._peers = tuple(rank for rank in range(mesh.size) if rank != mesh.rank)
+        self._flags = memoryview(memory).cast("q")
+        self._posted = [layout.posted(rank) // 8 for rank in range(mesh.size)]
+        self._taken = [layout.taken(rank) // 8 for rank in range(mesh.size)]
+        self._slots = [
+            [np.frombuffer(memory, np.uint8, layout.slot_bytes, layout.slot(rank, slot)) for slot in range(SLOTS)]
+            for rank in range(mesh.size)
+        ]
+        self._round = 0
+        self._result = np.empty(0, np.float32)
+        self._spins = SPINS if mesh.size <= len(os.sched_getaffinity(0)) else 0
+
+    def reduce_scatter(
+        self, values: np.ndarray, bounds: Sequence[int], scalars: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """See `sparkdl.types.Collective`."""
+        check_flat(values, bounds, self.size, "reduce_scatter")
+        check_scalars(scalars)
+        start = -(-scalars.nbytes // LINE) * LINE
+        if 2 * start > self._slot_bytes:
+            return self._mesh.reduce_scatter(values, bounds, scalars)
+        reduction = _Reduction(self.rank, values, bounds, self._room_for(values, bounds), start, scalars)
+        rounds = reduction.cut(self._slot_bytes)
+        self._exchange("reduce_scatter", rounds, reduction.put, reduction.take)
+        return reduction.result, reduction.totals
+
+    def _room_for(self, values: np.ndarray, bounds: Sequence[int]) -> np.ndarray:
+        """Where my part of the sum goes: over my part of the values, which is in the cache, where that is possible."""
+        low, high = bounds[self.rank], bounds[self.rank + 1]
+        if values.flags.writeable and self.rank < 2:  # The first sum is that of ranks 0 and 1.
+            return values[low:high]
+        if len(self._result) < high - low:
+            self._result = np.empty(high - low, np.float32)
+        return self._result[: high - low]
+
+    def all_gather(self, values: np.ndarray, bounds: Sequence[int]) -> None:
+        """See `sparkdl.types.Collective`."""
+        check_flat(values, bounds, self.size, "all_gather")
+        check_writeable(values)
+        quota = self._slot_bytes // 4
+        rounds = max(1, -(-max(bounds[rank + 1] - bounds[rank] for rank in range(self.size)) // quota))
+        parts = [values[bounds[rank] : bounds[rank + 1]] for rank in range(self.size)]
+
+        def put(number: int, slot: np.ndarray) -> None:
+            piece = parts[self.rank][number * quota : (number + 1) * quota]
+            slot.view(np.float32)[: len(piece)] = piece
+
+        def take(number: int, slots: Sequence[np.ndarray]) -> None:
+            for rank in self._peers:
+                piece = parts[rank][number * quota : (number + 1) * quota]
+                piece[:] = slots[rank].view(np.float32)[: len(piece)]
+
+        self._exchange("all_gather", rounds, put, take)
+
+    def all_sum(self, values: np.ndarray) -> np.ndarray:
+        """See `sparkdl.types.Collective`."""
+        mine = numeric(values)
+        if mine.nbytes > self._slot_bytes:
+            return self._mesh.all_sum(mine)
+        total = np.empty_like(mine)
+
+        def put(number: int, slot: np.ndarray) -> None:
+            slot[: mine.nbytes] = byte_view(mine)
+
+        def take(number: int, slots: Sequence[np.ndarray]) -> None:
+            theirs = [slot[: mine.nbytes].view(mine.dtype).reshape(mine.shape) for slot in slots]
+            add_in_rank_order(theirs, total)
+
+        self._exchange("all_sum", 1, put, take)
+        return total
+
+    def all_gather_bytes(self, payload: bytes) -> list[bytes]:
+        """See `sparkdl.types.Collective`."""
+        return self._mesh.all_gather_bytes(payload)
+
+    def broadcast(self, payload: bytes, root: int = 0) -> bytes:
+        """See `sparkdl.types.Collective`."""
+        return self._mesh.broadcast(payload, root)
+
+    def barrier(self) -> None:
+        """See `sparkdl.types.Collective`."""
+        self._exchange("barrier", 1, lambda number, slot: None, lambda number, slots: None)
+
+    def close(self) -> None:
+        """See `sparkdl.types.Collective`."""
+        self._mesh.close()
+        self._slots = []
+        self._flags.release()
+        try:
+            self._memory.close()
+        except BufferError:
+            pass  # A view is still alive, in a traceback for instance; the memory goes with it.
+
+    def _exchange(
+        self,
+        operation: str,
+        rounds: int,
+        put: Callable[[int, np.ndarray], None],
+        take: Callable[[int, Sequence[np.ndarray]], None],
+    ) -> None:
+        """Puts my rounds and takes everybody's, whichever is possible; waits only when neither is."""
+        self._mesh.check_open()
+        flags, slots, first = self._flags, self._slots, self._round
+        posted = taken = 0
+        while taken < rounds:
+            needs: list[tuple[Sequence[int], int]] = []
+            if posted < rounds and posted - taken < SLOTS:
+                needs.append((self._taken, first + posted - SLOTS + 1))
+                if not self._behind(*needs[-1]):
+                    put(posted, slots[self.rank][(first + posted) % SLOTS])
+                    posted += 1
+                    flags[self._posted[self.rank]] = first + posted
+                    continue
+            if taken < posted:
+                needs.append((self._posted, first + taken + 1))
+                if not self._behind(*needs[-1]):
+                    take(taken, [outbox[(first + taken) % SLOTS] for outbox in slots])
+                    taken += 1
+                    flags[self._taken[self.rank]] = first + taken
+                    continue
+            self._wait(operation, needs)
+        self._round = first + rounds
+
+    def _behind(self, places: Sequence[int], count: int) -> list[int]:
+        flags = self._flags
+        return [rank for rank in self._peers if flags[places[rank]] < count]
+
+    def _missing(self, needs: Sequence[tuple[Sequence[int], int]]) -> list[int]:
+        """Whom I wait for; empty as soon as one of the needs is met by everybody."""
+        behind = [self._behind(places, count) for places, count in needs]
+        return sorted(set().union(*behind)) if all(behind) else []
+
+    def _wait(self, operation: str, needs: Sequence[tuple[Sequence[int], int]]) -> None:
+        """Spins for some microseconds, yields the core for some milliseconds, then sleeps and looks after the peers."""
+        for _ in range(self._spins):
+            if not self._missing(needs):
+                return
+        started = looked = time.monotonic()
+        pause = 0.0
+        while missing := self._missing(needs):
+            os.sched_yield()
+            time.sleep(pause)  # Even 0 lets the other threads of this process run.
+            now = time.monotonic()
+            if now - started > YIELD_SECONDS:
+                pause = min(max(2 * pause, SHORTEST_SLEEP), LONGEST_SLEEP)
+            if now - looked > LOOK_SECONDS:
+                looked = now
+                self._look_after(missing, needs, operation)
+            if now - started > self._mesh.deadline:
+                raise self._mesh.fail(PeerError(missing[0], LATE), operation, missing)
+
+    def _look_after(self, missing: list[int], needs: Sequence[tuple[Sequence[int], int]], operation: str) -> None:
+        error = self._mesh.lost(missing)
+        # Who has finished may leave: what it posted before is there by now.
+        if error is not None and self._missing(needs):
+            raise self._mesh.fail(error, operation)
+
+
+class _Reduction:
+    """One reduce_scatter: what goes into my slots, and what is made of the others'."""
+
+    def __init__(
+        self,
+        rank: int,
+        values: np.ndarray,
+        bounds: Sequence[int],
+        result: np.ndarray,
+        start: int,
+        scalars: np.ndarray,
+    ) -> None:
+        self.result = result
+        self.totals = np.empty_like(scalars)
+        self._rank = rank
+        self._start = start
+        self._scalars = scalars
+        self._parts = [values[low:high] for low, high in zip(bounds[:-1], bounds[1:], strict=True)]
+        self._quota = 0
+
+    def cut(self, slot_bytes: int) -> int:
+        """Number of rounds for slots of this size: in each, a slot holds an equal share for every other worker."""
+        lines = (slot_bytes - self._start) // LINE // (len(self._parts) - 1)
+        self._quota = lines * LINE // 4
+        return max(1, -(-max(len(part) for part in self._parts) // self._quota))
+
+    def _place(self, writer: int, reader: int) -> int:
+        """Where in a writer's slot the reader's share begins, in bytes."""
+        return self._start + 4 * self._quota * (reader - (reader > writer))
+
+    def put(self, number: int, slot: np.ndarray) -> None:
+        """Fills a slot of mine."""
+        if number == 0:
+            slot[: self._scalars.nbytes] = byte_view(self._scalars)
+        low, high = number * self._quota, (number + 1) * self._quota
+        for reader, part in enumerate(self._parts):
+            piece = part[low:high]
+            if reader != self._rank and len(piece):
+                place = self._place(self._rank, reader)
+                slot[place : place + piece.nbytes].view(np.float32)[:] = piece
+
+    def take(self, number: int, slots: Sequence[np.ndarray]) -> None:
+        """Adds up my share of everybody's slots."""
+        if number == 0:
+            theirs = [slot[: self._scalars.nbytes].view(np.float64) for slot in slots]
+            add_in_rank_order(theirs, self.totals)
+        mine = self._parts[self._rank][number * self._quota : (number + 1) * self._quota]
+        if not len(mine):
+            return
+        pieces = []
+        for writer, slot in enumerate(slots):
+            place = self._place(writer, self._rank)
+            pieces.append(mine if writer == self._rank else slot[place : place + mine.nbytes].view(np.float32))
+        low = number * self._quota
+        add_in_rank_order(pieces, self.result[low : low + len(mine)])
