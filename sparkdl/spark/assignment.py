@@ -26,6 +26,7 @@ class Assignment:
         strings: numbers of the columns that hold strings.
         extra_losses: how each loss that the model adds itself is to be counted over workers.
         excluded_from_weight_decay: positions of the variables that the user's optimizer leaves undecayed.
+        weight_bytes: bytes of the trainable weights, for the check of memory.
         validates: whether some rows are for validation.
     """
 
@@ -40,4 +41,5 @@ class Assignment:
     strings: tuple[int, ...] = ()
     extra_losses: Any = None
     excluded_from_weight_decay: tuple[int, ...] = ()
+    weight_bytes: int = 0
     validates: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +13,9 @@ from pyspark import InheritableThread, SparkContext
 
 from sparkdl import errors
 from sparkdl.collective.channel import Hub
-from sparkdl.engine.callback_files import write_file
 from sparkdl.history import History
 from sparkdl.spark.progress import Progress
+from sparkdl.spark.recording import Recording
 from sparkdl.train.checkpoint import decode_state, encode_state
 from sparkdl.types import TrainingState
 
@@ -50,7 +50,7 @@ class Monitor:
     start: TrainingState
     progress: Progress
     history: History
-    on_epoch: Callable[[int, Mapping[str, float], float, float], None] | None = None
+    recording: Recording | None = None
     state: TrainingState | None = None
     failures: list[Failure] = field(default_factory=list)
     timings: dict[int, dict[str, float]] = field(default_factory=dict)
@@ -73,15 +73,19 @@ class Monitor:
 
     def _on_step(self, rank: int, header: dict[str, Any], payload: bytes) -> None:
         self.progress.step(**header)
+        if self.recording is not None:
+            self.recording.step(header)
 
     def _on_epoch(self, rank: int, header: dict[str, Any], payload: bytes) -> None:
         self.history.append(header["epoch"], header["logs"])
         self.progress.epoch(header["epoch"], header["logs"], header["seconds"])
-        if self.on_epoch is not None:
-            self.on_epoch(header["epoch"], header["logs"], header["seconds"], header["learning_rate"])
+        if self.recording is not None:
+            self.recording.epoch(header["epoch"], header["logs"], header["learning_rate"])
 
     def _on_state(self, rank: int, header: dict[str, Any], payload: bytes) -> None:
         self.state = decode_state(payload)
+        if self.recording is not None:
+            self.recording.state(self.state)
 
     def _on_file(self, rank: int, header: dict[str, Any], payload: bytes) -> None:
         write_file(header["path"], payload)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from sparkdl.engine.callbacks import KerasCallbackRunner, decode_tree
 from sparkdl.engine.replica import KerasReplica
 from sparkdl.engine.serialization import set_model_arrays, unpack_model
 from sparkdl.engine.threads import configure_threads
@@ -26,7 +27,7 @@ def build_replica(
     set_model_arrays(model, under("model/", start.arrays))
     replica = KerasReplica(
         model,
-        assignment.spec,
+        replace(assignment.spec, weighted=assignment.spec.weighted or plan.class_weight is not None),
         workers=collective.size,
         sum_over_workers=collective.all_sum,
         extra_losses=assignment.extra_losses,
@@ -52,11 +53,13 @@ def build_replica(
 @contextmanager
 def build_callbacks(
     assignment: Assignment, replica: KerasReplica, updater: KerasUpdater, start: TrainingState
-) -> Iterator[KerasCallbackRunner | None]:
+) -> Iterator[Any]:
     """The user's callbacks, with the state that an earlier attempt left; None where there are none."""
     if not assignment.callbacks:
         yield None
         return
+    from sparkdl.engine.callbacks import KerasCallbackRunner, decode_tree
+
     plan = assignment.plan
     params = {"epochs": plan.epochs, "steps": plan.steps_per_epoch, "verbose": 0}
     runner = KerasCallbackRunner(assignment.callbacks, replica.model, params, updater, replica)

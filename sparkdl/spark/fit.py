@@ -6,14 +6,15 @@ import logging
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing, nullcontext
 from typing import Any
 
 
-from sparkdl.engine.callbacks import apply_states, check_callbacks
+from sparkdl.engine.layout import layout_of
 from sparkdl.engine.probe import probe_extra_losses
 from sparkdl.engine.serialization import check_model, class_counts, pack_model
-from sparkdl.engine.state import capture_model, restore_model
-from sparkdl.engine.updater import excluded_variables
+from sparkdl.engine.capture import capture_model, restore_model
+from sparkdl.engine.shards import excluded_variables
 from sparkdl.errors import ArgumentError
 from sparkdl.history import History
 from sparkdl.spark.arguments import refuse
@@ -23,6 +24,7 @@ from sparkdl.spark.expectations import shapes_of
 from sparkdl.spark.frames import DataArguments, Prepared, prepare
 from sparkdl.spark.launch import launch
 from sparkdl.spark.progress import Progress, Verbosity
+from sparkdl.spark.recording import Recording
 from sparkdl.types import TrainingPlan
 
 logger = logging.getLogger("sparkdl")
@@ -55,6 +57,8 @@ def fit(
     seed: int = 0,
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     dtypes: Mapping[str, str] | None = None,
+    log_dir: str | None = None,
+    histograms: bool = False,
     max_failures: int = 3,
     deadline: float = 300.0,
     memory_limit: int | None = None,
@@ -92,6 +96,8 @@ def fit(
         seed: with the same data, number of workers, one core each and CPU type, the same seed gives the same bytes.
         shapes: shape per row of a column, where neither the model nor the column says it.
         dtypes: numpy dtype of a `binary` column of raw tensors.
+        log_dir: local directory on the driver for TensorBoard event files: loss, metrics, learning rate, rows per second.
+        histograms: whether these files hold histograms of the weights too, whenever the driver gets the state.
         max_failures: lost workers that are survived by going on from the newest state.
         deadline: seconds after which a silent worker counts as lost.
         memory_limit: bytes of rows that a worker holds in memory before it spills to files; None for a share
@@ -113,7 +119,6 @@ def fit(
     refuse("fit", **keras_arguments)
     callbacks = as_tuple(callbacks)
     check_numbers(batch_size=batch_size, epochs=epochs, validation_freq=validation_freq, workers=workers)
-    check_callbacks(callbacks)
     context = context_of(data)
     count, cores = choose_workers(context, workers, cores_per_worker)
 
@@ -155,14 +160,16 @@ def fit(
         strings=prepared.strings,
         extra_losses=probe_extra_losses(model, prepared.spec),
         excluded_from_weight_decay=excluded_variables(model.optimizer, model.trainable_variables),
+        weight_bytes=4 * layout_of(model.trainable_variables).length,
         validates=validation_data is not None or validation_indicator is not None or validation_split > 0,
     )
     history = History(params={"epochs": epochs, "batch_size": plan.batch_size, "workers": count})
     progress = Progress(epochs, verbose)
-    outcome = launch(context, rows_for, assignment, capture_model(model), history, progress, max_failures)
+    recording = Recording(log_dir, layout_of(model.trainable_variables) if histograms else None) if log_dir else None
+    with closing(progress), closing(recording) if recording else nullcontext():
+        outcome = launch(context, rows_for, assignment, capture_model(model), history, progress, max_failures, recording)
     if outcome.state is not None:
         restore_model(model, outcome.state)
-        apply_states(callbacks, outcome.state)
     if outcome.labels:
         model.label_values = outcome.labels
     history.seconds = time.perf_counter() - started

@@ -19,6 +19,7 @@ from sparkdl.spark.attempt import Monitor, run_stage
 from sparkdl.spark.cluster import choose_workers, driver_address, resource_profile
 from sparkdl.spark.frames import Prepared
 from sparkdl.spark.progress import Progress
+from sparkdl.spark.recording import Recording
 from sparkdl.spark.worker import run_on_arrow, run_on_rows
 from sparkdl.types import TrainingState
 
@@ -42,7 +43,7 @@ def launch(
     history: History,
     progress: Progress,
     max_failures: int,
-    on_epoch: Callable[..., None] | None = None,
+    recording: Recording | None = None,
 ) -> Outcome:
     """Runs attempts until one ends the training, fails for a reason of its own, or too many were lost.
 
@@ -51,7 +52,7 @@ def launch(
         start: the model's arrays, and the state to go on from.
         max_failures: how many lost workers are survived.
     """
-    monitor = Monitor(start, progress, history, on_epoch)
+    monitor = Monitor(start, progress, history, recording)
     for attempt in range(max_failures + 1):
         history.attempts = attempt + 1
         said = run_attempt(context, prepare(assignment.plan.workers), assignment, monitor)
@@ -103,7 +104,7 @@ def next_attempt(context: SparkContext, assignment: Assignment, lost: Monitor) -
         lost.history.truncate(int(lost.state.info["epoch"]))
     else:
         lost.history.truncate(plan.initial_epoch)
-    monitor = Monitor(start, lost.progress, lost.history, lost.on_epoch, state=lost.state)
+    monitor = Monitor(start, lost.progress, lost.history, lost.recording, state=lost.state)
     return replace(assignment, plan=plan), monitor
 
 

@@ -18,12 +18,13 @@ import pyarrow as pa
 from pyspark import BarrierTaskContext
 
 from sparkdl.collective.channel import Channel
-from sparkdl.collective.rendezvous import connect
+from sparkdl.collective.base import Solo
+from sparkdl.collective.rendezvous import connect_mesh, open_listener
 from sparkdl.data.store import PartitionStore
 from sparkdl.errors import CollectiveError
 from sparkdl.spark.agreement import agree_on_strings, check_labels, check_rows
 from sparkdl.spark.assignment import Assignment
-from sparkdl.spark.memory import store_limit
+from sparkdl.spark.memory import check_memory, store_limit
 from sparkdl.train.checkpoint import decode_state, encode_state
 from sparkdl.train.loop import Run, train
 from sparkdl.train.timing import PhaseClock
@@ -94,15 +95,12 @@ def _train(
             store.append(block)
         store.freeze()
     place[0] = "while meeting the other workers"
-    collective = connect(
-        rank=rank,
-        size=plan.workers,
-        gather=context.allGather,
-        secret=assignment.secret,
-        generation=plan.generation,
-        deadline=plan.deadline,
-        host=hosts[rank],
-    )
+    collective: Collective = Solo()
+    if plan.workers > 1:
+        listener = open_listener(hosts[rank])
+        collective = connect_mesh(
+            rank, plan.workers, listener, context.allGather, assignment.secret, plan.generation, plan.deadline
+        )
     stack.callback(collective.close)
     place[0] = "while checking its rows"
     if plan.validation_split:
@@ -111,6 +109,8 @@ def _train(
     if labels := agree_on_strings(store, collective, assignment.strings):
         channel.send("labels", labels)
     check_labels(store, collective, assignment.classes)
+    held = 0 if store.on_disk else store.nbytes
+    check_memory(held, assignment.weight_bytes, plan.workers, hosts.count(hosts[rank]))
     place[0] = "while building the model"
     run, state = _build(assignment, store, collective, channel, stack, clock)
     try:

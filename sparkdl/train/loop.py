@@ -19,7 +19,7 @@ from sparkdl.train.hooks import Hooks
 from sparkdl.train.state import Position, capture_state, restore_state
 from sparkdl.train.step import train_step
 from sparkdl.train.timing import PhaseClock
-from sparkdl.types import CallbackRunner, Collective, Replica, TrainingPlan, TrainingState, Updater
+from sparkdl.types import Batch, CallbackRunner, Collective, Replica, TrainingPlan, TrainingState, Updater
 
 
 class Observer(Protocol):
@@ -56,6 +56,12 @@ class Run:
     clock: PhaseClock
     callbacks: CallbackRunner | None = None
     place: str = "before the first step"
+
+    def weighted(self, batch: Batch) -> Batch:
+        """The batch with weights where the replica expects some: with class weights, 1 for each validation row."""
+        if self.plan.class_weight is None or batch.weights is not None:
+            return batch
+        return replace(batch, weights=np.ones(batch.rows, np.float32))
 
 
 def train(run: Run, state: TrainingState | None = None) -> None:
@@ -150,7 +156,7 @@ def end_of_epoch(run: Run, hooks: Hooks, epochs: EpochPlan, position: Position) 
         hooks("on_test_begin")
         size = run.plan.validation_batch_size or run.plan.batch_size
         source = inference_batches(run.validation, max(1, size // run.collective.size))
-        source = itertools.islice(source, run.plan.validation_steps)
+        source = map(run.weighted, itertools.islice(source, run.plan.validation_steps))
         with run.clock("validation"):
             scores = evaluate(run.replica, run.collective, source)
         hooks("on_test_end", None, scores)
