@@ -119,6 +119,11 @@ class KerasUpdater:
         return int(self._optimizer.iterations)
 
     @property
+    def steps(self) -> int:
+        """Gradients applied so far; more than `iterations` with gradient accumulation."""
+        return int(self._inner._iterations)
+
+    @property
     def loss_scale(self) -> float:
         """Factor for the gradients of the next step (1.0 without loss scaling)."""
         if self._scaled:
@@ -146,7 +151,7 @@ class KerasUpdater:
             self._collect(self._values(), weights)
 
     def state(self) -> dict[str, np.ndarray]:
-        """My part of the state, for `sparkdl.engine.optimizer_state.merge_states`."""
+        """My part of the state, for `merge_state`."""
         return part_state(self._slots, self._pieces)
 
     def merge_state(self, parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
