@@ -8,18 +8,17 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
-import platform
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+
+from sparkdl.collective import bell
 
 LINE = 64
 PAGE = 4096
 SLOTS = 4
 LARGEST_SLOT = 1 << 20
 SMALLEST_SLOT = 1 << 16
-# The store order that the flags rely on: x86 makes writes visible in the order in which they were made.
-ORDERED_MACHINES = frozenset({"x86_64", "AMD64"})
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,11 @@ class Layout:
 
     workers: int
     slot_bytes: int
+
+    @property
+    def bell(self) -> int:
+        """Offset of the word on which those sleep who wait: behind the token, in a line that is seldom written."""
+        return LINE // 2
 
     def posted(self, rank: int) -> int:
         """Offset of the count of rounds that a rank has put into its outbox."""
@@ -73,9 +77,9 @@ def create(directory: str, workers: int) -> tuple[Path, Layout, mmap.mmap] | Non
     """Makes a segment that really has its memory, of the largest slots that leave most of the room to others.
 
     Returns:
-        its path, its layout and its memory; None where this machine has no room or keeps no order of writes.
+        its path, its layout and its memory; None where this machine has no room, or no Bell.
     """
-    if platform.machine() not in ORDERED_MACHINES or not boot_id():
+    if not bell.available() or not boot_id():
         return None
     path = Path(directory, f"sparkdl-{secrets.token_hex(16)}")
     try:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sparkdl.collective.bell import Bell
 from sparkdl.collective.mesh import Mesh
 from sparkdl.collective.segment import LINE, SLOTS, Layout, answer, attach, boot_id, create
 from sparkdl.collective.sums import add_in_rank_order, byte_view, check_flat, check_scalars, check_writeable, numeric
@@ -24,11 +25,9 @@ from sparkdl.collective.wire import LATE, PeerError
 from sparkdl.types import Collective
 
 TOKEN = 32
+# Looks at the counts before sleeping: some 50 microseconds, what waking up again would cost.
 SPINS = 100
-YIELD_SECONDS = 0.002
-SHORTEST_SLEEP = 0.00005
-LONGEST_SLEEP = 0.001
-LOOK_SECONDS = 0.01
+LOOK_SECONDS = 0.02
 
 
 def share_memory(mesh: Mesh, directory: str = "/dev/shm") -> Collective:  # noqa: S108 - unguessable name, 0600, unlinked
@@ -93,6 +92,7 @@ class SharedMemory:
         self._slot_bytes = layout.slot_bytes
         self._peers = tuple(rank for rank in range(mesh.size) if rank != mesh.rank)
         self._flags = memoryview(memory).cast("q")
+        self._bell = Bell(memory, layout.bell, mesh.rank)
         self._posted = [layout.posted(rank) // 8 for rank in range(mesh.size)]
         self._taken = [layout.taken(rank) // 8 for rank in range(mesh.size)]
         self._slots = [
@@ -178,6 +178,7 @@ class SharedMemory:
         """See `sparkdl.types.Collective`."""
         self._mesh.close()
         self._slots = []
+        self._bell.release()
         self._flags.release()
         try:
             self._memory.close()
@@ -193,7 +194,7 @@ class SharedMemory:
     ) -> None:
         """Puts my rounds and takes everybody's, whichever is possible; waits only when neither is."""
         self._mesh.check_open()
-        flags, slots, first = self._flags, self._slots, self._round
+        flags, slots, bell, first = self._flags, self._slots, self._bell, self._round
         posted = taken = 0
         while taken < rounds:
             needs: list[tuple[Sequence[int], int]] = []
@@ -203,6 +204,7 @@ class SharedMemory:
                     put(posted, slots[self.rank][(first + posted) % SLOTS])
                     posted += 1
                     flags[self._posted[self.rank]] = first + posted
+                    bell.ring()
                     continue
             if taken < posted:
                 needs.append((self._posted, first + taken + 1))
@@ -210,8 +212,10 @@ class SharedMemory:
                     take(taken, [outbox[(first + taken) % SLOTS] for outbox in slots])
                     taken += 1
                     flags[self._taken[self.rank]] = first + taken
+                    if rounds > 1:  # In a single round nobody waits for a slot.
+                        bell.ring()
                     continue
-            self._wait(operation, needs)
+            self._wait(operation, bell, needs)
         self._round = first + rounds
 
     def _behind(self, places: Sequence[int], count: int) -> list[int]:
@@ -223,19 +227,18 @@ class SharedMemory:
         behind = [self._behind(places, count) for places, count in needs]
         return sorted(set().union(*behind)) if all(behind) else []
 
-    def _wait(self, operation: str, needs: Sequence[tuple[Sequence[int], int]]) -> None:
-        """Spins for some microseconds, yields the core for some milliseconds, then sleeps and looks after the peers."""
+    def _wait(self, operation: str, bell: Bell, needs: Sequence[tuple[Sequence[int], int]]) -> None:
+        """Looks for some microseconds, then sleeps until the bell rings; looks after the peers now and then."""
         for _ in range(self._spins):
             if not self._missing(needs):
                 return
         started = looked = time.monotonic()
-        pause = 0.0
-        while missing := self._missing(needs):
-            os.sched_yield()
-            time.sleep(pause)  # Even 0 lets the other threads of this process run.
+        while True:
+            state = bell.state
+            if not (missing := self._missing(needs)):
+                return
+            bell.wait(state, LOOK_SECONDS)
             now = time.monotonic()
-            if now - started > YIELD_SECONDS:
-                pause = min(max(2 * pause, SHORTEST_SLEEP), LONGEST_SLEEP)
             if now - looked > LOOK_SECONDS:
                 looked = now
                 self._look_after(missing, needs, operation)

@@ -14,7 +14,7 @@ from sparkdl.collective.segment import SLOTS, SMALLEST_SLOT, Layout, attach, cre
 @given(st.integers(2, 40), st.integers(1, 20).map(lambda pages: 4096 * pages))
 def test_nothing_overlaps(workers, slot_bytes):
     layout = Layout(workers, slot_bytes)
-    ranges = [(0, 32)]
+    ranges = [(0, 32), (layout.bell, layout.bell + 4)]
     for rank in range(workers):
         ranges += [(layout.posted(rank), layout.posted(rank) + 8), (layout.taken(rank), layout.taken(rank) + 8)]
         ranges += [(layout.answer(rank), layout.answer(rank) + 32)]
@@ -65,8 +65,8 @@ def test_a_full_file_system_leaves_nothing_behind(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize("change", [("platform.machine", lambda: "aarch64"), ("boot_id", lambda: "")])
-def test_machines_that_do_not_promise_the_order_of_writes_are_left_alone(tmp_path, monkeypatch, change):
+@pytest.mark.parametrize("change", [("bell.available", lambda: False), ("boot_id", lambda: "")])
+def test_without_a_bell_or_a_boot_id_there_is_no_segment(tmp_path, monkeypatch, change):
     monkeypatch.setattr(f"sparkdl.collective.segment.{change[0]}", change[1])
     assert create(str(tmp_path), 2) is None
     assert create("/nowhere", 2) is None
