@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import keras
 from keras.src import backend
 
 from sparkdl.types import SampleSpec, Structure, TensorSpec
+
+_specs: WeakKeyDictionary[keras.Model, SampleSpec] = WeakKeyDictionary()
+
+
+def known_spec(model: keras.Model) -> SampleSpec | None:
+    """The columns that `build_model` last built the model for."""
+    return _specs.get(model)
 
 
 def structured(values: Sequence[Any], columns: Sequence[TensorSpec], structure: Structure) -> Any:
@@ -37,6 +45,7 @@ def build_model(model: keras.Model, spec: SampleSpec) -> Any:
     Returns:
         the symbolic outputs of the model, with a batch axis of None.
     """
+    _specs[model] = spec
     features = structured(_symbols(spec.features), spec.features, spec.feature_structure)
     labels = structured(_symbols(spec.labels), spec.labels, spec.label_structure)
     weights = backend.KerasTensor((None,), "float32") if spec.weighted else None

@@ -43,7 +43,8 @@ class ModelState:
         for variable, value in self._fixed:
             if not np.array_equal(variable.numpy(), value):
                 raise UnsupportedError(
-                    f"the variable {variable.path!r} ({variable.dtype}) changed during training, but only floating-point "
+                    f"the variable {variable.path!r} ({variable.dtype}) changed during training, but only "
+                    f"floating-point "
                     f"statistics can be averaged over workers: make it a float variable, or leave it constant."
                 )
         parts = [variable.numpy().reshape(-1).astype(np.float64) for variable in self._statistics]

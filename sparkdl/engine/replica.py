@@ -170,7 +170,8 @@ class KerasReplica:
         kinds = self._additivity.extras
         if len(extras) != len(kinds):
             raise UnsupportedError(
-                f"the model {self.model.name!r} adds {len(extras)} losses itself (add_loss, activity regularisers), but "
+                f"the model {self.model.name!r} adds {len(extras)} losses itself (add_loss, activity regularisers), "
+                f"but "
                 f"{len(kinds)} were found when it was tried on the driver: let it add the same in every call."
             )
         sums = {"sum": tf.zeros(()), "mean": tf.zeros(())}
@@ -182,7 +183,7 @@ class KerasReplica:
         if self.model._compile_metrics is not None:
             self.model._compile_metrics.update_state(y, y_pred, weights[0] if weights else None)
 
-    def _compiled(self, step: Callable[..., Any], numbers: int) -> Callable[..., Any]:
+    def _compiled(self, step: Callable[..., Any], numbers: int) -> Any:
         if self.model.run_eagerly:
             return lambda *values: step(*tf.nest.map_structure(tf.convert_to_tensor, values))
         groups = (self.spec.features, self.spec.labels)

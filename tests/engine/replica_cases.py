@@ -12,6 +12,7 @@ import tensorflow as tf
 from sparkdl.engine.replica import KerasReplica
 from sparkdl.types import Batch, SampleSpec, TensorSpec
 
+
 class Workers:
     """Several replicas of one model in threads of this process, with a real sum between them."""
 

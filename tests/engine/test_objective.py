@@ -5,12 +5,12 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from tests.engine.replica_cases import assert_same_objective, spec_of
 
 from sparkdl.engine.objective import refuse_unsplittable
 from sparkdl.engine.replica import KerasReplica
 from sparkdl.errors import UnsupportedError
 from sparkdl.types import Batch
+from tests.engine.replica_cases import assert_same_objective, spec_of
 
 L = keras.losses
 rng = np.random.default_rng(0)
@@ -131,7 +131,9 @@ def two_outputs(losses: Any, weights: Any) -> Any:
 
 
 @pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["unweighted", "weighted"])
-@pytest.mark.parametrize("losses", [["mse", "sparse_categorical_crossentropy"], {"a": "mse", "b": "sparse_categorical_crossentropy"}])
+@pytest.mark.parametrize(
+    "losses", [["mse", "sparse_categorical_crossentropy"], {"a": "mse", "b": "sparse_categorical_crossentropy"}]
+)
 def test_two_outputs_with_loss_weights(losses, weights):
     batch = Batch((X,), (REAL, CLASSES), weights)
     factors = [0.3, 2.0] if isinstance(losses, list) else {"a": 0.3, "b": 2.0}

@@ -1,0 +1,223 @@
+"""What can be known of a model before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from sparkdl.engine.building import build_model
+from sparkdl.engine.layout import layout_of
+from sparkdl.engine.objective import loss_terms
+from sparkdl.errors import ModelError, UnsupportedError
+from sparkdl.types import SampleSpec, TensorSpec
+
+TRAINING_METHODS = ("train_step", "test_step", "compute_loss", "compute_metrics", "compile", "make_train_function")
+SCORING_METHODS = ("predict_step", "make_predict_function")
+SPARSE = (keras.losses.SparseCategoricalCrossentropy,)
+
+
+def check_model(model: keras.Model, spec: SampleSpec) -> None:
+    """Builds the model and finds, in seconds, what would fail on every worker.
+
+    Args:
+        model: compiled.
+        spec: the columns of a row.
+
+    Raises:
+        ModelError: where the model is not compiled, or does not fit the columns.
+        UnsupportedError: where it cannot be computed in parts.
+    """
+    check_compiled(model)
+    check_overrides(model, compiled=True)
+    check_inputs(model, spec)
+    check_state(model)
+    try:
+        outputs = build_model(model, spec)
+    except (ValueError, TypeError, KeyError, RuntimeError) as error:
+        raise ModelError(
+            f"the model {model.name!r} does not fit the columns (features {_shapes(spec.features)}, labels "
+            f"{_shapes(spec.labels)}): {_one_line(error)}"
+        ) from error
+    loss_terms(model._compile_loss, ["elements"])
+    layout_of(model.trainable_variables)
+    check_labels(model, spec, keras.tree.flatten(outputs))
+
+
+def check_compiled(model: Any) -> None:
+    """Raises ModelError where `model` is no compiled Keras model on TensorFlow."""
+    if keras.backend.backend() != "tensorflow":
+        raise ModelError(
+            f"Keras runs on the backend {keras.backend.backend()!r}, expected 'tensorflow': set the environment "
+            f"variable "
+            f"KERAS_BACKEND=tensorflow before keras is imported."
+        )
+    if not isinstance(model, keras.Model):
+        raise ModelError(f"expected a compiled keras.Model, received {type(model).__name__}: wrap it in a keras.Model.")
+    if not model.compiled:
+        raise ModelError(
+            f"the model {model.name!r} is not compiled: call model.compile(optimizer, loss, metrics=[...]) first."
+        )
+
+
+def check_overrides(model: keras.Model, compiled: bool) -> None:
+    """Refuses, by name, methods of Keras that a model replaces and that workers do not call."""
+    for name in TRAINING_METHODS if compiled else SCORING_METHODS:
+        own = getattr(type(model), name, None)
+        if name in vars(model) or (own is not None and not own.__module__.startswith("keras.")):
+            raise UnsupportedError(
+                f"the model {model.name!r} ({type(model).__name__}) replaces {name}(), which several workers cannot "
+                f"share: "
+                f"express it as layers (call), a loss, metrics or add_loss()."
+            )
+
+
+def check_inputs(model: keras.Model, spec: SampleSpec) -> None:
+    """Compares the feature columns with the inputs of a Functional or Sequential model."""
+    inputs = getattr(model, "inputs", None)
+    if not inputs:
+        return
+    if len(inputs) != len(spec.features):
+        raise ModelError(
+            f"the model {model.name!r} has {len(inputs)} inputs ({', '.join(str(i.name) for i in inputs)}), but "
+            f"{len(spec.features)} feature columns were given ({_shapes(spec.features)}): give one per input."
+        )
+    by_name = {tensor.name: tensor for tensor in inputs}
+    for index, column in enumerate(spec.features):
+        tensor = by_name.get(column.name) if spec.feature_structure == "dict" else inputs[index]
+        if tensor is None:
+            raise ModelError(
+                f"the model {model.name!r} has no input {column.name!r}, only {', '.join(by_name)}: name the features "
+                f"so."
+            )
+        _check_input(model, tensor, column)
+
+
+def _check_input(model: keras.Model, tensor: Any, column: TensorSpec) -> None:
+    if tensor.shape[0] is not None:
+        raise UnsupportedError(
+            f"the input {tensor.name!r} of the model {model.name!r} has a fixed batch of {tensor.shape[0]} rows, but "
+            f"workers share a batch unevenly: use Input(shape=...) without batch_size."
+        )
+    expected, received = tuple(tensor.shape[1:]), column.shape
+    if fits(expected, received):
+        return
+    raise ModelError(
+        f"the model {model.name!r} expects rows of shape {expected} at its input {tensor.name!r}, but the feature "
+        f"{column.name!r} has shape {received}: give shapes={{{column.name!r}: {expected}}} or change the Input."
+    )
+
+
+def fits(expected: Sequence[int | None], received: Sequence[int]) -> bool:
+    """Whether rows of a shape can enter an input (None takes any size; Keras adds or drops a last axis of 1).
+
+    Example:
+        >>> fits((28, None), (28, 5)), fits((1,), ()), fits((3,), (4,))
+        (True, True, False)
+    """
+    if len(expected) == len(received) + 1 and expected[-1] == 1:
+        received = (*received, 1)
+    elif len(received) == len(expected) + 1 and received[-1] == 1:
+        received = received[:-1]
+    if len(expected) != len(received):
+        return False
+    return all(want is None or want == have for want, have in zip(expected, received, strict=True))
+
+
+def check_state(model: keras.Model) -> None:
+    """Refuses layers whose state belongs to the rows of one batch."""
+    for layer in model._flatten_layers():
+        if getattr(layer, "stateful", False):
+            raise UnsupportedError(
+                f"the layer {layer.name!r} is stateful: its state belongs to the rows of the batch before, which other "
+                f"workers hold; use stateful=False."
+            )
+        if isinstance(layer, keras.layers.BatchNormalization) and getattr(layer, "synchronized", False):
+            raise UnsupportedError(
+                f"the layer {layer.name!r} has synchronized=True, but workers normalise over their own share of a "
+                f"batch: "
+                f"use synchronized=False."
+            )
+
+
+def check_labels(model: keras.Model, spec: SampleSpec, outputs: Sequence[Any]) -> None:
+    """Compares label shapes with outputs where the loss says how they belong together."""
+    for column, output, loss in _label_pairs(model, spec, outputs):
+        shape = tuple(output.shape[1:])
+        expected = shape[:-1] if is_sparse(loss) else shape
+        if fits(expected, column.shape) or (is_sparse(loss) and fits((*expected, 1), column.shape)):
+            continue
+        if _is_one_hot(loss) and column.shape in ((), (1,)):
+            raise ModelError(
+                f"the loss {loss.name!r} expects one-hot labels of shape {shape}, but the label {column.name!r} holds "
+                f"one "
+                f"number per row: use 'sparse_categorical_crossentropy', or one-hot labels."
+            )
+        if is_sparse(loss) or _is_keras_loss(loss):
+            raise ModelError(
+                f"the loss {loss.name!r} expects labels of shape {expected} per row for the model's output of shape "
+                f"{shape}, but the label {column.name!r} has shape {column.shape}: change the label column, the "
+                f"model's "
+                f"last layer or the loss."
+            )
+
+
+def class_counts(model: keras.Model, spec: SampleSpec) -> tuple[int | None, ...]:
+    """For each label column the number of classes that the model has for it; None where labels are no class numbers.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(10, "softmax")])
+        >>> model.compile("sgd", "sparse_categorical_crossentropy")
+        >>> class_counts(model, SampleSpec((TensorSpec("x", (3,), "float32"),), (TensorSpec("y", (), "int64"),)))
+        (10,)
+    """
+    counts: dict[str, int | None] = {}
+    for column, output, loss in _label_pairs(model, spec, keras.tree.flatten(build_model(model, spec))):
+        ignores = getattr(loss, "_fn_kwargs", {}).get("ignore_class") is not None
+        counts[column.name] = int(output.shape[-1]) if is_sparse(loss) and not ignores else None
+    return tuple(counts.get(column.name) for column in spec.labels)
+
+
+def is_sparse(loss: Any) -> bool:
+    """Whether labels are class numbers."""
+    return _is(loss, keras.losses.SparseCategoricalCrossentropy, keras.losses.sparse_categorical_crossentropy)
+
+
+def _is_one_hot(loss: Any) -> bool:
+    return _is(loss, keras.losses.CategoricalCrossentropy, keras.losses.categorical_crossentropy) or _is(
+        loss, keras.losses.CategoricalFocalCrossentropy, keras.losses.categorical_focal_crossentropy
+    )
+
+
+def _is(loss: Any, cls: type, function: Any) -> bool:
+    return isinstance(loss, cls) or getattr(loss, "fn", None) is function
+
+
+def _is_keras_loss(loss: Any) -> bool:
+    owner = getattr(loss, "fn", None) if type(loss).__name__ == "LossFunctionWrapper" else type(loss)
+    elementwise = not _is(loss, keras.losses.CTC, keras.losses.ctc) and "Generalized" not in type(loss).__name__
+    return elementwise and str(getattr(owner, "__module__", "")).startswith("keras.")
+
+
+def _label_pairs(model: keras.Model, spec: SampleSpec, outputs: Sequence[Any]) -> list[tuple[TensorSpec, Any, Any]]:
+    """(label column, symbolic output, loss) where one belongs to the other in an obvious way."""
+    losses = [entry.loss for entry in model._compile_loss._flat_losses] if model._compile_loss is not None else []
+    if not len(outputs) == len(spec.labels) == len(losses):
+        return []
+    if spec.label_structure == "dict":
+        columns = {column.name: column for column in spec.labels}
+        names = list(getattr(model, "output_names", ()))
+        if set(names) != set(columns):
+            return []
+        entries = {entry.name: entry.loss for entry in model._compile_loss._flat_losses}
+        return [(columns[n], o, entries[n]) for n, o in zip(names, outputs, strict=True) if n in entries]
+    return list(zip(spec.labels, outputs, losses, strict=True))
+
+
+def _shapes(columns: Sequence[TensorSpec]) -> str:
+    return ", ".join(f"{column.name} {column.shape}" for column in columns) or "none"
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
