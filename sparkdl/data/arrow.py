@@ -50,7 +50,7 @@ class BlockReader:
         """Yields a block for each item with at least one row.
 
         Args:
-            items: `pyarrow.RecordBatch`es, packed blocks, or (key, packed block) pairs.
+            items: `pyarrow.RecordBatch`es, blocks, packed blocks, or (key, packed block) pairs.
 
         Raises:
             DataError: a row cannot be used; the message names column, source partition and row.
@@ -62,6 +62,8 @@ class BlockReader:
 
 
 def _unpack_item(item: Any) -> Block:
+    if isinstance(item, Block):
+        return item
     return unpack(item[1] if isinstance(item, tuple) else item)
 
 

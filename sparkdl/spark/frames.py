@@ -29,7 +29,7 @@ from sparkdl.spark.columns import (
 )
 from sparkdl.spark.inference import settle, tensor_spec
 from sparkdl.spark.placement import feeds_barrier, place, rdd_feeds_barrier
-from sparkdl.spark.samples import dealt, first_sample, packed, spec_of
+from sparkdl.spark.samples import dealt, first_sample, in_place, spec_of
 from sparkdl.types import SampleSpec, Structure, TensorSpec
 
 _BATCH_BYTES = 64 << 20
@@ -143,13 +143,12 @@ def _prepare_rdd(rdds: list[RDD[Any]], model: ModelShapes, workers: int | None, 
     _check_samples(spec, model)
     reader = BlockReader(spec)
     if shuffle is None:
-        lies_well = len(rdds) == 1 and rdd_feeds_barrier(rdds[0]._jrdd.rdd(), workers or 0)
-        shuffle = workers is not None and not lies_well
-    parts = [packed(rdd, spec, role, workers if shuffle else None) for role, rdd in enumerate(rdds)]
-    pairs = parts[0] if len(parts) == 1 else parts[0].union(parts[1])
-    if shuffle and workers is not None:
-        return Prepared(spec, reader, rdd=dealt(pairs, workers), shuffled=True)
-    return Prepared(spec, reader, rdd=pairs)
+        shuffle = workers is not None and not rdd_feeds_barrier(rdds[0]._jrdd.rdd(), workers)
+    if workers is not None and (shuffle or len(rdds) == 2):
+        return Prepared(spec, reader, rdd=dealt(rdds, spec, workers), shuffled=True)
+    if len(rdds) == 2:
+        raise ArgumentError("validation data is dealt out with the data: prepare needs a number of workers.")
+    return Prepared(spec, reader, rdd=in_place(rdds[0], spec))
 
 
 def _check_samples(spec: SampleSpec, model: ModelShapes) -> None:

@@ -10,46 +10,55 @@ from typing import Any
 import numpy as np
 from pyspark import RDD
 
-from sparkdl.data.blocks import POSITION_BITS, block_of_samples, pack
+from sparkdl.data.blocks import POSITION_BITS, Block, block_of_samples, pack
 from sparkdl.errors import DataError
+from sparkdl.spark.placement import destination
 from sparkdl.types import Sample, SampleSpec, TensorSpec
 
-_PACK_ROWS = 2048
-_PACK_BYTES = 16 << 20
+_BLOCK_ROWS = 2048
+_BLOCK_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
-class Packer:
-    """Turns the samples of one partition into (destination, packed block) pairs. Picklable."""
+class Blocker:
+    """Turns the samples of one partition into blocks, dealt out in turn to `ways` destinations. Picklable."""
 
     spec: SampleSpec
     role: int
-    workers: int | None
+    ways: int = 1
 
-    def __call__(self, partition: int, samples: Iterator[Sample]) -> Iterator[tuple[int, bytes]]:
-        """Deals the samples out in turn to `workers` destinations (None: all stay in this partition)."""
-        ways = self.workers or 1
+    def __call__(self, partition: int, samples: Iterator[Sample]) -> Iterator[tuple[int, Block]]:
+        """Yields (destination, block) pairs; the destination is that of `placement.destination`."""
         row_bytes = sum(tensor.size * np.dtype(tensor.dtype).itemsize for tensor in self.spec.columns)
-        rows = max(1, min(_PACK_ROWS, _PACK_BYTES // max(1, row_bytes))) * ways
+        rows = max(1, min(_BLOCK_ROWS, _BLOCK_BYTES // max(1, row_bytes))) * self.ways
         position = 0
         while chunk := list(islice(samples, rows)):
-            for way in range(min(ways, len(chunk))):
-                part = chunk[way::ways]
-                ids = np.arange(position + way, position + len(chunk), ways, dtype=np.int64)
+            for way in range(min(self.ways, len(chunk))):
+                part = chunk[way :: self.ways]
+                ids = np.arange(position + way, position + len(chunk), self.ways, dtype=np.int64)
                 ids += partition << POSITION_BITS
                 block = block_of_samples(part, self.spec, ids, np.full(len(part), self.role, np.int8))
-                target = partition if self.workers is None else (partition + position + way) % ways
-                yield target, pack(block)
+                yield destination(partition, position + way, self.ways), block
             position += len(chunk)
 
+    def blocks(self, partition: int, samples: Iterator[Sample]) -> Iterator[Block]:
+        """The blocks alone: what reads them next runs in the same Python process."""
+        return (block for _, block in self(partition, samples))
 
-def packed(rdd: RDD[Any], spec: SampleSpec, role: int, workers: int | None) -> RDD[Any]:
-    """The RDD's samples as (destination, packed block) pairs."""
-    return rdd.mapPartitionsWithIndex(Packer(spec, role, workers), preservesPartitioning=True)
+    def packed(self, partition: int, samples: Iterator[Sample]) -> Iterator[tuple[int, bytes]]:
+        """The blocks as bytes, to travel."""
+        return ((target, pack(block)) for target, block in self(partition, samples))
 
 
-def dealt(pairs: RDD[Any], workers: int) -> RDD[Any]:
-    """Brings every packed block to its destination."""
+def in_place(rdd: RDD[Any], spec: SampleSpec) -> RDD[Any]:
+    """The samples as blocks, where they lie."""
+    return rdd.mapPartitionsWithIndex(Blocker(spec, 0).blocks, preservesPartitioning=True)
+
+
+def dealt(rdds: Sequence[RDD[Any]], spec: SampleSpec, workers: int) -> RDD[Any]:
+    """The samples of the training and the validation RDD as packed blocks, dealt out to `workers` partitions."""
+    parts = [rdd.mapPartitionsWithIndex(Blocker(spec, role, workers).packed) for role, rdd in enumerate(rdds)]
+    pairs = parts[0] if len(parts) == 1 else parts[0].union(parts[1])
     return pairs.partitionBy(workers, _identity)
 
 
