@@ -211,7 +211,7 @@ def _is_overridden(callback: Any, hook: str) -> bool:
 
 def _is_of(callback: Any, hook: str, kind: type) -> bool:
     """Whether the callback's hook is the one that a class of Keras has."""
-    return getattr(getattr(callback, hook), "__func__", None) is getattr(kind, hook)
+    return isinstance(callback, kind) and getattr(getattr(callback, hook), "__func__", None) is getattr(kind, hook)
 
 
 def _has_batch_hook(callback: Any) -> bool:
@@ -225,7 +225,7 @@ def _has_batch_hook(callback: Any) -> bool:
 def _may_save(callback: Any, hook: str, index: int | None) -> bool:
     if type(callback) in _NEVER_SAVE:
         return False
-    if isinstance(callback, _k.ModelCheckpoint) and _is_of(callback, hook, _k.ModelCheckpoint):
+    if _is_of(callback, hook, _k.ModelCheckpoint):
         if hook == "on_train_batch_end":
             return _saves_after_batch(callback, index or 0)
         return hook == "on_epoch_end" and callback.save_freq == "epoch"
