@@ -11,7 +11,7 @@ HEADER = struct.Struct("<4sIQQ")  # magic, kind, sequence number, length of what
 MAGIC = b"sdl\x01"
 LONGEST = 1 << 36
 # Bytes taken in one go: small enough to be still in the cache when they are added up.
-CHUNK = 1 << 18
+CHUNK = 1 << 20
 RAN_AWAY = getattr(select, "POLLRDHUP", 0x2000) | select.POLLHUP | select.POLLERR
 
 
