@@ -27,7 +27,7 @@ def batches(
     epoch: int = 0,
     shuffle: bool = True,
     start_step: int = 0,
-    prefetch: int = 1,
+    prefetch: int | None = None,
 ) -> Iterator[Batch | None]:
     """This worker's share of each batch of an epoch.
 
@@ -39,7 +39,9 @@ def batches(
         epoch: number of the epoch.
         shuffle: whether to permute the rows; otherwise they come in the order of their ids.
         start_step: the first step to yield (to go on within an epoch).
-        prefetch: batches to have ready in advance; 0 gathers each when it is asked for, without a thread.
+        prefetch: batches to have ready in advance; 0 gathers each when it is asked for, without a thread;
+            None has one ready where the rows lie on disk. (From memory a batch is gathered in 0.1 ms, which is
+            less than what a thread costs where every core computes.)
 
     Yields:
         for each step from `start_step` a batch, or None where this worker's share is empty.
@@ -51,7 +53,7 @@ def batches(
         raise ArgumentError(f"the plan gives worker {rank} {plan.rows[rank]} rows, but it holds {view.rows}.")
     order = permutation(seed, epoch, rank, view.rows) if shuffle else np.arange(view.rows)
     offsets = plan.offsets(rank).tolist()
-    return prefetched(_shares(view, order, offsets, start_step), prefetch)
+    return prefetched(_shares(view, order, offsets, start_step), _depth(view, prefetch))
 
 
 def _shares(view: RowsView, order: np.ndarray, offsets: list[int], start_step: int) -> Iterator[Batch | None]:
@@ -60,11 +62,15 @@ def _shares(view: RowsView, order: np.ndarray, offsets: list[int], start_step: i
         yield view.take(order[first:last]) if last > first else None
 
 
-def inference_batches(view: RowsView, batch_size: int, prefetch: int = 1) -> Iterator[Batch]:
-    """All rows of a view once, in the order of their ids, `batch_size` at a time."""
+def inference_batches(view: RowsView, batch_size: int, prefetch: int | None = None) -> Iterator[Batch]:
+    """All rows of a view once, in the order of their ids, `batch_size` at a time; `prefetch` as in `batches`."""
     rows = np.arange(view.rows)
     starts = range(0, view.rows, batch_size)
-    return prefetched((view.take(rows[start : start + batch_size]) for start in starts), prefetch)
+    return prefetched((view.take(rows[start : start + batch_size]) for start in starts), _depth(view, prefetch))
+
+
+def _depth(view: RowsView, prefetch: int | None) -> int:
+    return int(view.on_disk) if prefetch is None else prefetch
 
 
 def prefetched(items: Iterable[Item], depth: int) -> Iterator[Item]:

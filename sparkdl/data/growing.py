@@ -117,7 +117,10 @@ class GrowingArray:
 
 
 def _anonymous(size: int) -> mmap.mmap:
-    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        memory.madvise(mmap.MADV_HUGEPAGE)  # filling a store is mostly page faults: a third of the time with 2 MB pages
+    return memory
 
 
 def _resized(old: mmap.mmap, size: int) -> mmap.mmap:

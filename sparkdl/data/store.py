@@ -31,6 +31,11 @@ class RowsView:
         """Number of rows."""
         return len(self._order)
 
+    @property
+    def on_disk(self) -> bool:
+        """Whether the rows lie in files."""
+        return self._store.on_disk
+
     def take(self, rows: np.ndarray, out: Batch | None = None) -> Batch:
         """Copies rows into contiguous arrays, which begin at 64-byte boundaries.
 

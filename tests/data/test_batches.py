@@ -27,8 +27,8 @@ def store() -> Iterator[PartitionStore]:
         yield filled
 
 
-@pytest.mark.parametrize("prefetch", [0, 1, 3])
-def test_an_epoch_uses_every_row_once_in_a_seeded_order(store: PartitionStore, prefetch: int) -> None:
+@pytest.mark.parametrize("prefetch", [None, 0, 1, 3])
+def test_an_epoch_uses_every_row_once_in_a_seeded_order(store: PartitionStore, prefetch: int | None) -> None:
     plan = epoch_plan([5, 103], 32)
 
     def labels(epoch: int) -> list[int]:
@@ -92,6 +92,19 @@ def test_the_thread_ends_with_the_iterator(store: PartitionStore) -> None:
     assert not _threads()
     list(batches(store.view(), epoch_plan([103], 5), 0, prefetch=2))
     assert not _threads()
+
+
+def test_a_thread_is_used_by_itself_only_for_rows_on_disk(store: PartitionStore) -> None:
+    running = batches(store.view(), epoch_plan([103], 5), 0)
+    next(running)
+    assert not _threads()
+    with PartitionStore(SPEC, memory_limit=10) as spilled:
+        spilled.append(Block(np.arange(50), (np.zeros((50, 3)), np.arange(50))))
+        spilled.freeze()
+        running = inference_batches(spilled.view(), 5)
+        next(running)
+        assert len(_threads()) == 1
+        assert sum(batch.rows for batch in running) == 45
 
 
 def test_exceptions_arrive_at_their_place() -> None:
