@@ -21,7 +21,7 @@ class Assignment:
         blocks: turns what Spark hands to the task into blocks of rows.
         address: host and port of the driver's hub.
         secret: the run's secret, for every handshake.
-        callbacks: the user's Keras callbacks, for rank 0.
+        callbacks: the user's Keras callbacks, pickled, for rank 0; empty where there are none.
         classes: for each label column the number of classes that the model allows, None where it has no classes.
         strings: numbers of the columns that hold strings.
         extra_losses: how each loss that the model adds itself is to be counted over workers.
@@ -36,7 +36,7 @@ class Assignment:
     blocks: Callable[[Iterable[Any]], Iterator[Block]]
     address: tuple[str, int]
     secret: bytes
-    callbacks: tuple[Any, ...] = ()
+    callbacks: bytes = b""
     classes: tuple[int | None, ...] = ()
     strings: tuple[int, ...] = ()
     extra_losses: Any = None

@@ -13,6 +13,7 @@ from pyspark import InheritableThread, SparkContext
 
 from sparkdl import errors
 from sparkdl.collective.channel import Hub
+from sparkdl.engine.callback_files import write_file
 from sparkdl.history import History
 from sparkdl.spark.progress import Progress
 from sparkdl.spark.recording import Recording

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
+from sparkdl.engine.callbacks import KerasCallbackRunner
 from sparkdl.engine.replica import KerasReplica
 from sparkdl.engine.serialization import set_model_arrays, unpack_model
 from sparkdl.engine.threads import configure_threads
+from sparkdl.engine.tree import decode_tree
 from sparkdl.engine.updater import KerasUpdater, shard_bounds
 from sparkdl.spark.assignment import Assignment
 from sparkdl.types import Collective, TrainingState
@@ -53,13 +54,11 @@ def build_replica(
 @contextmanager
 def build_callbacks(
     assignment: Assignment, replica: KerasReplica, updater: KerasUpdater, start: TrainingState
-) -> Iterator[Any]:
+) -> Iterator[KerasCallbackRunner | None]:
     """The user's callbacks, with the state that an earlier attempt left; None where there are none."""
     if not assignment.callbacks:
         yield None
         return
-    from sparkdl.engine.callbacks import KerasCallbackRunner, decode_tree
-
     plan = assignment.plan
     params = {"epochs": plan.epochs, "steps": plan.steps_per_epoch, "verbose": 0}
     runner = KerasCallbackRunner(assignment.callbacks, replica.model, params, updater, replica)

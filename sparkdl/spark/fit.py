@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing, nullcontext
 from typing import Any
 
-
+from sparkdl.engine.callback_pack import check_callbacks, pack_callbacks
+from sparkdl.engine.callback_state import apply_states
+from sparkdl.engine.capture import capture_model, restore_model
 from sparkdl.engine.layout import layout_of
 from sparkdl.engine.probe import probe_extra_losses
 from sparkdl.engine.serialization import check_model, class_counts, pack_model
-from sparkdl.engine.capture import capture_model, restore_model
 from sparkdl.engine.shards import excluded_variables
 from sparkdl.errors import ArgumentError
 from sparkdl.history import History
@@ -119,6 +120,7 @@ def fit(
     refuse("fit", **keras_arguments)
     callbacks = as_tuple(callbacks)
     check_numbers(batch_size=batch_size, epochs=epochs, validation_freq=validation_freq, workers=workers)
+    check_callbacks(callbacks, model)
     context = context_of(data)
     count, cores = choose_workers(context, workers, cores_per_worker)
 
@@ -155,7 +157,7 @@ def fit(
         blocks=prepared.blocks,
         address=("", 0),
         secret=secrets.token_bytes(32),
-        callbacks=callbacks,
+        callbacks=pack_callbacks(callbacks, model),
         classes=class_counts(model, prepared.spec),
         strings=prepared.strings,
         extra_losses=probe_extra_losses(model, prepared.spec),
@@ -167,11 +169,15 @@ def fit(
     progress = Progress(epochs, verbose)
     recording = Recording(log_dir, layout_of(model.trainable_variables) if histograms else None) if log_dir else None
     with closing(progress), closing(recording) if recording else nullcontext():
-        outcome = launch(context, rows_for, assignment, capture_model(model), history, progress, max_failures, recording)
+        outcome = launch(
+            context, rows_for, assignment, capture_model(model), history, progress, max_failures, recording
+        )
     if outcome.state is not None:
         restore_model(model, outcome.state)
+        apply_states(callbacks, outcome.state)
     if outcome.labels:
-        model.label_values = outcome.labels
+        # Past Keras's __setattr__, which would track the lists as parts of the model.
+        vars(model)["label_values"] = outcome.labels
     history.seconds = time.perf_counter() - started
     if outcome.error is not None:
         raise outcome.error from None
@@ -208,5 +214,3 @@ def check_numbers(**numbers: int | None) -> None:
     for name, value in numbers.items():
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
             raise ArgumentError(f"{name} must be a whole number of at least 1, received {value!r}.")
-
-

@@ -108,7 +108,9 @@ def arrow_column(values: np.ndarray) -> pa.Array:
     """Rows of float32 tensors as an Arrow column: float, list<float>, list<list<float>>, ..."""
     column = pa.array(np.ascontiguousarray(values, np.float32).reshape(-1))
     for length in reversed(values.shape[1:]):
-        offsets = np.arange(0, len(column) + 1, length, dtype=np.int32) if length else np.zeros(len(values) + 1, np.int32)
+        offsets = (
+            np.arange(0, len(column) + 1, length, dtype=np.int32) if length else np.zeros(len(values) + 1, np.int32)
+        )
         column = pa.ListArray.from_arrays(pa.array(offsets), column)
     return column
 

@@ -52,7 +52,7 @@ class Progress:
             tqdm.write(f"Epoch {epoch + 1}/{self.epochs} - {seconds:.1f}s - {text}", file=sys.stdout)
         if self.verbose == 1 and self._bar is not None:
             self._bar.n = self._bar.total
-            self._bar.set_postfix_str(text)
+            self._bar.set_postfix_str(text, refresh=False)
             self.close()
 
     def say(self, text: str) -> None:
@@ -63,6 +63,5 @@ class Progress:
     def close(self) -> None:
         """Ends the bar where it stands."""
         if self._bar is not None:
-            self._bar.refresh()
             self._bar.close()
             self._bar = None

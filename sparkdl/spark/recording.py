@@ -28,7 +28,9 @@ class Recording:
         try:
             os.makedirs(directory, exist_ok=True)
         except OSError as error:
-            raise ArgumentError(f"log_dir {directory!r} cannot be made: {error}; give a directory you can write.") from error
+            raise ArgumentError(
+                f"log_dir {directory!r} cannot be made: {error}; give a directory you can write."
+            ) from error
         if not os.access(directory, os.W_OK):
             raise ArgumentError(f"log_dir {directory!r} cannot be written: give a directory you can write.")
         self._layout = layout

@@ -18,8 +18,7 @@ import pyarrow as pa
 from pyspark import BarrierTaskContext
 
 from sparkdl.collective.channel import Channel
-from sparkdl.collective.base import Solo
-from sparkdl.collective.rendezvous import connect_mesh, open_listener
+from sparkdl.collective.rendezvous import connect
 from sparkdl.data.store import PartitionStore
 from sparkdl.errors import CollectiveError
 from sparkdl.spark.agreement import agree_on_strings, check_labels, check_rows
@@ -95,12 +94,15 @@ def _train(
             store.append(block)
         store.freeze()
     place[0] = "while meeting the other workers"
-    collective: Collective = Solo()
-    if plan.workers > 1:
-        listener = open_listener(hosts[rank])
-        collective = connect_mesh(
-            rank, plan.workers, listener, context.allGather, assignment.secret, plan.generation, plan.deadline
-        )
+    collective = connect(
+        rank=rank,
+        size=plan.workers,
+        gather=context.allGather,
+        secret=assignment.secret,
+        generation=plan.generation,
+        deadline=plan.deadline,
+        host=hosts[rank],
+    )
     stack.callback(collective.close)
     place[0] = "while checking its rows"
     if plan.validation_split:

@@ -62,7 +62,9 @@ def network(optimizer: keras.optimizers.Optimizer) -> keras.Model:
     return model
 
 
-def train_on(model: keras.Model, columns: list[np.ndarray], counts: tuple[int, ...], labels: int = 1, **plan) -> list[Run]:
+def train_on(
+    model: keras.Model, columns: list[np.ndarray], counts: tuple[int, ...], labels: int = 1, **plan
+) -> list[Run]:
     """The engine, the loop and the collective of threads on copies of the model."""
     payload, arrays = pack_model(model), model_arrays(model)
     filled = stores(columns, counts, labels)

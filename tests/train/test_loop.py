@@ -90,7 +90,10 @@ def test_a_loss_that_becomes_infinite_is_told_with_its_place_and_keeps_the_last_
         notes.append(parts[0])
         return parts
 
-    with np.errstate(all="ignore"), pytest.raises(NonFiniteLossError, match=r"in epoch \d+, step \d+ of 2.*learning rate"):
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(NonFiniteLossError, match=r"in epoch \d+, step \d+ of 2.*learning rate"),
+    ):
         run_workers(plan_for(2, epochs=9, batch_size=20), stores([x, y], (20, 20)), build)
     assert all(np.isfinite(replica.weights).all() for replica in notes)
 

@@ -58,7 +58,9 @@ def stores(columns: Sequence[np.ndarray], counts: Sequence[int], labels: int = 1
 
 def plan_for(workers: int, **numbers: Any) -> TrainingPlan:
     """A plan with small defaults."""
-    return TrainingPlan(**({"generation": "g", "workers": workers, "cores_per_worker": 1, "batch_size": 32, "epochs": 2} | numbers))
+    return TrainingPlan(
+        **({"generation": "g", "workers": workers, "cores_per_worker": 1, "batch_size": 32, "epochs": 2} | numbers)
+    )
 
 
 def run_workers(
