@@ -62,10 +62,11 @@ def evaluate(
     shipped = ship(context_of(data), model, prepared.spec, compiled=True)
     label_values = getattr(model, "label_values", {})
     task = Evaluator(shipped, prepared.spec, prepared.blocks, batch_size, label_values)
-    if prepared.frame is None:
+    if prepared.rdd is not None:
         parts = prepared.rdd.mapPartitions(task.sums).collect()
     else:
-        parts = [row.sums for row in prepared.frame.mapInArrow(task, "sums array<double>").collect()]
+        frame: Any = prepared.frame
+        parts = [row.sums for row in frame.mapInArrow(task, "sums array<double>").collect()]
     if not parts:
         raise DataError("evaluate was given no rows: the DataFrame or RDD is empty (check its filters).")
     return shipped.replica().results(np.sum(np.array(parts, np.float64), axis=0))

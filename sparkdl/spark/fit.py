@@ -12,6 +12,7 @@ from typing import Any
 from sparkdl.engine.callback_pack import check_callbacks, pack_callbacks
 from sparkdl.engine.callback_state import apply_states
 from sparkdl.engine.capture import capture_model, restore_model
+from sparkdl.engine.checks import check_compiled
 from sparkdl.engine.layout import layout_of
 from sparkdl.engine.probe import probe_extra_losses
 from sparkdl.engine.serialization import check_model, class_counts, pack_model
@@ -23,7 +24,7 @@ from sparkdl.spark.assignment import Assignment
 from sparkdl.spark.cluster import choose_workers, context_of
 from sparkdl.spark.expectations import shapes_of
 from sparkdl.spark.frames import DataArguments, Prepared, prepare
-from sparkdl.spark.launch import launch
+from sparkdl.spark.launch import Attempts, Outcome, launch
 from sparkdl.spark.progress import Progress, Verbosity
 from sparkdl.spark.recording import Recording
 from sparkdl.types import TrainingPlan
@@ -97,7 +98,7 @@ def fit(
         seed: with the same data, number of workers, one core each and CPU type, the same seed gives the same bytes.
         shapes: shape per row of a column, where neither the model nor the column says it.
         dtypes: numpy dtype of a `binary` column of raw tensors.
-        log_dir: local directory on the driver for TensorBoard event files: loss, metrics, learning rate, rows per second.
+        log_dir: local directory on the driver for TensorBoard event files (loss, metrics, learning rate, rows/s).
         histograms: whether these files hold histograms of the weights too, whenever the driver gets the state.
         max_failures: lost workers that are survived by going on from the newest state.
         deadline: seconds after which a silent worker counts as lost.
@@ -120,6 +121,7 @@ def fit(
     refuse("fit", **keras_arguments)
     callbacks = as_tuple(callbacks)
     check_numbers(batch_size=batch_size, epochs=epochs, validation_freq=validation_freq, workers=workers)
+    check_compiled(model)
     check_callbacks(callbacks, model)
     context = context_of(data)
     count, cores = choose_workers(context, workers, cores_per_worker)
@@ -150,7 +152,26 @@ def fit(
         memory_limit=memory_limit,
         spill_directory=spill_directory,
     )
-    assignment = Assignment(
+    validates = validation_data is not None or validation_indicator is not None or validation_split > 0
+    assignment = make_assignment(model, prepared, plan, callbacks, validates)
+    history = History(params={"epochs": epochs, "batch_size": plan.batch_size, "workers": count})
+    progress = Progress(epochs, verbose)
+    recording = Recording(log_dir, layout_of(model.trainable_variables) if histograms else None) if log_dir else None
+    with closing(progress), closing(recording) if recording else nullcontext():
+        run = Attempts(context, rows_for, history, progress, max_failures, recording)
+        outcome = launch(run, assignment, capture_model(model))
+    bring_back(model, callbacks, outcome)
+    history.seconds = time.perf_counter() - started
+    if outcome.error is not None:
+        raise outcome.error from None
+    return history
+
+
+def make_assignment(
+    model: Any, prepared: Prepared, plan: TrainingPlan, callbacks: tuple[Any, ...], validates: bool
+) -> Assignment:
+    """Everything about a run that its workers must know; the address of the driver is filled in by each attempt."""
+    return Assignment(
         plan=plan,
         spec=prepared.spec,
         model=pack_model(model),
@@ -163,25 +184,18 @@ def fit(
         extra_losses=probe_extra_losses(model, prepared.spec),
         excluded_from_weight_decay=excluded_variables(model.optimizer, model.trainable_variables),
         weight_bytes=4 * layout_of(model.trainable_variables).length,
-        validates=validation_data is not None or validation_indicator is not None or validation_split > 0,
+        validates=validates,
     )
-    history = History(params={"epochs": epochs, "batch_size": plan.batch_size, "workers": count})
-    progress = Progress(epochs, verbose)
-    recording = Recording(log_dir, layout_of(model.trainable_variables) if histograms else None) if log_dir else None
-    with closing(progress), closing(recording) if recording else nullcontext():
-        outcome = launch(
-            context, rows_for, assignment, capture_model(model), history, progress, max_failures, recording
-        )
+
+
+def bring_back(model: Any, callbacks: tuple[Any, ...], outcome: Outcome) -> None:
+    """Puts what the workers learnt into the user's own model and callbacks."""
     if outcome.state is not None:
         restore_model(model, outcome.state)
         apply_states(callbacks, outcome.state)
     if outcome.labels:
         # Past Keras's __setattr__, which would track the lists as parts of the model.
         vars(model)["label_values"] = outcome.labels
-    history.seconds = time.perf_counter() - started
-    if outcome.error is not None:
-        raise outcome.error from None
-    return history
 
 
 def as_tuple(value: Any) -> tuple[Any, ...]:

@@ -249,9 +249,7 @@ def _indicator(name: str, schema: T.StructType) -> Column:
 
 def _like(frame: DataFrame, model: DataFrame, columns: _Columns) -> DataFrame:
     """The validation frame with the types of the training frame."""
-    titles = {
-        name: item.title for item, names in zip(columns.wanted, _names(columns), strict=True) for name in names
-    }
+    titles = {name: item.title for item, names in zip(columns.wanted, _names(columns), strict=True) for name in names}
     selected = []
     for ours, theirs in zip(frame.schema.fields, model.schema.fields, strict=True):
         column = F.col(ours.name)

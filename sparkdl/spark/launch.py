@@ -35,40 +35,54 @@ class Outcome:
     error: Exception | None = None
 
 
-def launch(
-    context: SparkContext,
-    prepare: Callable[[int], Prepared],
-    assignment: Assignment,
-    start: TrainingState,
-    history: History,
-    progress: Progress,
-    max_failures: int,
-    recording: Recording | None = None,
-) -> Outcome:
+@dataclass(frozen=True)
+class Attempts:
+    """What all attempts of a run share on the driver.
+
+    Attributes:
+        context: the Spark context.
+        prepare: gives the rows for a number of workers (a later attempt may have fewer).
+        history: filled while the run goes on.
+        progress: shown while it goes on.
+        max_failures: how many lost workers are survived.
+        recording: TensorBoard event files, where they are asked for.
+    """
+
+    context: SparkContext
+    prepare: Callable[[int], Prepared]
+    history: History
+    progress: Progress
+    max_failures: int
+    recording: Recording | None = None
+
+    def monitor(self, start: TrainingState, state: TrainingState | None = None) -> Monitor:
+        """The ear of a new attempt."""
+        return Monitor(start, self.progress, self.history, self.recording, state)
+
+
+def launch(run: Attempts, assignment: Assignment, start: TrainingState) -> Outcome:
     """Runs attempts until one ends the training, fails for a reason of its own, or too many were lost.
 
     Args:
-        prepare: gives the rows for a number of workers (a later attempt may have fewer).
-        start: the model's arrays, and the state to go on from.
-        max_failures: how many lost workers are survived.
+        assignment: of the first attempt.
+        start: the model's arrays, and what its optimizer has learnt.
     """
-    monitor = Monitor(start, progress, history, recording)
-    for attempt in range(max_failures + 1):
-        history.attempts = attempt + 1
-        said = run_attempt(context, prepare(assignment.plan.workers), assignment, monitor)
-        progress.close()
+    monitor = run.monitor(start)
+    for attempt in range(run.max_failures + 1):
+        run.history.attempts = attempt + 1
+        said = run_attempt(run.context, run.prepare(assignment.plan.workers), assignment, monitor)
+        run.progress.close()
         primary = [failure for failure in monitor.failures if not failure.secondary]
         if primary:
             return Outcome(monitor.state, monitor.labels, primary[0].exception())
         if not monitor.failures and len(monitor.timings) == assignment.plan.workers:
-            history.timings = [monitor.timings[rank] for rank in sorted(monitor.timings)]
+            run.history.timings = [monitor.timings[rank] for rank in sorted(monitor.timings)]
             return Outcome(monitor.state, monitor.labels)
         reason = said or "; ".join(failure.message for failure in monitor.failures) or "a worker left without a word"
-        if attempt == max_failures:
-            break
-        assignment, monitor = next_attempt(context, assignment, monitor)
-        logger.warning("attempt %d was lost (%s); starting again %s", attempt + 1, reason[:300], where(monitor))
-    lost = WorkerError(f"the training was lost {max_failures + 1} times, the last time with: {reason}")
+        if attempt < run.max_failures:
+            assignment, monitor = next_attempt(run, assignment, monitor)
+            logger.warning("attempt %d was lost (%s); starting again %s", attempt + 1, reason[:300], where(monitor))
+    lost = WorkerError(f"the training was lost {run.max_failures + 1} times, the last time with: {reason}")
     return Outcome(monitor.state, monitor.labels, lost)
 
 
@@ -86,26 +100,24 @@ def run_attempt(context: SparkContext, prepared: Prepared, assignment: Assignmen
 def barrier_job(prepared: Prepared, assignment: Assignment, profile: Any) -> Callable[[], Any]:
     """The Spark job of an attempt; it returns no rows, for everything goes over the socket."""
     if prepared.frame is None:
-        rdd = prepared.rdd.withResources(profile) if profile is not None else prepared.rdd
+        rdd: Any = prepared.rdd
+        rdd = rdd.withResources(profile) if profile is not None else rdd
         return rdd.barrier().mapPartitions(functools.partial(run_on_rows, assignment)).collect
     options = {"profile": profile} if profile is not None else {}
     task = functools.partial(run_on_arrow, assignment)
     return prepared.frame.mapInArrow(task, "rank int", barrier=True, **options).collect
 
 
-def next_attempt(context: SparkContext, assignment: Assignment, lost: Monitor) -> tuple[Assignment, Monitor]:
+def next_attempt(run: Attempts, assignment: Assignment, lost: Monitor) -> tuple[Assignment, Monitor]:
     """A new generation, on as many workers as the cluster has now, from the newest complete state."""
     plan = assignment.plan
-    possible, _ = choose_workers(context, None, plan.cores_per_worker)
+    possible, _ = choose_workers(run.context, None, plan.cores_per_worker)
     plan = replace(plan, generation=secrets.token_hex(8), workers=min(plan.workers, possible))
     start = lost.start
     if lost.state is not None:
         start = TrainingState({**start.arrays, **lost.state.arrays}, lost.state.info)
-        lost.history.truncate(int(lost.state.info["epoch"]))
-    else:
-        lost.history.truncate(plan.initial_epoch)
-    monitor = Monitor(start, lost.progress, lost.history, lost.recording, state=lost.state)
-    return replace(assignment, plan=plan), monitor
+    run.history.truncate(plan.initial_epoch if lost.state is None else int(lost.state.info["epoch"]))
+    return replace(assignment, plan=plan), run.monitor(start, lost.state)
 
 
 def where(monitor: Monitor) -> str:

@@ -23,6 +23,7 @@ from sparkdl.engine.updater import KerasUpdater, excluded_variables, shard_bound
 from sparkdl.train.loop import Run
 from sparkdl.types import Collective
 
+Runs = list[Run]
 pytestmark = pytest.mark.tf
 ROWS = 60
 COUNTS = {1: (60,), 2: (41, 19), 3: (35, 0, 25), 4: (30, 1, 0, 29)}
