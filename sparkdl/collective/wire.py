@@ -173,10 +173,10 @@ class Link:
         if not poller.poll(0):
             return None
         try:
-            header = self._connection.recv(HEADER.size, socket.MSG_PEEK)
+            header = self._connection.recv(CHUNK, socket.MSG_PEEK)[-HEADER.size :]
         except OSError:
             return PeerError(self.rank, LEFT)
-        if len(header) == HEADER.size and self._header_missing in (0, HEADER.size):
+        if len(header) == HEADER.size:
             magic, kind, sequence, length = HEADER.unpack(header)
             if magic == MAGIC and kind == Kind.GOODBYE:
                 return self._goodbye(sequence, length)

@@ -94,6 +94,19 @@ def test_a_goodbye_blames_somebody(pair):
     assert caught.value.reported
 
 
+def test_last_words_are_heard_behind_what_was_not_read_yet(pair):
+    link, far = pair
+    other = Link(far, 0)
+    other.send(Kind.BARRIER, 1)
+    finish(other)
+    assert link.last_words() is None
+    other.close(culprit=5)
+    words = link.last_words()
+    assert str(words) == "rank 5 left" and words.reported
+    link.expect(Kind.BARRIER, 1)
+    finish(link)  # nothing was taken from the stream
+
+
 def test_hanging_up_is_noticed(pair):
     link, far = pair
     assert link.last_words() is None
