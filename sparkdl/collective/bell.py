@@ -10,6 +10,8 @@ import ctypes
 import mmap
 import platform
 import sys
+import threading
+from collections.abc import Sequence
 
 # The number of the system call on the machines that `segment` allows.
 SYS_FUTEX = 202
@@ -40,23 +42,31 @@ _SYSCALL.restype = ctypes.c_long
 
 
 class Bell:
-    """One word that all ranks see; whoever waits for anything waits here, and looks again when it rings."""
+    """One word that all ranks see; whoever waits for anything waits here, and looks again when it rings.
 
-    def __init__(self, memory: mmap.mmap, offset: int, rank: int) -> None:
-        """Takes the word at an offset (a multiple of 4) of memory that is shared.
+    How to wait: `lie_down`, read `state`, look once more for what one waits for, `wait` if it is not there, `get_up`.
+    """
+
+    def __init__(self, memory: mmap.mmap, offset: int, beds: Sequence[int], rank: int) -> None:
+        """Takes words (at multiples of 4) of memory that is shared; they begin as zeros.
 
         Args:
             memory: mapped by every rank.
             offset: where the word lies, the same for every rank.
+            beds: where each rank notes that it is asleep.
             rank: number of this worker, below 4096.
         """
         self._word = ctypes.c_uint32.from_buffer(memory, offset)
+        self._bed = ctypes.c_uint32.from_buffer(memory, beds[rank])
+        self._others = [ctypes.c_uint32.from_buffer(memory, bed) for bed in beds if bed != beds[rank]]
         self._rank = rank
         self._rings = 0
+        self._fence = threading.Lock()
 
     def release(self) -> None:
         """Lets go of the memory; nothing may be done with the bell any more."""
-        self._word = ctypes.c_uint32(0)
+        self._word = self._bed = ctypes.c_uint32(0)
+        self._others = []
 
     @property
     def state(self) -> int:
@@ -64,11 +74,32 @@ class Bell:
         return self._word.value
 
     def ring(self) -> None:
-        """Wakes everybody who waits; call it after the change that they wait for was written."""
+        """Wakes everybody who sleeps; call it after the change that they wait for was written."""
+        self._order()
+        for bed in self._others:
+            if bed.value:
+                break
+        else:
+            return
         # A value that nobody has written before: of two ranks that ring at once, neither can be overlooked.
         self._rings += 1
         self._word.value = (self._rings << RANK_BITS | self._rank) & 0xFFFFFFFF
         _futex(self._word, WAKE, EVERYBODY, None)
+
+    def lie_down(self) -> None:
+        """Tells the others to ring from now on."""
+        self._bed.value = 1
+        self._order()
+
+    def get_up(self) -> None:
+        """Tells the others that ringing is not needed."""
+        self._bed.value = 0
+
+    def _order(self) -> None:
+        # x86 may read before an earlier write is visible. Without a fence, here the locked instructions of a lock,
+        # one rank could overlook who lies down while that one overlooks what it waits for.
+        self._fence.acquire()
+        self._fence.release()
 
     def wait(self, state: int, seconds: float) -> None:
         """Sleeps until it rings, for at most so long; other threads of this process go on."""

@@ -51,6 +51,10 @@ class Layout:
         """Offset of what a rank writes to show that it sees the same memory: behind its count, in the same line."""
         return self.posted(rank) + 8
 
+    def bed(self, rank: int) -> int:
+        """Offset of the word in which a rank notes that it sleeps, in the same line too."""
+        return self.posted(rank) + 48
+
     def slot(self, rank: int, number: int) -> int:
         """Offset of one slot of a rank's outbox."""
         return self._control + (rank * SLOTS + number) * self.slot_bytes

@@ -92,7 +92,7 @@ class SharedMemory:
         self._slot_bytes = layout.slot_bytes
         self._peers = tuple(rank for rank in range(mesh.size) if rank != mesh.rank)
         self._flags = memoryview(memory).cast("q")
-        self._bell = Bell(memory, layout.bell, mesh.rank)
+        self._bell = Bell(memory, layout.bell, [layout.bed(rank) for rank in range(mesh.size)], mesh.rank)
         self._posted = [layout.posted(rank) // 8 for rank in range(mesh.size)]
         self._taken = [layout.taken(rank) // 8 for rank in range(mesh.size)]
         self._slots = [
@@ -232,6 +232,13 @@ class SharedMemory:
         for _ in range(self._spins):
             if not self._missing(needs):
                 return
+        bell.lie_down()
+        try:
+            self._sleep(operation, bell, needs)
+        finally:
+            bell.get_up()
+
+    def _sleep(self, operation: str, bell: Bell, needs: Sequence[tuple[Sequence[int], int]]) -> None:
         started = looked = time.monotonic()
         while True:
             state = bell.state

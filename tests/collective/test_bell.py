@@ -15,10 +15,12 @@ pytestmark = pytest.mark.skipif(not available(), reason="needs Linux on x86-64")
 @pytest.fixture
 def bells():
     memory = mmap.mmap(-1, 4096)
-    return [Bell(memory, 64, rank) for rank in range(3)]
+    return [Bell(memory, 64, (128, 192, 256), rank) for rank in range(3)]
 
 
 def test_who_waits_is_woken(bells):
+    for bell in bells[:2]:
+        bell.lie_down()
     state = bells[0].state
     woken = []
     sleepers = [threading.Thread(target=lambda bell=bell: woken.append(bell.wait(state, 30.0))) for bell in bells[:2]]
@@ -34,6 +36,7 @@ def test_who_waits_is_woken(bells):
 
 
 def test_a_ring_before_the_wait_is_not_lost(bells):
+    bells[0].lie_down()
     state = bells[0].state
     bells[1].ring()
     started = time.monotonic()
@@ -49,6 +52,8 @@ def test_a_wait_ends_by_itself(bells):
 
 def test_no_two_rings_look_the_same(bells):
     states = set()
+    for bell in bells:
+        bell.lie_down()
     for _ in range(5):
         for bell in bells:
             bell.ring()
@@ -56,9 +61,17 @@ def test_no_two_rings_look_the_same(bells):
     assert len(states) == 15
 
 
+def test_nobody_is_disturbed_while_all_are_awake(bells):
+    bells[0].lie_down()
+    bells[0].get_up()
+    state = bells[0].state
+    bells[1].ring()
+    assert bells[0].state == state
+
+
 def test_the_memory_can_be_closed_after_a_release():
     memory = mmap.mmap(-1, 4096)
-    bell = Bell(memory, 0, 0)
+    bell = Bell(memory, 0, (64,), 0)
     with pytest.raises(BufferError):
         memory.close()
     bell.release()

@@ -17,6 +17,7 @@ def test_nothing_overlaps(workers, slot_bytes):
     ranges = [(0, 32), (layout.bell, layout.bell + 4)]
     for rank in range(workers):
         ranges += [(layout.posted(rank), layout.posted(rank) + 8), (layout.taken(rank), layout.taken(rank) + 8)]
+        ranges += [(layout.bed(rank), layout.bed(rank) + 4)]
         ranges += [(layout.answer(rank), layout.answer(rank) + 32)]
         ranges += [(layout.slot(rank, slot), layout.slot(rank, slot) + slot_bytes) for slot in range(SLOTS)]
     ranges.sort()
