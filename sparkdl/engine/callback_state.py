@@ -70,11 +70,12 @@ def _content(cell: Any) -> Any:
 
 
 def _written(callback: Any) -> str | None:
-    if isinstance(callback, keras.callbacks.CSVLogger) and callback.csv_file and not callback.csv_file.closed:
+    if not isinstance(callback, keras.callbacks.CSVLogger) or callback.csv_file is None:
+        return None
+    if not callback.csv_file.closed:
         callback.csv_file.flush()
-        with open(callback.csv_file.name, encoding="utf-8") as file:
-            return file.read()
-    return None
+    with open(callback.filename, encoding="utf-8") as file:
+        return file.read()
 
 
 def set_state_of_callbacks(callbacks: Sequence[Any], state: Mapping[str, Any], files: bool) -> None:
