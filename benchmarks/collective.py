@@ -1,13 +1,15 @@
 """How long a training step's exchange takes: reduce-scatter and all-gather between processes of this machine.
 
-Prints a table of medians in milliseconds and, as its last line, the same as JSON. The bounds are what the same bytes
-cost without us: a plain socket loop that only moves them (loopback), and plain copies within each process (memcpy).
-The backends and bounds take turns (A B A B), so that a change of the machine's load meets all of them.
+Prints a table of medians and minima in milliseconds and, as its last line, the same as JSON. The bounds are what the
+same bytes cost without us: a plain socket loop that only moves them (loopback), and numpy copies through one block of
+shared memory with a busy wait and nothing else (memcpy). Bounds are for two workers. Backends and bounds take turns
+(A B A B), so that a change of the machine's load meets all of them.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import multiprocessing
 import os
@@ -16,8 +18,9 @@ import select
 import socket
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from multiprocessing.connection import Connection
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +31,7 @@ from sparkdl.collective.sums import byte_view
 from sparkdl.types import Collective
 
 SIZES = {"240 KB": 60_000, "2.7 MB": 675_000, "20 MB": 5_000_000, "100 MB": 25_000_000}
+PAGE = 4096
 
 
 def gather_through(pipe: Connection) -> Callable[[str], list[str]]:
@@ -38,12 +42,15 @@ def gather_through(pipe: Connection) -> Callable[[str], list[str]]:
     return gather
 
 
-def step(collective: Collective, values: np.ndarray, bounds: tuple[int, ...], scalars: np.ndarray) -> None:
+def step(
+    collective: Collective, values: np.ndarray, _: np.ndarray, bounds: tuple[int, ...], scalars: np.ndarray
+) -> None:
+    """What a training step exchanges."""
     collective.reduce_scatter(values, bounds, scalars)
     collective.all_gather(values, bounds)
 
 
-def plain_loopback(connection: socket.socket, values: np.ndarray, received: np.ndarray) -> None:
+def plain_loopback(connection: socket.socket, values: np.ndarray, received: np.ndarray, *_: object) -> None:
     """Sends half of the bytes and receives the other half, twice, as bare sockets do it. Two ranks only."""
     half = values.nbytes // 2
     for _ in range(2):
@@ -62,49 +69,67 @@ def plain_loopback(connection: socket.socket, values: np.ndarray, received: np.n
                     pass
 
 
-def plain_copies(rank: int, bounds: tuple[int, ...], values: np.ndarray, received: np.ndarray) -> None:
-    """The least that an exchange through memory does: everybody writes and reads what others own, and own parts."""
-    mine = slice(bounds[rank], bounds[rank + 1])
-    np.copyto(received, values)
-    np.add(values[mine], received[mine], out=received[mine])
-    np.copyto(values, received)
+class PlainCopies:
+    """The least that two processes do who exchange through memory: copy out, wait, add, copy out, wait, copy in."""
+
+    def __init__(self, rank: int, block: Any) -> None:
+        self.rank = rank
+        self.turn = 0
+        self.flags = memoryview(block).cast("B").cast("q")
+        self.boxes = np.frombuffer(block, np.float32, offset=PAGE).reshape(2, -1)
+
+    def __call__(self, values: np.ndarray, received: np.ndarray, bounds: tuple[int, ...], _: np.ndarray) -> None:
+        mine, theirs = (slice(bounds[rank], bounds[rank + 1]) for rank in (self.rank, 1 - self.rank))
+        inbox, outbox = self.boxes[1 - self.rank], self.boxes[self.rank]
+        np.copyto(outbox[theirs], values[theirs])
+        self.meet()
+        np.add(values[mine], inbox[mine], out=values[mine])
+        np.copyto(outbox[mine], values[mine])
+        self.meet()
+        np.copyto(values[theirs], inbox[theirs])
+
+    def meet(self) -> None:
+        self.turn += 1
+        self.flags[8 * self.rank] = self.turn
+        while self.flags[8 * (1 - self.rank)] < self.turn:
+            pass
 
 
-def subjects(
-    rank: int, size: int, mesh: Mesh, shared: Collective, plain: socket.socket | None
-) -> Iterator[tuple[str, Callable[..., None]]]:
-    yield "mesh", lambda values, received, bounds, scalars: step(mesh, values, bounds, scalars)
-    if plain is not None:
-        yield "loopback bound", lambda values, received, bounds, scalars: plain_loopback(plain, values, received)
-    yield "shared memory", lambda values, received, bounds, scalars: step(shared, values, bounds, scalars)
-    yield "memcpy bound", lambda values, received, bounds, scalars: plain_copies(rank, bounds, values, received)
-
-
-def work(rank: int, size: int, rounds: int, secret: bytes, pipe: Connection) -> None:
+def work(rank: int, size: int, rounds: int, secret: bytes, block: Any, pipe: Connection) -> None:
     gather = gather_through(pipe)
 
     def connect(name: str) -> Mesh:
         return connect_mesh(rank, size, open_listener("127.0.0.1"), gather, secret, name, 30.0)
 
-    mesh = connect("mesh")
-    shared = share_memory(connect("shared memory"))
-    plain = plain_connection(rank, gather) if size == 2 else None
-    scalars = np.ones(3)
+    mesh, shared = connect("mesh"), share_memory(connect("shared memory"))
+    subjects: dict[str, Callable[..., None]] = {"mesh": functools.partial(step, mesh)}
+    if size == 2:
+        subjects["loopback bound"] = functools.partial(plain_loopback, plain_connection(rank, gather))
+    subjects["shared memory"] = functools.partial(step, shared)
+    if size == 2:
+        subjects["memcpy bound"] = PlainCopies(rank, block)
     for name, length in SIZES.items():
-        values, received = np.zeros(length, np.float32), np.zeros(length, np.float32)
-        bounds = tuple(length * index // size for index in range(size + 1))
-        repeats = max(5, min(200, 40_000_000 // length))
-        times: dict[str, list[float]] = {}
-        for _ in range(rounds):
-            for subject, action in subjects(rank, size, mesh, shared, plain):
-                mesh.barrier()
-                for _ in range(repeats):
-                    started = time.perf_counter()
-                    action(values, received, bounds, scalars)
-                    times.setdefault(subject, []).append(time.perf_counter() - started)
-        pipe.send((name, {subject: summary(taken) for subject, taken in times.items()}))
+        pipe.send((name, measure(subjects, mesh, rounds, length)))
     for collective in (mesh, shared):
         collective.close()
+
+
+def measure(
+    subjects: dict[str, Callable[..., None]], mesh: Mesh, rounds: int, length: int
+) -> dict[str, tuple[float, float]]:
+    """Median and minimum of every subject, in milliseconds."""
+    values, received, scalars = np.zeros(length, np.float32), np.zeros(length, np.float32), np.ones(3)
+    bounds = tuple(length * index // mesh.size for index in range(mesh.size + 1))
+    repeats = max(5, min(200, 40_000_000 // length))
+    times: dict[str, list[float]] = {subject: [] for subject in subjects}
+    for _ in range(rounds):
+        for subject, action in subjects.items():
+            mesh.barrier()
+            for _ in range(repeats):
+                started = time.perf_counter()
+                action(values, received, bounds, scalars)
+                times[subject].append(time.perf_counter() - started)
+    return {subject: summary(taken) for subject, taken in times.items()}
 
 
 def summary(taken: list[float]) -> tuple[float, float]:
@@ -133,9 +158,10 @@ def main() -> None:
     context = multiprocessing.get_context("spawn")
     pipes, processes = [], []
     secret = secrets.token_bytes(32)
+    block = context.RawArray("B", PAGE + 2 * 4 * max(SIZES.values()))
     for rank in range(options.workers):
         ours, theirs = context.Pipe()
-        arguments = (rank, options.workers, options.rounds, secret, theirs)
+        arguments = (rank, options.workers, options.rounds, secret, block, theirs)
         processes.append(context.Process(target=work, args=arguments, daemon=True))
         processes[-1].start()
         theirs.close()

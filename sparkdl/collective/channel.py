@@ -144,7 +144,8 @@ class Hub:
     def _quiet(self) -> bool:
         with self._lock:
             busy = any(stream.pending or stream.receiving for stream in self._streams.values())
-        return not self._selector.select(QUIET_SECONDS) and not busy
+            patience = QUIET_SECONDS if self._streams else 0.0
+        return not self._selector.select(patience) and not busy
 
     def _tick(self) -> None:
         now = time.monotonic()

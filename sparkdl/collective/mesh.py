@@ -8,7 +8,15 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from sparkdl.collective.sums import add_in_rank_order, byte_view, check_flat, check_scalars, check_writeable, numeric
+from sparkdl.collective.sums import (
+    add_in_rank_order,
+    byte_view,
+    check_flat,
+    check_root,
+    check_scalars,
+    check_writeable,
+    numeric,
+)
 from sparkdl.collective.wire import CHUNK, CONFUSED, LATE, LEFT, Kind, Link, PeerError
 from sparkdl.errors import CollectiveError
 
@@ -110,6 +118,7 @@ class Mesh:
 
     def broadcast(self, payload: bytes, root: int = 0) -> bytes:
         """See `sparkdl.types.Collective`."""
+        check_root(root, self.size)
         sequence = self._begin()
         if self.rank == root:
             for link in self._links:

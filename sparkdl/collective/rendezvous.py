@@ -37,6 +37,7 @@ def open_listener(host: str) -> socket.socket:
         ...     listener.getsockname()[0]
         '127.0.0.1'
     """
+    host = host.strip("[]")  # Spark puts IPv6 addresses into brackets.
     if not host:
         raise ArgumentError("open_listener needs the address of this host, but received an empty string.")
     try:

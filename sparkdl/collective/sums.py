@@ -88,6 +88,16 @@ def check_scalars(scalars: np.ndarray) -> None:
         )
 
 
+def check_root(root: int, size: int) -> None:
+    """Refuses a rank that does not exist.
+
+    Raises:
+        ArgumentError: `root` is not one of 0 to size - 1.
+    """
+    if not 0 <= root < size:
+        raise ArgumentError(f"broadcast needs a root between 0 and {size - 1}, but received {root}.")
+
+
 def numeric(values: np.ndarray) -> np.ndarray:
     """The array in contiguous memory, refused unless its elements are numbers.
 

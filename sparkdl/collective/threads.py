@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sparkdl.collective.sums import add_in_rank_order, check_flat, check_scalars, check_writeable, numeric
+from sparkdl.collective.sums import add_in_rank_order, check_flat, check_root, check_scalars, check_writeable, numeric
 from sparkdl.errors import CollectiveError
 
 
@@ -138,6 +138,7 @@ class ThreadCollective:
 
     def broadcast(self, payload: bytes, root: int = 0) -> bytes:
         """See `sparkdl.types.Collective`."""
+        check_root(root, self.size)
         theirs: bytes = self._together("broadcast", bytes(payload), lambda items: items[root])
         return theirs
 

@@ -115,6 +115,15 @@ def test_who_left_is_noticed_without_reading(mesh):
     assert str(second.lost([0])) == "rank 2 left"
 
 
+def test_wrong_arguments_are_refused_before_anything_is_sent(mesh):
+    first = mesh(2)[0]
+    with pytest.raises(ArgumentError, match="float32"):
+        first.reduce_scatter(np.zeros(4), (0, 2, 4), np.zeros(1))
+    with pytest.raises(ArgumentError, match="between 0 and 1, but received -1"):
+        first.broadcast(b"", -1)
+    assert first._sequence == 0
+
+
 def test_all_gather_refuses_read_only_arrays(mesh):
     values = np.ones(2, np.float32)
     values.flags.writeable = False

@@ -31,6 +31,19 @@ def test_the_listener_listens_on_the_given_address_only():
         open_listener("")
 
 
+def test_ipv6_as_spark_writes_it(gathers, on_all, secret):
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no IPv6 here")
+    ranks = list(enumerate(gathers(2)))
+    meshes = on_all(
+        ranks, lambda rank: connect_mesh(rank[0], 2, open_listener("[::1]"), rank[1], secret, "run-1", 10.0)
+    )
+    assert on_all(meshes, lambda one: one.all_gather_bytes(b"x")) == [[b"x", b"x"]] * 2
+    on_all(meshes, lambda one: one.close())
+
+
 def test_an_address_that_nobody_can_reach_is_refused(gathers, secret):
     with pytest.raises(ArgumentError, match="0.0.0.0"):
         connect_mesh(0, 2, open_listener("0.0.0.0"), gathers(1)[0], secret, "run-1", 1.0)

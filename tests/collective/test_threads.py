@@ -63,5 +63,7 @@ def test_wrong_arguments_are_refused():
         collective.all_gather(np.zeros(4, np.float32), (0, 3, 2))
     with pytest.raises(ArgumentError, match="float64"):
         collective.reduce_scatter(np.zeros(4, np.float32), (0, 2, 4), np.zeros(1, np.float32))
+    with pytest.raises(ArgumentError, match="between 0 and 1, but received 2"):
+        collective.broadcast(b"", 2)
     with pytest.raises(ArgumentError, match="object"):
         collective.all_sum(np.array([object()]))
