@@ -76,14 +76,19 @@ def on_grid(readings: DataFrame, failures: DataFrame, windowing: Windowing) -> D
     slot = F.floor(F.unix_timestamp("read_at") / SLOT_SECONDS)
     # Where two exports overlap a reading comes twice; the mean of equal values is that value.
     means = [F.avg(name).alias(name) for name in windowing.sensors]
-    slotted = readings.withColumn("slot", slot).groupBy("device_id", "slot").agg(*means)
+    # All that follows happens within a device: this is the only shuffle of the readings.
+    slotted = readings.withColumn("slot", slot).repartition("device_id").groupBy("device_id", "slot").agg(*means)
     fates = failures.select("device_id", F.floor(F.unix_timestamp("failed_at") / SLOT_SECONDS).alias("failed_slot"))
-    spans = slotted.groupBy("device_id").agg(F.min("slot").alias("first"), F.max("slot").alias("last"))
-    spans = spans.join(F.broadcast(fates), "device_id", "left")
-    last = F.coalesce(F.col("failed_slot") - 1, F.col("last"))
-    grid = spans.select("device_id", "failed_slot", F.explode(F.sequence("first", last)).alias("slot"))
-    rows = slotted.withColumn("arrived", F.lit(1))
-    return grid.join(rows, ["device_id", "slot"], "left").fillna(0, ["arrived"])
+    following = F.lead("slot").over(Window.partitionBy("device_id").orderBy("slot"))
+    rows = slotted.join(F.broadcast(fates), "device_id", "left")
+    until = F.coalesce(following, F.col("failed_slot"), F.col("slot") + 1) - 1
+    rows = rows.withColumn("until", F.greatest(until, F.col("slot")))
+    rows = rows.withColumn("at", F.explode(F.sequence("slot", "until")))
+    arrived = F.col("at") == F.col("slot")
+    sensors = [F.when(arrived, F.col(name)).alias(name) for name in windowing.sensors]
+    return rows.select(
+        "device_id", F.col("at").alias("slot"), "failed_slot", arrived.cast("int").alias("arrived"), *sensors
+    )
 
 
 def filled(grid: DataFrame, windowing: Windowing) -> DataFrame:
