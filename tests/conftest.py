@@ -57,6 +57,7 @@ def spark_cluster() -> Iterator[Any]:
 def _session(master: str) -> Iterator[Any]:
     from pyspark.sql import SparkSession
 
+    from sparkdl.spark.cluster import wait_for_slots
     from sparkdl.spark.session import local_session
 
     other = SparkSession.getActiveSession()
@@ -65,6 +66,7 @@ def _session(master: str) -> Iterator[Any]:
     session = local_session(master, CONF, app_name="sparkdl-tests")
     context = session.sparkContext
     application = context.applicationId
+    wait_for_slots(context, 2, seconds=120)
     yield session
     if SparkSession.getActiveSession() is session:
         session.stop()

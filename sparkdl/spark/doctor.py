@@ -70,7 +70,7 @@ def examine(context: SparkContext) -> Examination:
     except ClusterError as error:
         result.findings.append(Finding("error", str(error)))
         barrier = False
-    result.slots = wait_for_slots(context, expected_slots(context))
+    result.slots = wait_for_slots(context, expected_slots(context), SECONDS)
     if result.slots:
         _ask_workers(context, result, barrier)
     for check in CHECKS:
