@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from pyspark import RDD
@@ -17,6 +18,8 @@ from sparkdl.types import Sample, SampleSpec, TensorSpec
 
 _BLOCK_ROWS = 2048
 _BLOCK_BYTES = 16 << 20
+
+_first_samples: WeakKeyDictionary[RDD[Any], Sample] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -67,11 +70,20 @@ def _identity(key: int) -> int:
 
 
 def first_sample(rdd: RDD[Any]) -> Sample:
-    """The first sample of an RDD.
+    """The first sample of an RDD, looked for only once.
+
+    The task of `take` does not use up its input, and Spark ends the Python process of such a task, with
+    the TensorFlow that is loaded in it: the next `fit` or `evaluate` on the same RDD must not pay for that.
 
     Raises:
         DataError: there is none, or it is not a `Sample`.
     """
+    if rdd not in _first_samples:
+        _first_samples[rdd] = _take_sample(rdd)
+    return _first_samples[rdd]
+
+
+def _take_sample(rdd: RDD[Any]) -> Sample:
     found = rdd.take(1)
     if not found:
         raise DataError("the data has no rows: the RDD is empty.")

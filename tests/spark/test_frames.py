@@ -252,6 +252,14 @@ def test_samples_arrive(spark_local: Any, partitions: int, workers: int | None, 
                 assert (((block.ids >> POSITION_BITS) + (block.ids & POSITION)) % 2 == rank).all()
 
 
+def test_an_rdd_is_looked_into_only_once(spark_local: Any) -> None:
+    rdd = samples(spark_local.sparkContext, 10, 2)
+    before = len(spark_local.sparkContext.statusTracker().getJobIdsForGroup(None))
+    for workers in (2, 1, 2):
+        prepare(rdd, DataArguments(), ModelShapes(), workers=workers)
+    assert len(spark_local.sparkContext.statusTracker().getJobIdsForGroup(None)) == before + 1
+
+
 def test_validation_samples_have_their_own_partitions(spark_local: Any) -> None:
     context = spark_local.sparkContext
     prepared = prepare(
