@@ -92,7 +92,7 @@ def create(directory: str, workers: int) -> tuple[Path, Layout, mmap.mmap] | Non
         slot_bytes = LARGEST_SLOT
         while Layout(workers, slot_bytes).size > free:
             slot_bytes //= 2
-        if slot_bytes < SMALLEST_SLOT:
+        if slot_bytes < max(SMALLEST_SLOT, 4 * LINE * workers):  # A line for each of the others at least.
             return None
         layout = Layout(workers, slot_bytes)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

@@ -11,9 +11,11 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import secrets
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +32,7 @@ SPINS = 100
 LOOK_SECONDS = 0.02
 
 
-def share_memory(mesh: Mesh, directory: str = "/dev/shm") -> Collective:  # noqa: S108 - unguessable name, 0600, unlinked
+def share_memory(mesh: Mesh, directory: str = "/dev/shm") -> Collective:
     """Puts shared memory on top of a mesh; every worker calls it.
 
     Args:
@@ -43,32 +45,36 @@ def share_memory(mesh: Mesh, directory: str = "/dev/shm") -> Collective:  # noqa
     Raises:
         CollectiveError: a worker left.
     """
-    path: Path | None = None
-    memory: mmap.mmap | None = None
-    layout, token = Layout(mesh.size, 0), b""
+    made = create(directory, mesh.size) if mesh.rank == 0 else None
     try:
-        if mesh.rank == 0 and (made := create(directory, mesh.size)) is not None:
-            path, layout, memory = made
-            token = os.urandom(TOKEN)
-            memory[:TOKEN] = token
-        offer = {"path": str(path or ""), "slot": layout.slot_bytes, "token": token.hex(), "boot": boot_id()}
-        offer = json.loads(mesh.broadcast(json.dumps(offer).encode()))
-        layout, token = Layout(mesh.size, offer["slot"]), bytes.fromhex(offer["token"])
-        if mesh.rank and offer["path"] and offer["boot"] == boot_id():
-            memory = attach(Path(offer["path"]), layout)
+        layout, token, memory = _offered(mesh, made)
         good = memory is not None and memory[:TOKEN] == token
         if memory is not None and good:
             place = layout.answer(mesh.rank)
             memory[place : place + TOKEN] = answer(token, mesh.rank)
         good = _all_agree(mesh, good) and memory is not None and _answered(memory, layout, token)
     finally:
-        if path is not None:
-            path.unlink(missing_ok=True)
+        if made is not None:
+            made[0].unlink(missing_ok=True)
     if _all_agree(mesh, good) and memory is not None:
         return SharedMemory(mesh, memory, layout)
     if memory is not None:
         memory.close()
     return mesh
+
+
+def _offered(mesh: Mesh, made: tuple[Path, Layout, mmap.mmap] | None) -> tuple[Layout, bytes, mmap.mmap | None]:
+    """Tells everybody what rank 0 made, and maps it; the token is to be found at its beginning."""
+    offer: dict[str, Any] = {"path": "", "slot": 0, "token": secrets.token_hex(TOKEN), "boot": boot_id()}
+    if made is not None:
+        made[2][:TOKEN] = bytes.fromhex(offer["token"])
+        offer |= {"path": str(made[0]), "slot": made[1].slot_bytes}
+    offer = json.loads(mesh.broadcast(json.dumps(offer).encode()))
+    layout = Layout(mesh.size, offer["slot"])
+    memory = made[2] if made is not None else None
+    if mesh.rank and offer["path"] and offer["boot"] == boot_id():
+        memory = attach(Path(offer["path"]), layout)
+    return layout, bytes.fromhex(offer["token"]), memory
 
 
 def _all_agree(mesh: Mesh, good: bool) -> bool:
