@@ -45,7 +45,7 @@ def _state_of(callback: Any, hidden: str) -> dict[str, Any]:
             continue
         if is_tree(value):
             attributes[name] = value
-        elif value in _OPERATIONS.values():
+        elif any(value is operation for operation in _OPERATIONS.values()):
             operations[name] = value.__name__
         elif isinstance(value, types.FunctionType):
             collected[name] = {key: item for key, item in _containers(value).items() if is_tree(item)}

@@ -99,7 +99,7 @@ class KerasUpdater:
         self._slots = build_slots(self._optimizer, self._variables)
         self._scaled = self._inner is not self._optimizer
         self._clipped = bool(self._inner.global_clipnorm)
-        self._totals: tf.Tensor = tf.zeros(2, tf.float64)
+        self._no_totals = self._totals = tf.zeros(2, tf.float64)
         self._share_tests()
         self._run_measure = tf.function(self._measure, reduce_retracing=True)
         self._run_step = tf.function(self._step, reduce_retracing=True)
@@ -138,10 +138,10 @@ class KerasUpdater:
             weights: float32, my part of the flat vector; its present values are what is updated.
         """
         gradient_tensor = _tensor(gradient)
-        totals = np.zeros(2)
+        totals = self._no_totals
         if self._scaled or self._clipped:
-            totals = self._sum_over_workers(np.array(self._run_measure(gradient_tensor)))
-        self._collect(self._run_step(gradient_tensor, _tensor(weights), tf.constant(totals)), weights)
+            totals = tf.constant(self._sum_over_workers(np.array(self._run_measure(gradient_tensor))))
+        self._collect(self._run_step(gradient_tensor, _tensor(weights), totals), weights)
 
     def finalize(self, weights: np.ndarray) -> None:
         """Writes the final values (the moving average, where the optimizer keeps one) into my part."""

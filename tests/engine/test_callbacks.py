@@ -231,10 +231,12 @@ def test_what_callbacks_remember_is_put_onto_the_drivers_own(tmp_path):
         def __init__(self, into):
             super().__init__()
             self.into, self.best, self.trace = into, None, np.zeros(2)
+            self.tensor, self.variable = None, None
 
         def on_epoch_end(self, epoch, logs=None):
             self.into.append(logs["loss"])
             self.best, self.trace = np.float32(logs["loss"]), self.trace + 1
+            self.tensor, self.variable = keras.ops.zeros(2), self.model.weights[0]  # no plain values: left out
 
     def note(epoch, logs):
         losses[epoch] = logs["loss"]
