@@ -74,36 +74,56 @@ def epoch_plan(rows: Sequence[int], batch_size: int) -> EpochPlan:
     return EpochPlan(tuple(int(count) for count in rows), int(batch_size))
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=4)
 def _offsets(rows: tuple[int, ...], batch_size: int, rank: int) -> np.ndarray:
     total = sum(rows)
     steps = -(-total // batch_size)
     result = np.empty(steps + 1, np.int64)
-    counts = np.array(rows, np.int64)
-    chunk = max(1, _CHUNK_ELEMENTS // len(rows))
+    # Workers with equally many rows have their rows at the same times: one group each.
+    values, group, sizes = np.unique(np.array(rows, np.int64), return_inverse=True, return_counts=True)
+    lower_ranks = np.bincount(group[:rank], minlength=len(values))
+    mine = group[rank]
+    chunk = max(1, _CHUNK_ELEMENTS // len(values))
     for start in range(0, steps + 1, chunk):
         cuts = np.minimum(np.arange(start, min(start + chunk, steps + 1), dtype=np.int64) * batch_size, total)
-        result[start : start + chunk] = _taken(counts, cuts, total)[:, rank]
+        taken, rest, tied = _taken(values, sizes, cuts, total)
+        result[start : start + chunk] = taken[:, mine] + (tied[:, mine] & (tied @ lower_ranks < rest))
     result.flags.writeable = False
     return result
 
 
-def _taken(rows: np.ndarray, cuts: np.ndarray, total: int) -> np.ndarray:
-    """How many rows of each worker are among the first `cuts[i]` rows: int64 (cuts, workers)."""
+def _taken(
+    rows: np.ndarray, sizes: np.ndarray, cuts: np.ndarray, total: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The first `cuts[i]` rows in the order of time, for groups of `sizes` workers of `rows` rows each.
+
+    Returns:
+        taken int64 (cuts, groups): rows that each worker of a group has before the time of the cut.
+        rest int64 (cuts,): how many of the rows at exactly that time are still to be taken, in rank order.
+        tied bool (cuts, groups): the groups that have a row at that time.
+    """
     limits = (cuts / max(total, 1))[:, None]
     taken = np.clip(np.ceil(rows * limits - 0.5).astype(np.int64), 0, rows)
     # Rounding may put the guess off by one; afterwards `taken` is exactly the rows with time < limit.
     taken -= _last_time(taken, rows) >= limits
     taken += _next_time(taken, rows) < limits
-    missing = cuts - taken.sum(axis=1)  # at most half the number of workers, either way
-    while len(short := np.flatnonzero(missing > 0)):
-        taken[short, np.argmin(_next_time(taken[short], rows), axis=1)] += 1
-        missing[short] -= 1
-    while len(long := np.flatnonzero(missing < 0)):
-        latest = _last_time(taken[long], rows)[:, ::-1]  # reversed, so that argmax finds the highest rank of a tie
-        taken[long, len(rows) - 1 - np.argmax(latest, axis=1)] -= 1
-        missing[long] += 1
-    return taken
+    rest = cuts - taken @ sizes  # at most half the number of workers, either way
+    while len(over := np.flatnonzero(rest < 0)):
+        latest = _last_time(taken[over], rows)
+        back = latest == latest.max(axis=1, keepdims=True)
+        taken[over] -= back
+        rest[over] += back @ sizes
+    active = np.arange(len(cuts))
+    tied = np.zeros(taken.shape, np.bool_)
+    while len(active):
+        soonest = _next_time(taken[active], rows)
+        tied[active] = now = soonest == soonest.min(axis=1, keepdims=True)
+        at_once = now @ sizes
+        whole = (rest[active] >= at_once) & (rest[active] > 0)
+        active = active[whole]
+        taken[active] += now[whole]
+        rest[active] -= at_once[whole]
+    return taken, rest, tied
 
 
 def _next_time(taken: np.ndarray, rows: np.ndarray) -> np.ndarray:
