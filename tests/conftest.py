@@ -66,7 +66,7 @@ def _session(master: str) -> Iterator[Any]:
     session = local_session(master, CONF, app_name="sparkdl-tests")
     context = session.sparkContext
     application = context.applicationId
-    wait_for_slots(context, 2, seconds=120)
+    wait_for_slots(context, 2)
     yield session
     if SparkSession.getActiveSession() is session:
         session.stop()

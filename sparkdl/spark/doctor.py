@@ -18,7 +18,7 @@ from pyspark.errors import PySparkException
 
 from sparkdl.errors import ClusterError, CollectiveError
 from sparkdl.spark import inspection, memory
-from sparkdl.spark.cluster import check_dynamic_allocation, driver_address, expected_slots, wait_for_slots
+from sparkdl.spark.cluster import check_dynamic_allocation, driver_address, wait_for_slots
 from sparkdl.spark.inspection import FOREIGN, MISSING, PACKAGES, inspect_process, shadowed
 
 Report = dict[str, str]
@@ -70,7 +70,7 @@ def examine(context: SparkContext) -> Examination:
     except ClusterError as error:
         result.findings.append(Finding("error", str(error)))
         barrier = False
-    result.slots = wait_for_slots(context, expected_slots(context), SECONDS)
+    result.slots = wait_for_slots(context, None)
     if result.slots:
         _ask_workers(context, result, barrier)
     for check in CHECKS:
