@@ -56,11 +56,13 @@ class Monitor:
     failures: list[Failure] = field(default_factory=list)
     timings: dict[int, dict[str, float]] = field(default_factory=dict)
     labels: dict[str, list[str]] = field(default_factory=dict)
+    heard: set[int] = field(default_factory=set)
     failed: threading.Event = field(default_factory=threading.Event)
     hub: Hub | None = None
 
     def receive(self, rank: int, kind: str, header: dict[str, Any], payload: bytes) -> None:
         """Dispatches one message."""
+        self.heard.add(rank)
         getattr(self, f"_on_{kind}")(rank, header, payload)
 
     def disconnected(self, rank: int) -> None:

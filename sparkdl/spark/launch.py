@@ -12,7 +12,7 @@ from typing import Any
 from pyspark import SparkContext
 
 from sparkdl.collective.channel import Hub
-from sparkdl.errors import WorkerError
+from sparkdl.errors import DataError, WorkerError
 from sparkdl.history import History
 from sparkdl.spark.assignment import Assignment
 from sparkdl.spark.attempt import Monitor, run_stage
@@ -24,6 +24,8 @@ from sparkdl.spark.worker import run_on_arrow, run_on_rows
 from sparkdl.types import TrainingState
 
 logger = logging.getLogger("sparkdl")
+# Spark runs no task at all for a plan that it knows to be empty.
+NO_ROWS = "fit was given no rows to train on: check the filters and joins of the data."
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ def launch(run: Attempts, assignment: Assignment, start: TrainingState) -> Outco
         if not monitor.failures and len(monitor.timings) == assignment.plan.workers:
             run.history.timings = [monitor.timings[rank] for rank in sorted(monitor.timings)]
             return Outcome(monitor.state, monitor.labels)
+        if not said and not monitor.heard:
+            return Outcome(None, {}, DataError(NO_ROWS))
         reason = said or "; ".join(failure.message for failure in monitor.failures) or "a worker left without a word"
         if attempt < run.max_failures:
             assignment, monitor = next_attempt(run, assignment, monitor)

@@ -89,7 +89,7 @@ def test_predict_keeps_every_column_and_aligns_every_row(
 def test_early_stopping_restores_the_best_weights_and_keeps_its_state(spark_local: SparkSession) -> None:
     x, y = blobs(40)
     model = classifier(keras.optimizers.SGD(0.0))
-    stopping = keras.callbacks.EarlyStopping("loss", patience=2, restore_best_weights=True)
+    stopping = keras.callbacks.EarlyStopping("loss", min_delta=1e-4, patience=2, restore_best_weights=True)
     before = model.get_weights()
     history = sdl.fit(model, frame(spark_local, x, y), batch_size=40, epochs=9, callbacks=[stopping], verbose=0)
     assert history.epoch == [0, 1, 2]
