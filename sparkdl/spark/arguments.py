@@ -64,7 +64,9 @@ VERDICTS: Mapping[str, Mapping[str, Verdict]] = {
     "fit": {
         "x": _renamed("the second argument, `data`, a DataFrame or an RDD of samples, and name columns by `features=`"),
         "y": _renamed("the name of a column of the data, by `label=`"),
-        "batch_size": _honoured("rows per step over all workers together, so adding workers keeps the objective"),
+        "batch_size": _honoured(
+            "rows per step over all workers together, so adding workers keeps the objective; leaving it at 32 warns"
+        ),
         "epochs": _honoured("as in Keras"),
         "verbose": _honoured('0, 1, 2 or "auto"; the bar is on the driver and moves while the stage runs'),
         "callbacks": _honoured("run on worker 0; what they decide is told to all, their files and state come back"),
