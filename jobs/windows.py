@@ -76,8 +76,9 @@ def on_grid(readings: DataFrame, failures: DataFrame, windowing: Windowing) -> D
     slot = F.floor(F.unix_timestamp("read_at") / SLOT_SECONDS)
     # Where two exports overlap a reading comes twice; the mean of equal values is that value.
     means = [F.avg(name).alias(name) for name in windowing.sensors]
-    # All that follows happens within a device: this is the only shuffle of the readings.
-    slotted = readings.withColumn("slot", slot).repartition("device_id").groupBy("device_id", "slot").agg(*means)
+    # All that follows happens within a device: this is the only shuffle of the readings, and its number of parts stays.
+    parts = 2 * readings.sparkSession.sparkContext.defaultParallelism
+    slotted = readings.withColumn("slot", slot).repartition(parts, "device_id").groupBy("device_id", "slot").agg(*means)
     fates = failures.select("device_id", F.floor(F.unix_timestamp("failed_at") / SLOT_SECONDS).alias("failed_slot"))
     following = F.lead("slot").over(Window.partitionBy("device_id").orderBy("slot"))
     rows = slotted.join(F.broadcast(fates), "device_id", "left")

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import run_job
+
+from tests.jobs.programs import run_job
 
 pytestmark = pytest.mark.spark
 

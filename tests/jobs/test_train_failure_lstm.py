@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
-from programs import run_job
+
+from tests.jobs.programs import run_job
 
 pytestmark = pytest.mark.spark
 
@@ -15,15 +16,15 @@ pytestmark = pytest.mark.spark
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, Path]:
     folder = tmp_path_factory.mktemp("failure")
-    made = run_job("train_failure_lstm.py", "--make-data", folder / "data", "--devices", 240, folder=folder)
-    small = ("--epochs", 4, "--hidden", 16, "--batch-size", 64, "--length", 24, "--workers", 2)
+    made = run_job("train_failure_lstm.py", "--make-data", folder / "data", "--devices", 160, folder=folder)
+    small = ("--epochs", 8, "--hidden", 16, "--batch-size", 32, "--learning-rate", 0.01, "--length", 24, "--workers", 2)
     conf = ("--data", folder / "data", "--output", folder / "out")
     return made, run_job("train_failure_lstm.py", *conf, *small, folder=folder, submit=True), folder
 
 
 def test_makes_several_files_of_readings(finished: tuple[str, str, Path]) -> None:
     made, _, folder = finished
-    rows = int(re.search(r"Wrote ([\d,]+) readings of 240 devices, 120 of which fail", made)[1].replace(",", ""))
+    rows = int(re.search(r"Wrote ([\d,]+) readings of 160 devices, 80 of which fail", made)[1].replace(",", ""))
     files = sorted((folder / "data" / "readings").glob("*.csv"))
     assert len(files) > 1
     assert sum(len(file.read_text().splitlines()) - 1 for file in files) == rows
@@ -45,7 +46,7 @@ def test_devices_are_split_and_balanced(finished: tuple[str, str, Path]) -> None
     pattern = r"([\d,]+) sequences of ([\d,]+) devices to (train on|validate|test), ([\d,]+) of them"
     found = [(how, *(int(n.replace(",", "")) for n in numbers)) for *numbers, how in _reordered(pattern, finished[1])]
     assert [row[0] for row in found] == ["train on", "validate", "test"]
-    assert sum(devices for _, _, devices, _ in found) <= 240
+    assert sum(devices for _, _, devices, _ in found) <= 160
     for _, sequences, _, failing in found:
         assert failing / sequences == pytest.approx(0.5, abs=0.1)
 
