@@ -18,9 +18,13 @@ def blobs(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def frame(spark: SparkSession, x: np.ndarray, y: np.ndarray, partitions: int = 3) -> DataFrame:
-    """Columns `id`, `features` (array<float>) and `label`."""
+    """Columns `id`, `features` (array<float>) and `label`, in the same places and order at every reading."""
     rows = [(i, features.tolist(), int(label)) for i, (features, label) in enumerate(zip(x, y, strict=True))]
-    return spark.createDataFrame(rows, "id int, features array<float>, label int").repartition(partitions, "id")
+    return (
+        spark.createDataFrame(rows, "id int, features array<float>, label int")
+        .repartition(partitions, "id")
+        .sortWithinPartitions("id")
+    )
 
 
 def classifier(optimizer: Any = "adam", seed: int = 1, **options: Any) -> keras.Model:

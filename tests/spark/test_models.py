@@ -1,0 +1,153 @@
+"""Kinds of models and arguments through the three verbs, against Keras in one process."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+
+sys.path.insert(0, str(Path(__file__).parent))
+from models import blobs, classifier, frame
+
+import sparkdl as sdl
+
+pytestmark = [pytest.mark.spark, pytest.mark.tf]
+
+
+def same_weights(model: keras.Model, reference: keras.Model, tolerance: float = 1e-4) -> None:
+    for ours, theirs in zip(model.get_weights(), reference.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
+
+
+def two_headed() -> keras.Model:
+    keras.utils.set_random_seed(3)
+    left, right = keras.Input((2,), name="left"), keras.Input((2,), name="right")
+    joined = keras.layers.Dense(6, "tanh")(keras.layers.Concatenate()([left, right]))
+    outputs = {
+        "kind": keras.layers.Dense(3, "softmax", name="kind")(joined),
+        "size": keras.layers.Dense(1, name="size")(joined),
+    }
+    model = keras.Model({"left": left, "right": right}, outputs)
+    losses = {"kind": "sparse_categorical_crossentropy", "size": "mse"}
+    metrics = {"kind": ["accuracy"], "size": ["mae"]}
+    model.compile(keras.optimizers.SGD(0.1), losses, loss_weights={"kind": 1.0, "size": 0.3}, metrics=metrics)
+    return model
+
+
+def test_two_inputs_two_outputs_and_weights_by_name(spark_local: SparkSession) -> None:
+    x, y = blobs(48)
+    size = (x.sum(axis=1) + 1).astype("float32")
+    weights = np.linspace(0.1, 2, 48).astype("float32")
+    rows = [
+        (*map(float, row), int(kind), float(tall), float(weight))
+        for row, kind, tall, weight in zip(x, y, size, weights, strict=True)
+    ]
+    data = spark_local.createDataFrame(rows, "a float, b float, c float, d float, kind int, size float, w float")
+    columns = {
+        "features": {"left": ["a", "b"], "right": ["c", "d"]},
+        "label": {"kind": "kind", "size": "size"},
+        "weight": "w",
+    }
+    model, reference = two_headed(), two_headed()
+    history = sdl.fit(model, data, batch_size=48, epochs=2, verbose=0, **columns)
+    inputs, labels = {"left": x[:, :2], "right": x[:, 2:]}, {"kind": y, "size": size}
+    for _ in range(2):
+        reference.reset_metrics()
+        logs = reference.train_on_batch(inputs, labels, sample_weight=weights, return_dict=True)
+    same_weights(model, reference)
+    assert set(history.history) == set(logs)
+    for name, value in logs.items():
+        assert history.history[name][-1] == pytest.approx(float(value), rel=1e-4), name
+    expected = reference.evaluate(inputs, labels, sample_weight=weights, batch_size=48, verbose=0, return_dict=True)
+    scores = sdl.evaluate(model, data, **columns)
+    assert {name: pytest.approx(value, rel=1e-3) for name, value in expected.items()} == scores
+
+
+def test_batch_normalization_evaluates_the_same_after_saving(spark_local: SparkSession, tmp_path: Path) -> None:
+    x, y = blobs(60)
+    data = frame(spark_local, x, y)
+    keras.utils.set_random_seed(2)
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(8),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dropout(0.2),
+            keras.layers.Dense(3, "softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    history = sdl.fit(model, data, batch_size=20, epochs=3, validation_data=data, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    scores = loaded.evaluate(x, y, batch_size=60, verbose=0, return_dict=True)
+    assert history.history["val_loss"][-1] == pytest.approx(scores["loss"], rel=1e-5)
+    assert sdl.evaluate(loaded, data) == {name: pytest.approx(value, rel=1e-5) for name, value in scores.items()}
+
+
+def test_frozen_layers_stay_and_class_weights_count(spark_local: SparkSession) -> None:
+    x, y = blobs(45)
+    model, reference = classifier("sgd"), classifier("sgd")
+    for each in (model, reference):
+        each.layers[0].trainable = False
+        each.compile("sgd", "sparse_categorical_crossentropy")
+    frozen = model.layers[0].get_weights()
+    weight = {0: 1.0, 1: 4.0, 2: 0.5}
+    sdl.fit(model, frame(spark_local, x, y), batch_size=45, epochs=1, class_weight=weight, verbose=0)
+    reference.train_on_batch(x, y, class_weight=weight)
+    same_weights(model, reference)
+    for ours, before in zip(model.layers[0].get_weights(), frozen, strict=True):
+        assert ours.tobytes() == before.tobytes()
+
+
+def test_validation_split_and_indicator_hold_rows_out(spark_local: SparkSession) -> None:
+    data = frame(spark_local, *blobs(200))
+    history = sdl.fit(classifier(), data, batch_size=50, epochs=1, validation_split=0.25, verbose=0)
+    trained = sum(timing["rows"] for timing in history.timings)
+    assert 120 < trained < 180
+    assert "val_loss" in history.history
+    marked = data.withColumn("held", data.id % 4 == 0)
+    history = sdl.fit(classifier(), marked, batch_size=50, epochs=1, validation_indicator="held", verbose=0)
+    assert sum(timing["rows"] for timing in history.timings) == 150
+
+
+def test_more_workers_than_rows(spark_local: SparkSession) -> None:
+    x, y = blobs(1)
+    model, reference = classifier("sgd"), classifier("sgd")
+    sdl.fit(model, frame(spark_local, x, y), batch_size=8, epochs=2, verbose=0)
+    for _ in range(2):
+        reference.train_on_batch(x, y)
+    same_weights(model, reference)
+
+
+def test_files_of_callbacks_and_event_files_come_back(spark_local: SparkSession, tmp_path: Path) -> None:
+    from sparkdl.summary import read_scalars
+
+    data = frame(spark_local, *blobs(40))
+    callbacks = [
+        keras.callbacks.CSVLogger(str(tmp_path / "log.csv")),
+        keras.callbacks.ModelCheckpoint(str(tmp_path / "at-{epoch}.keras")),
+        keras.callbacks.LearningRateScheduler(lambda epoch: 0.1 / (epoch + 1)),
+    ]
+    model = classifier()
+    history = sdl.fit(
+        model,
+        data,
+        batch_size=10,
+        epochs=2,
+        callbacks=callbacks,
+        verbose=0,
+        log_dir=str(tmp_path / "tb"),
+        histograms=True,
+    )
+    assert (tmp_path / "log.csv").read_text().count("\n") == 3
+    saved = keras.models.load_model(tmp_path / "at-2.keras")
+    same_weights(saved, model, 1e-7)
+    assert int(saved.optimizer.iterations) == 8
+    assert history.history["learning_rate"] == pytest.approx([0.1, 0.05])
+    points = read_scalars(tmp_path / "tb" / "train", "epoch_loss")
+    assert [value for _, value in points] == pytest.approx(history.history["loss"])
