@@ -103,8 +103,9 @@ def fill(prepared: Prepared) -> int:
             store.freeze()
             return store.rows
 
-    if prepared.rdd is not None:
-        return sum(prepared.rdd.barrier().mapPartitions(lambda items: [rows(items)]).collect())
+    if prepared.frame is None:
+        rdd: Any = prepared.rdd
+        return sum(rdd.barrier().mapPartitions(lambda items: [rows(items)]).collect())
 
     def arrow(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield pa.RecordBatch.from_pydict({"rows": [rows(batches)]})
@@ -114,24 +115,30 @@ def fill(prepared: Prepared) -> int:
 
 def programs(spark: SparkSession, rows: int) -> dict[str, dict[str, Callable[[], int]]]:
     """What is timed, by kind of data."""
-    model = ModelShapes((SHAPE,))
-    timed: dict[str, dict[str, Callable[[], int]]] = {}
-    for kind, frame in frames(spark, rows).items():
-        arguments = DataArguments("features", "label", dtypes={"features": "float32"})
-        timed[kind] = {
-            "bare": lambda frame=frame: drain(frame),
-            "bare repartition": lambda frame=frame: drain(frame.repartition(2)),
-            "store": lambda frame=frame, a=arguments: fill(prepare(frame, a, model, workers=2, shuffle=False)),
-            "shuffled": lambda frame=frame, a=arguments: fill(prepare(frame, a, model, workers=2, shuffle=True)),
-        }
-    rdd = samples(spark, rows)
-    timed["RDD of Sample"] = {
+    timed = {kind: variants_of_frame(frame) for kind, frame in frames(spark, rows).items()}
+    return {**timed, "RDD of Sample": variants_of_rdd(samples(spark, rows))}
+
+
+def variants_of_frame(frame: DataFrame) -> dict[str, Callable[[], int]]:
+    """What is timed of a DataFrame."""
+    arguments, model = DataArguments("features", "label", dtypes={"features": "float32"}), ModelShapes((SHAPE,))
+    return {
+        "bare": lambda: drain(frame),
+        "bare repartition": lambda: drain(frame.repartition(2)),
+        "store": lambda: fill(prepare(frame, arguments, model, workers=2, shuffle=False)),
+        "shuffled": lambda: fill(prepare(frame, arguments, model, workers=2, shuffle=True)),
+    }
+
+
+def variants_of_rdd(rdd: Any) -> dict[str, Callable[[], int]]:
+    """What is timed of an RDD of samples."""
+    arguments, model = DataArguments(), ModelShapes((SHAPE,))
+    return {
         "bare": lambda: drain_rdd(rdd),
         "bare repartition": lambda: drain_rdd(rdd.repartition(2)),
-        "store": lambda: fill(prepare(rdd, DataArguments(), model, workers=2, shuffle=False)),
-        "shuffled": lambda: fill(prepare(rdd, DataArguments(), model, workers=2, shuffle=True)),
+        "store": lambda: fill(prepare(rdd, arguments, model, workers=2, shuffle=False)),
+        "shuffled": lambda: fill(prepare(rdd, arguments, model, workers=2, shuffle=True)),
     }
-    return timed
 
 
 def samples(spark: SparkSession, rows: int) -> Any:
@@ -139,9 +146,7 @@ def samples(spark: SparkSession, rows: int) -> Any:
 
     def make(partition: int, _: Iterator[Any]) -> Iterator[Sample]:
         images, labels = rows_of(partition, rows // 2)
-        return (
-            Sample.from_ndarray(image.reshape(SHAPE), label) for image, label in zip(images, labels, strict=True)
-        )
+        return (Sample.from_ndarray(image.reshape(SHAPE), label) for image, label in zip(images, labels, strict=True))
 
     rdd = spark.sparkContext.parallelize(range(2), 2).mapPartitionsWithIndex(make).cache()
     rdd.count()

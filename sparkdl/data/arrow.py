@@ -199,9 +199,7 @@ def _read_binary(arrays: list[pa.Array], source: ColumnSource, tensor: TensorSpe
     return _bytes(arrays[0], source, tensor, where, raw)
 
 
-def _bytes(
-    array: pa.Array, source: ColumnSource, tensor: TensorSpec, where: Where, raw: np.dtype[Any]
-) -> np.ndarray:
+def _bytes(array: pa.Array, source: ColumnSource, tensor: TensorSpec, where: Where, raw: np.dtype[Any]) -> np.ndarray:
     _refuse_null(array, source.title, where, 1)
     offsets = _offsets(array)
     wrong = np.flatnonzero(np.diff(offsets) != tensor.size * raw.itemsize)

@@ -58,7 +58,9 @@ def test_an_empty_share_is_none(store: PartitionStore) -> None:
 def test_without_shuffle_rows_come_in_the_order_of_their_ids(store: PartitionStore) -> None:
     found = batches(store.view(), epoch_plan([103], 50), 0, shuffle=False)
     assert [batch.labels[0].tolist() for batch in found if batch] == [
-        list(range(50)), list(range(50, 100)), [100, 101, 102]
+        list(range(50)),
+        list(range(50, 100)),
+        [100, 101, 102],
     ]
 
 

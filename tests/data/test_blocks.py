@@ -58,7 +58,7 @@ def test_unpack_reads_what_pack_wrote(
 ) -> None:
     back = unpack(pack(Block(ids, (image, label), role)))
     np.testing.assert_array_equal(back.ids, ids)
-    assert (back.role is None) == (role is None) and (role is None or (back.role == role).all())
+    np.testing.assert_array_equal(back.role, role)  # type: ignore[arg-type]
     for one, other in zip(back.columns, (image, label), strict=True):
         np.testing.assert_array_equal(one, other)
         assert one.dtype == other.dtype

@@ -55,9 +55,11 @@ def blocks_of(prepared: Prepared) -> list[list[Block]]:
         for block in reader(items):
             yield context.partitionId(), json.dumps(block.vocabularies), pack(block)
 
-    if prepared.rdd is not None:
-        found = prepared.rdd.barrier().mapPartitions(read).collect()
+    if prepared.frame is None:
+        rdd: Any = prepared.rdd
+        found = rdd.barrier().mapPartitions(read).collect()
     else:
+
         def read_arrow(items: Any) -> Iterator[pa.RecordBatch]:
             for rank, words, payload in read(items):
                 yield pa.RecordBatch.from_pydict({"rank": [rank], "words": [words], "block": [payload]})
