@@ -50,8 +50,7 @@ def check_compiled(model: Any) -> None:
     if keras.backend.backend() != "tensorflow":
         raise ModelError(
             f"Keras runs on the backend {keras.backend.backend()!r}, expected 'tensorflow': set the environment "
-            f"variable "
-            f"KERAS_BACKEND=tensorflow before keras is imported."
+            f"variable KERAS_BACKEND=tensorflow before keras is imported."
         )
     if not isinstance(model, keras.Model):
         raise ModelError(f"expected a compiled keras.Model, received {type(model).__name__}: wrap it in a keras.Model.")
@@ -68,8 +67,7 @@ def check_overrides(model: keras.Model, compiled: bool) -> None:
         if name in vars(model) or (own is not None and not own.__module__.startswith("keras.")):
             raise UnsupportedError(
                 f"the model {model.name!r} ({type(model).__name__}) replaces {name}(), which several workers cannot "
-                f"share: "
-                f"express it as layers (call), a loss, metrics or add_loss()."
+                f"share: express it as layers (call), a loss, metrics or add_loss()."
             )
 
 
@@ -130,14 +128,13 @@ def check_state(model: keras.Model) -> None:
     for layer in model._flatten_layers():
         if getattr(layer, "stateful", False):
             raise UnsupportedError(
-                f"the layer {layer.name!r} is stateful: its state belongs to the rows of the batch before, which other "
-                f"workers hold; use stateful=False."
+                f"the layer {layer.name!r} is stateful: its state belongs to the rows of the batch before, which "
+                f"other workers hold; use stateful=False."
             )
         if isinstance(layer, keras.layers.BatchNormalization) and getattr(layer, "synchronized", False):
             raise UnsupportedError(
                 f"the layer {layer.name!r} has synchronized=True, but workers normalise over their own share of a "
-                f"batch: "
-                f"use synchronized=False."
+                f"batch: use synchronized=False."
             )
 
 
@@ -151,15 +148,13 @@ def check_labels(model: keras.Model, spec: SampleSpec, outputs: Sequence[Any]) -
         if _is_one_hot(loss) and column.shape in ((), (1,)):
             raise ModelError(
                 f"the loss {loss.name!r} expects one-hot labels of shape {shape}, but the label {column.name!r} holds "
-                f"one "
-                f"number per row: use 'sparse_categorical_crossentropy', or one-hot labels."
+                f"one number per row: use 'sparse_categorical_crossentropy', or one-hot labels."
             )
         if is_sparse(loss) or _is_keras_loss(loss):
             raise ModelError(
                 f"the loss {loss.name!r} expects labels of shape {expected} per row for the model's output of shape "
                 f"{shape}, but the label {column.name!r} has shape {column.shape}: change the label column, the "
-                f"model's "
-                f"last layer or the loss."
+                f"model's last layer or the loss."
             )
 
 

@@ -47,8 +47,7 @@ def pack_compile(model: keras.Model, objects: dict[str, Any]) -> dict[str, Any]:
     except (NotImplementedError, TypeError, OSError) as error:
         raise ModelError(
             f"the optimizer of the model {model.name!r} cannot be described ({error}): give its class a get_config() "
-            f"that "
-            f"returns the arguments of __init__."
+            f"that returns the arguments of __init__."
         ) from error
     loss_weights = serialization_lib.serialize_keras_object(arguments["loss_weights"])
     return {**arguments, "loss_weights": loss_weights, "jit_compile": False}

@@ -99,6 +99,6 @@ def _remember(objects: dict[str, Any], name: Any, item: Any) -> None:
     if objects.setdefault(name, item) is not item:
         raise ModelError(
             f"the model uses two different custom objects that Keras knows as {name!r} (of the modules "
-            f"{objects[name].__module__} and {item.__module__}): rename one, or register them under different packages "
-            f"with keras.saving.register_keras_serializable."
+            f"{objects[name].__module__} and {item.__module__}): rename one, or register them under different "
+            f"packages with keras.saving.register_keras_serializable."
         )

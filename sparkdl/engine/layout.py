@@ -36,8 +36,8 @@ def layout_of(variables: Sequence[Any]) -> WeightLayout:
         dtype = str(variable.dtype)
         if dtype not in WIRE_DTYPES:
             raise UnsupportedError(
-                f"the trainable variable {name!r} has dtype {dtype}, but workers exchange float32: "
-                f"use float32, float16 or bfloat16 variables (the layer's dtype argument)."
+                f"the trainable variable {name!r} has dtype {dtype}, but workers exchange float32: use float32, "
+                f"float16 or bfloat16 variables (the layer's dtype argument)."
             )
         spec = VariableSpec(name, tuple(int(size) for size in variable.shape), offset)
         specs.append(spec)

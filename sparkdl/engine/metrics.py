@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-CALLS_BETWEEN_FOLDS = 8
+from sparkdl.engine.calls import CompiledStep
+
+CALLS_BETWEEN_FOLDS = 16
 ELEMENTS_BETWEEN_FOLDS = 1 << 20
 
 
@@ -22,6 +25,29 @@ def log_values(logs: Mapping[str, Any]) -> dict[str, Any]:
     """Results as floats, in their order; results with several values (F1Score(average=None)) as arrays."""
     values = {name: np.asarray(value) for name, value in logs.items()}
     return {name: float(value) if value.ndim == 0 else value for name, value in values.items()}
+
+
+def spread_row_means(model: Any, positions: Sequence[int]) -> None:
+    """Lets metrics whose function gives the mean over rows count every row, so that parts of any size add up.
+
+    Args:
+        positions: of such metrics, in the order of `compile`.
+    """
+    for position in positions:
+        metric = model._compile_metrics.metrics[position]
+        if not isinstance(metric._fn, _PerRow):
+            metric._fn = _PerRow(metric._fn)
+
+
+@dataclass(frozen=True)
+class _PerRow:
+    """A metric function whose one number is given once per row."""
+
+    function: Callable[..., Any]
+
+    def __call__(self, y_true: Any, y_pred: Any, **arguments: Any) -> tf.Tensor:
+        value = self.function(y_true, y_pred, **arguments)
+        return tf.repeat(tf.reshape(value, [1]), tf.shape(y_pred)[0])
 
 
 class MetricSums:
@@ -43,7 +69,7 @@ class MetricSums:
         flat = [value.reshape(-1).astype(np.float64) for value in self._initial_values]
         self._initial = np.concatenate(flat) if flat else np.zeros(0)
         self._changes = np.zeros_like(self._initial)
-        self._take = tf.function(self._read_and_reset)
+        self._take = CompiledStep(self._read_and_reset, [])
         self._calls = 0
         self._elements = 0
 
@@ -76,15 +102,15 @@ class MetricSums:
 
     def _fold(self) -> None:
         if self._calls and self.length:
-            self._changes += np.asarray(self._take()) - self._initial
+            self._changes += np.asarray(self._take([])[0]) - self._initial
         self._calls = self._elements = 0
 
-    def _read_and_reset(self) -> tf.Tensor:
+    def _read_and_reset(self) -> list[tf.Tensor]:
         values = tf.concat([tf.reshape(tf.cast(v.value, tf.float64), [-1]) for v in self._variables], 0)
         with tf.control_dependencies([values]):
             for variable, initial in zip(self._variables, self._initial_values, strict=True):
                 variable.value.assign(initial)
-        return values
+        return [values]
 
     def _assign(self, values: np.ndarray) -> None:
         start = 0

@@ -44,8 +44,8 @@ class ModelState:
             if not np.array_equal(variable.numpy(), value):
                 raise UnsupportedError(
                     f"the variable {variable.path!r} ({variable.dtype}) changed during training, but only "
-                    f"floating-point "
-                    f"statistics can be averaged over workers: make it a float variable, or leave it constant."
+                    f"floating-point statistics can be averaged over workers: make it a float variable, or leave it "
+                    f"constant."
                 )
         parts = [variable.numpy().reshape(-1).astype(np.float64) for variable in self._statistics]
         return np.concatenate(parts) if parts else np.zeros(0)
@@ -71,8 +71,8 @@ class ModelState:
         for name, value in state.items():
             if name not in self._seeds:
                 raise ModelError(
-                    f"the saved state has a seed generator {name!r}, but the model has {sorted(self._seeds)}: "
-                    f"resume with the model that wrote it."
+                    f"the saved state has a seed generator {name!r}, but the model has {sorted(self._seeds)}: resume "
+                    f"with the model that wrote it."
                 )
             self._seeds[name].assign(value)
 

@@ -11,15 +11,16 @@ import numpy as np
 import tensorflow as tf
 
 from sparkdl.engine.building import build_model, structured
+from sparkdl.engine.calls import CompiledStep
 from sparkdl.engine.exchange import Exchange
 from sparkdl.engine.gradients import flatten_gradients, writable
 from sparkdl.engine.layout import FlatWeights
-from sparkdl.engine.metrics import MetricSums, log_values
+from sparkdl.engine.metrics import MetricSums, log_values, spread_row_means
 from sparkdl.engine.model_state import ModelState
 from sparkdl.engine.objective import Part, compute_part, divide, loss_calls, loss_terms
 from sparkdl.engine.probe import ExtraLosses, own_losses, probe_extra_losses
 from sparkdl.engine.sums import LossSums
-from sparkdl.errors import UnsupportedError
+from sparkdl.errors import DataError, UnsupportedError
 from sparkdl.types import Batch, SampleSpec
 
 logger = logging.getLogger("sparkdl")
@@ -69,6 +70,7 @@ class KerasReplica:
         self.workers = workers
         build_model(model, spec)
         self._additivity = extra_losses if extra_losses is not None else probe_extra_losses(model, spec)
+        spread_row_means(model, self._additivity.row_means)
         self._terms = loss_terms(model._compile_loss, self._additivity.losses)
         self._flat = FlatWeights(model.trainable_variables)
         self.layout = self._flat.layout
@@ -80,8 +82,8 @@ class KerasReplica:
         self._state = ModelState(model)
         self._metrics = MetricSums(model)
         self._losses = LossSums(self._terms)
-        self._train = self._compiled(self._train_step, numbers=2)
-        self._test = self._compiled(self._test_step, numbers=0)
+        self._train = self._compiled(self._train_step, tf.TensorSpec((2,), tf.float64))
+        self._test = self._compiled(self._test_step)
         self._checked = False
 
     # -- steps ---------------------------------------------------------------------------------------------------
@@ -92,7 +94,7 @@ class KerasReplica:
             self._exchange.zeros(self._exchanged_sums())
             return np.zeros(self.layout.length, np.float32), np.zeros(len(self.scalar_names))
         with self._exchange:
-            flat, values = self._train(*_tensors(batch, np.array([global_rows, loss_scale])))
+            flat, values = self._train([*self._arrays(batch), np.array([global_rows, loss_scale], np.float64)])
         scalars = np.asarray(values)
         self._losses.trained(batch.rows, global_rows, scalars)
         self._metrics.updated(_elements(batch))
@@ -102,43 +104,59 @@ class KerasReplica:
 
     def evaluate(self, batch: Batch) -> None:
         """See `sparkdl.types.Replica`."""
-        self._losses.test += np.asarray(self._test(*_tensors(batch)))
+        self._losses.test += np.asarray(self._test(self._arrays(batch))[0])
         self._metrics.updated(_elements(batch))
 
-    def _train_step(
-        self, features: list[tf.Tensor], labels: list[tf.Tensor], weights: list[tf.Tensor], numbers: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _arrays(self, batch: Batch) -> list[np.ndarray]:
+        """The columns of a batch in the order of `spec.columns`; rows without a weight count once."""
+        if not self.spec.weighted:
+            if batch.weights is not None:
+                raise DataError(
+                    "a batch has sample weights, but its SampleSpec says weighted=False: set weighted=True."
+                )
+            return [*batch.features, *batch.labels]
+        weights = np.ones(batch.rows, np.float32) if batch.weights is None else np.asarray(batch.weights, np.float32)
+        return [*batch.features, *batch.labels, weights]
+
+    def _train_step(self, *tensors: tf.Tensor) -> list[tf.Tensor]:
+        features, labels, weights, numbers = self._grouped(tensors)
         variables = [variable.value for variable in self.model.trainable_variables]
         rows, global_rows = _rows(features), numbers[0]
         y = structured(labels, self.spec.labels, self.spec.label_structure)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
             y_pred = self._forward(features, training=True)
-            parts = self._parts(y, y_pred, weights, rows)
-            losses = self._over_all_rows(parts, rows, global_rows)
-            additive, averaged = self._extras()
-            weighted = [loss * term.weight for loss, term in zip(losses, self._terms, strict=True)]
-            objective = tf.add_n(
-                [_float32(loss) for loss in weighted] + [additive, averaged * tf.cast(rows / global_rows, tf.float32)]
-            )
-            scaled = objective * tf.cast(numbers[1], objective.dtype)
+            losses = self._over_all_rows(self._parts(y, y_pred, weights, rows), rows, global_rows)
+            additive, averaged = self._extras(self._additivity.train_extras)
+            weighted = [_float32(loss * term.weight) for loss, term in zip(losses, self._terms, strict=True)]
+            objective = tf.add_n([*weighted, additive, averaged * _float32(rows / global_rows)])
+            scaled = objective * _float32(numbers[1])
         gradients = tape.gradient(scaled, variables)
         self._note_missing(gradients)
         self._update_metrics(y, y_pred, weights)
         scalars = [objective, *losses] if len(self._terms) > 1 else [objective]
-        return flatten_gradients(gradients, self.layout), tf.stack([tf.cast(value, tf.float64) for value in scalars])
+        return [flatten_gradients(gradients, self.layout), tf.stack([tf.cast(value, tf.float64) for value in scalars])]
 
-    def _test_step(self, features: list[tf.Tensor], labels: list[tf.Tensor], weights: list[tf.Tensor]) -> tf.Tensor:
+    def _test_step(self, *tensors: tf.Tensor) -> list[tf.Tensor]:
+        features, labels, weights, _ = self._grouped(tensors)
         rows = _rows(features)
         y = structured(labels, self.spec.labels, self.spec.label_structure)
         y_pred = self._forward(features, training=False)
         parts = self._parts(y, y_pred, weights, rows)
-        additive, averaged = self._extras()
+        additive, averaged = self._extras(self._additivity.test_extras)
         self._update_metrics(y, y_pred, weights)
         numerators = [part.numerator for part in parts]
         denominators = [part.denominator for part in parts]
         values = [rows, additive, tf.cast(averaged, tf.float64) * rows, *numerators, *denominators]
-        return tf.stack([tf.cast(value, tf.float64) for value in values])
+        return [tf.stack([tf.cast(value, tf.float64) for value in values])]
+
+    def _grouped(self, tensors: Sequence[tf.Tensor]) -> tuple[list[Any], list[Any], Any, Any]:
+        """Features, labels, sample weights or None, and the numbers behind them (or None)."""
+        queue = list(tensors)
+        features = [queue.pop(0) for _ in self.spec.features]
+        labels = [queue.pop(0) for _ in self.spec.labels]
+        weights = queue.pop(0) if self.spec.weighted else None
+        return features, labels, weights, queue.pop(0) if queue else None
 
     def _forward(self, features: list[tf.Tensor], training: bool) -> Any:
         inputs = structured(features, self.spec.features, self.spec.feature_structure)
@@ -146,10 +164,10 @@ class KerasReplica:
             return self.model(inputs, training=training)
         return self.model(inputs)
 
-    def _parts(self, y: Any, y_pred: Any, weights: list[tf.Tensor], rows: tf.Tensor) -> list[Part]:
+    def _parts(self, y: Any, y_pred: Any, weights: Any, rows: tf.Tensor) -> list[Part]:
         if not self._terms:
             return []
-        calls = loss_calls(self.model._compile_loss, y, y_pred, weights[0] if weights else None)
+        calls = loss_calls(self.model._compile_loss, y, y_pred, weights)
         return [compute_part(term, call, rows) for term, call in zip(self._terms, calls, strict=True)]
 
     def _over_all_rows(self, parts: Sequence[Part], rows: tf.Tensor, global_rows: tf.Tensor) -> list[tf.Tensor]:
@@ -164,38 +182,30 @@ class KerasReplica:
         }
         return [divide(part.numerator, denominators[part.count](part)) for part in parts]
 
-    def _extras(self) -> tuple[tf.Tensor, tf.Tensor]:
+    def _extras(self, kinds: Sequence[str]) -> tuple[tf.Tensor, tf.Tensor]:
         """The model's own losses: those that add up over rows, and those that are averaged (with regularisers)."""
         extras, regularizers = own_losses(self.model)
-        kinds = self._additivity.extras
         if len(extras) != len(kinds):
             raise UnsupportedError(
                 f"the model {self.model.name!r} adds {len(extras)} losses itself (add_loss, activity regularisers), "
-                f"but "
-                f"{len(kinds)} were found when it was tried on the driver: let it add the same in every call."
+                f"but {len(kinds)} were found when it was tried on the driver: let it add the same in every call."
             )
         sums = {"sum": tf.zeros(()), "mean": tf.zeros(())}
         for loss, kind in zip([*extras, *regularizers], [*kinds, *("mean" for _ in regularizers)], strict=True):
             sums[kind] += _float32(tf.reduce_sum(loss))
         return sums["sum"], sums["mean"]
 
-    def _update_metrics(self, y: Any, y_pred: Any, weights: list[tf.Tensor]) -> None:
+    def _update_metrics(self, y: Any, y_pred: Any, weights: Any) -> None:
         if self.model._compile_metrics is not None:
-            self.model._compile_metrics.update_state(y, y_pred, weights[0] if weights else None)
+            self.model._compile_metrics.update_state(y, y_pred, weights)
 
-    def _compiled(self, step: Callable[..., Any], numbers: int) -> Any:
-        if self.model.run_eagerly:
-            return lambda *values: step(*tf.nest.map_structure(tf.convert_to_tensor, values))
-        groups = (self.spec.features, self.spec.labels)
-        signature: list[Any] = [[tf.TensorSpec((None, *c.shape), c.dtype) for c in group] for group in groups]
-        signature.append([tf.TensorSpec((None,), tf.float32)] if self.spec.weighted else [])
-        if numbers:
-            signature.append(tf.TensorSpec((numbers,), tf.float64))
-        return tf.function(step, input_signature=signature, autograph=False)
+    def _compiled(self, step: Callable[..., list[tf.Tensor]], *more: tf.TensorSpec) -> CompiledStep:
+        columns = [tf.TensorSpec((None, *column.shape), column.dtype) for column in self.spec.columns]
+        return CompiledStep(step, [*columns, *more], eager=self.model.run_eagerly)
 
     def _exchanged_sums(self) -> int:
         if self._exchanged is None:
-            self._train.get_concrete_function()
+            self._train.trace()
         return self._exchanged or 0
 
     def _note_missing(self, gradients: Sequence[Any]) -> None:
@@ -261,11 +271,6 @@ class KerasReplica:
     def refresh_weights(self) -> bool:
         """See `sparkdl.types.Replica`."""
         return self._flat.refresh()
-
-
-def _tensors(batch: Batch, *numbers: np.ndarray) -> tuple[Any, ...]:
-    weights = [] if batch.weights is None else [np.asarray(batch.weights, np.float32)]
-    return list(batch.features), list(batch.labels), weights, *numbers
 
 
 def _rows(features: Sequence[tf.Tensor]) -> tf.Tensor:

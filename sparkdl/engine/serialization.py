@@ -115,8 +115,7 @@ def unpack_model(payload: ModelPayload) -> keras.Model:
             raise ModelError(
                 f"the model {model.name!r} has {len(model.weights)} weights where it was built again from its "
                 f"configuration, expected {len(payload.trainable)}: let get_config() return all arguments of "
-                f"__init__, and "
-                f"create all layers in __init__ or build()."
+                f"__init__, and create all layers in __init__ or build()."
             )
         for variable, path, trainable in zip(model.weights, payload.paths, payload.trainable, strict=True):
             variable._path = path
@@ -155,8 +154,8 @@ def set_model_arrays(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> No
             f"{differing[0]!r} has shape {differing[1]}, received {differing[2]}" if differing else "all others fit"
         )
         raise ModelError(
-            f"the model {model.name!r} has {len(expected)} weights, received {len(received)} arrays ({detail}): "
-            f"load weights of the same architecture."
+            f"the model {model.name!r} has {len(expected)} weights, received {len(received)} arrays ({detail}): load "
+            f"weights of the same architecture."
         )
     for weight, value in zip(weights, values, strict=True):
         weight.assign(value)
@@ -169,8 +168,7 @@ def _model_config(model: keras.Model) -> dict[str, Any]:
         raise ModelError(
             f"the model {model.name!r} ({type(model).__name__}) cannot be described by its configuration "
             f"({_first_sentence(error)}): give its class, and its custom layers, a get_config() that returns the "
-            f"arguments "
-            f"of __init__."
+            f"arguments of __init__."
         ) from error
     except OSError as error:
         raise ModelError(
@@ -225,8 +223,7 @@ def _json(config: Mapping[str, Any], model: keras.Model) -> str:
     except TypeError as error:
         raise ModelError(
             f"the configuration of the model {model.name!r} holds a value that JSON has not ({error}): let "
-            f"get_config() "
-            f"return numbers, strings, lists and Keras objects only."
+            f"get_config() return numbers, strings, lists and Keras objects only."
         ) from error
 
 

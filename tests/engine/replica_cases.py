@@ -80,9 +80,8 @@ def keras_gradient(model: keras.Model, batch: Batch, layout: Any, scale: float =
     """Keras's own objective on the whole batch, and its gradient in layout order."""
     x = batch.features[0] if len(batch.features) == 1 else list(batch.features)
     y = batch.labels[0] if len(batch.labels) == 1 else list(batch.labels)
-    if not batch.labels:
-        y = None
     x, y = tf.nest.map_structure(tf.constant, (x, y))
+    y = y if batch.labels else None
     weights = None if batch.weights is None else tf.constant(batch.weights)
     variables = [variable.value for variable in model.trainable_variables]
     with tf.GradientTape() as tape:
