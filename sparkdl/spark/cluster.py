@@ -11,7 +11,8 @@ from pyspark.sql import SparkSession
 
 from sparkdl.errors import ArgumentError, ClusterError
 
-REGISTRATION_SECONDS = 10.0
+# How long executors that are still starting are waited for: the first one, and then the others.
+FIRST_EXECUTOR_SECONDS, REGISTRATION_SECONDS = 60.0, 10.0
 
 
 def task_slots(context: SparkContext, profile: Any = None) -> int:
@@ -88,14 +89,19 @@ def check_dynamic_allocation(context: SparkContext) -> None:
         )
 
 
-def wait_for_slots(context: SparkContext, wanted: int | None, seconds: float = REGISTRATION_SECONDS) -> int:
+def wait_for_slots(context: SparkContext, wanted: int | None) -> int:
     """Task slots, after executors that are still starting have had some seconds to register."""
-    expected = wanted or expected_slots(context)
-    deadline = time.monotonic() + seconds
     slots = task_slots(context)
-    while slots < expected and time.monotonic() < deadline and not is_local(context):
+    if is_local(context):
+        return slots
+    expected = wanted or expected_slots(context)
+    first = time.monotonic() + FIRST_EXECUTOR_SECONDS
+    rest = time.monotonic() + REGISTRATION_SECONDS
+    while slots < expected and time.monotonic() < (rest if slots else first):
         time.sleep(0.1)
-        slots = task_slots(context)
+        before, slots = slots, task_slots(context)
+        if slots > before:
+            rest = time.monotonic() + REGISTRATION_SECONDS
     return slots
 
 

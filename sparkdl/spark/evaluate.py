@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from sparkdl.data.blocks import Block
-from sparkdl.engine.serialization import check_model
+from sparkdl.engine.checks import check_compiled, check_model
 from sparkdl.errors import DataError
-from sparkdl.spark.arguments import refuse
+from sparkdl.spark.arguments import refuse, refuse_compiled
 from sparkdl.spark.cluster import context_of
 from sparkdl.spark.expectations import shapes_of
 from sparkdl.spark.frames import DataArguments, prepare
@@ -56,6 +56,8 @@ def evaluate(
         ModelError: where the model is not compiled.
     """
     refuse("evaluate", **keras_arguments)
+    check_compiled(model)
+    refuse_compiled(model)
     arguments = DataArguments(features, label, weight, None, shapes or {}, dtypes or {})
     prepared = prepare(data, arguments, shapes_of(model))
     check_model(model, prepared.spec)

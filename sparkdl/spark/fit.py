@@ -19,7 +19,7 @@ from sparkdl.engine.serialization import check_model, class_counts, pack_model
 from sparkdl.engine.shards import excluded_variables
 from sparkdl.errors import ArgumentError
 from sparkdl.history import History
-from sparkdl.spark.arguments import refuse
+from sparkdl.spark.arguments import refuse, refuse_compiled
 from sparkdl.spark.assignment import Assignment
 from sparkdl.spark.cluster import choose_workers, context_of
 from sparkdl.spark.expectations import shapes_of
@@ -122,6 +122,7 @@ def fit(
     callbacks = as_tuple(callbacks)
     check_numbers(batch_size=batch_size, epochs=epochs, validation_freq=validation_freq, workers=workers)
     check_compiled(model)
+    refuse_compiled(model)
     check_callbacks(callbacks, model)
     context = context_of(data)
     count, cores = choose_workers(context, workers, cores_per_worker)
@@ -159,7 +160,7 @@ def fit(
     recording = Recording(log_dir, layout_of(model.trainable_variables) if histograms else None) if log_dir else None
     with closing(progress), closing(recording) if recording else nullcontext():
         run = Attempts(context, rows_for, history, progress, max_failures, recording)
-        outcome = launch(run, assignment, capture_model(model))
+        outcome = launch(run, prepared, assignment, capture_model(model))
     bring_back(model, callbacks, outcome)
     history.seconds = time.perf_counter() - started
     if outcome.error is not None:

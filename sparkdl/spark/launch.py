@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pyspark import SparkContext
+from pyspark.sql import SparkSession
 
 from sparkdl.collective.channel import Hub
 from sparkdl.errors import DataError, WorkerError
@@ -62,17 +64,18 @@ class Attempts:
         return Monitor(start, self.progress, self.history, self.recording, state)
 
 
-def launch(run: Attempts, assignment: Assignment, start: TrainingState) -> Outcome:
+def launch(run: Attempts, prepared: Prepared, assignment: Assignment, start: TrainingState) -> Outcome:
     """Runs attempts until one ends the training, fails for a reason of its own, or too many were lost.
 
     Args:
+        prepared: the rows for the first attempt.
         assignment: of the first attempt.
         start: the model's arrays, and what its optimizer has learnt.
     """
     monitor = run.monitor(start)
     for attempt in range(run.max_failures + 1):
         run.history.attempts = attempt + 1
-        said = run_attempt(run.context, run.prepare(assignment.plan.workers), assignment, monitor)
+        said = run_attempt(run.context, prepared, assignment, monitor)
         run.progress.close()
         primary = [failure for failure in monitor.failures if not failure.secondary]
         if primary:
@@ -85,6 +88,7 @@ def launch(run: Attempts, assignment: Assignment, start: TrainingState) -> Outco
         reason = said or "; ".join(failure.message for failure in monitor.failures) or "a worker left without a word"
         if attempt < run.max_failures:
             assignment, monitor = next_attempt(run, assignment, monitor)
+            prepared = run.prepare(assignment.plan.workers)
             logger.warning("attempt %d was lost (%s); starting again %s", attempt + 1, reason[:300], where(monitor))
     lost = WorkerError(f"the training was lost {run.max_failures + 1} times, the last time with: {reason}")
     return Outcome(monitor.state, monitor.labels, lost)
@@ -109,7 +113,25 @@ def barrier_job(prepared: Prepared, assignment: Assignment, profile: Any) -> Cal
         return rdd.barrier().mapPartitions(functools.partial(run_on_rows, assignment)).collect
     options = {"profile": profile} if profile is not None else {}
     task = functools.partial(run_on_arrow, assignment)
-    return prepared.frame.mapInArrow(task, "rank int", barrier=True, **options).collect
+    training = prepared.frame.mapInArrow(task, "rank int", barrier=True, **options)
+
+    def job() -> None:
+        with arrow_batches_of(training.sparkSession, prepared.batch_rows):
+            training.collect()
+
+    return job
+
+
+@contextmanager
+def arrow_batches_of(session: SparkSession, rows: int) -> Iterator[None]:
+    """Lets Spark make smaller record batches where rows are large; the session's own setting comes back."""
+    name = "spark.sql.execution.arrow.maxRecordsPerBatch"
+    before = session.conf.get(name)
+    session.conf.set(name, str(min(rows, int(before or rows)) if int(before or 0) > 0 else rows))
+    try:
+        yield
+    finally:
+        session.conf.set(name, before or "10000")
 
 
 def next_attempt(run: Attempts, assignment: Assignment, lost: Monitor) -> tuple[Assignment, Monitor]:

@@ -151,7 +151,7 @@ def end_of_epoch(run: Run, hooks: Hooks, epochs: EpochPlan, position: Position) 
     average_statistics(run.replica, run.collective, int(np.sum(shares)))
     logs = run.replica.results(run.collective.all_sum(run.replica.sums()))
     run.replica.reset_sums()
-    due = (position.epoch + 1 - run.plan.initial_epoch) % run.plan.validation_freq == 0
+    due = (position.epoch + 1) % run.plan.validation_freq == 0
     if run.validation is not None and due:
         hooks("on_test_begin")
         size = run.plan.validation_batch_size or run.plan.batch_size

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from models import blobs, classifier, frame
 
 import sparkdl as sdl
-from sparkdl.errors import ArgumentError, ClusterError, DataError, ModelError, NonFiniteLossError, WorkerError
+from sparkdl.errors import ArgumentError, ClusterError, DataError, ModelError, NonFiniteLossError, UnsupportedError, WorkerError
 
 pytestmark = [pytest.mark.spark, pytest.mark.tf]
 
@@ -158,6 +158,12 @@ def test_mistakes_get_one_clear_sentence(spark_local: SparkSession, name: str) -
 def test_an_uncompiled_model_is_refused(spark_local: SparkSession) -> None:
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
     with pytest.raises(ModelError, match="compile"):
+        sdl.fit(model, frame(spark_local, *blobs(9)), verbose=0)
+
+
+def test_what_compile_asks_for_and_workers_cannot_do_is_refused_by_name(spark_local: SparkSession) -> None:
+    model = classifier(steps_per_execution=4)
+    with pytest.raises(UnsupportedError, match="steps_per_execution"):
         sdl.fit(model, frame(spark_local, *blobs(9)), verbose=0)
 
 
