@@ -14,7 +14,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 from models import blobs, classifier, frame
 
 import sparkdl as sdl
-from sparkdl.errors import ArgumentError, ClusterError, DataError, ModelError, NonFiniteLossError, UnsupportedError, WorkerError
+from sparkdl.errors import (
+    ArgumentError,
+    ClusterError,
+    DataError,
+    ModelError,
+    NonFiniteLossError,
+    UnsupportedError,
+    WorkerError,
+)
 
 pytestmark = [pytest.mark.spark, pytest.mark.tf]
 
