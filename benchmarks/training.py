@@ -26,6 +26,7 @@ from workloads import WORKLOADS, MakeRows, Workload
 
 PHASES = ("waiting", "compute", "exchange", "update")
 WARM_UP = 10
+QUIET_LOAD = 0.5
 
 
 @dataclass(frozen=True)
@@ -178,6 +179,7 @@ def main() -> None:
     """Runs the benchmark."""
     arguments = parse_arguments()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    load = os.getloadavg()[0]
     from sparkdl.spark.session import local_session
 
     conf = {"spark.ui.enabled": "false", "spark.driver.memory": "4g"}
@@ -187,9 +189,9 @@ def main() -> None:
         results = [compare(WORKLOADS[name], spark, arguments) for name in arguments.models]
     finally:
         spark.stop()
-    load = os.getloadavg()[0]
     print(table(results))
-    print(f"load average at the end: {load:.1f} on {os.cpu_count()} processors")
+    if load > QUIET_LOAD:
+        print(f"The machine was busy before the start (load average {load:.1f}): the ratios mean little.")
     settings = {name: getattr(arguments, name) for name in ("master", "workers", "repeats", "epochs", "optimizer")}
     print(json.dumps({**settings, "load": load, "results": [asdict(result) for result in results]}))
 
