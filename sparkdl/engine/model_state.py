@@ -9,7 +9,6 @@ import keras
 import numpy as np
 from keras.src.random.seed_generator import global_seed_generator
 
-from sparkdl.engine.layout import unique_names
 from sparkdl.errors import ModelError, UnsupportedError
 
 
@@ -31,8 +30,9 @@ class ModelState:
         others = [variable for variable in variables if id(variable) not in seeds]
         self._statistics = [variable for variable in others if "float" in str(variable.dtype)]
         self._fixed = [(variable, variable.numpy()) for variable in others if "float" not in str(variable.dtype)]
-        generators.append(global_seed_generator().state)
-        self._seeds = dict(zip(unique_names(generators), generators, strict=True))
+        # Keras numbers its generators per process, so that their own names mean nothing in another one.
+        self._seeds = {f"seed_generator/{index}": variable for index, variable in enumerate(generators)}
+        self._seeds["seed_generator/global"] = global_seed_generator().state
 
     def statistics(self) -> np.ndarray:
         """All floating-point statistics, float64 (n,).
