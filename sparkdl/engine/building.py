@@ -45,18 +45,23 @@ def build_model(model: keras.Model, spec: SampleSpec) -> Any:
     Returns:
         the symbolic outputs of the model, with a batch axis of None.
     """
-    _specs[model] = spec
-    features = structured(_symbols(spec.features), spec.features, spec.feature_structure)
+    outputs = symbolic_outputs(model, spec)
     labels = structured(_symbols(spec.labels), spec.labels, spec.label_structure)
     weights = backend.KerasTensor((None,), "float32") if spec.weighted else None
-    outputs = backend.compute_output_spec(model, features, training=False)
     if not model.compiled:
         return outputs
-    if model._compile_metrics is not None and not model._compile_metrics.built:
-        backend.compute_output_spec(model._compile_metrics, labels, outputs, sample_weight=weights)
     if model._compile_loss is not None and not model._compile_loss.built:
         backend.compute_output_spec(model._compile_loss, labels, outputs, sample_weight=weights)
+    if model._compile_metrics is not None and not model._compile_metrics.built:
+        backend.compute_output_spec(model._compile_metrics, labels, outputs, sample_weight=weights)
     return outputs
+
+
+def symbolic_outputs(model: keras.Model, spec: SampleSpec) -> Any:
+    """The outputs of the model, with a batch axis of None; builds its variables."""
+    _specs[model] = spec
+    features = structured(_symbols(spec.features), spec.features, spec.feature_structure)
+    return backend.compute_output_spec(model, features, training=False)
 
 
 def _symbols(columns: Sequence[TensorSpec]) -> list[Any]:

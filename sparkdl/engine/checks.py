@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from sparkdl.engine.building import build_model
+from sparkdl.engine.building import build_model, symbolic_outputs
 from sparkdl.engine.layout import layout_of
 from sparkdl.engine.objective import loss_terms
 from sparkdl.errors import ModelError, UnsupportedError
@@ -15,7 +15,6 @@ from sparkdl.types import SampleSpec, TensorSpec
 
 TRAINING_METHODS = ("train_step", "test_step", "compute_loss", "compute_metrics", "compile", "make_train_function")
 SCORING_METHODS = ("predict_step", "make_predict_function")
-SPARSE = (keras.losses.SparseCategoricalCrossentropy,)
 
 
 def check_model(model: keras.Model, spec: SampleSpec) -> None:
@@ -33,16 +32,22 @@ def check_model(model: keras.Model, spec: SampleSpec) -> None:
     check_overrides(model, compiled=True)
     check_inputs(model, spec)
     check_state(model)
+    outputs = _build(model, spec)
+    loss_terms(model._compile_loss, ["elements"])
+    layout_of(model.trainable_variables)
+    check_labels(model, spec, keras.tree.flatten(outputs))
+
+
+def _build(model: keras.Model, spec: SampleSpec) -> Any:
     try:
-        outputs = build_model(model, spec)
+        return build_model(model, spec)
     except (ValueError, TypeError, KeyError, RuntimeError) as error:
+        if model._compile_loss is not None and model._compile_loss.built:
+            check_labels(model, spec, keras.tree.flatten(symbolic_outputs(model, spec)))
         raise ModelError(
             f"the model {model.name!r} does not fit the columns (features {_shapes(spec.features)}, labels "
             f"{_shapes(spec.labels)}): {_one_line(error)}"
         ) from error
-    loss_terms(model._compile_loss, ["elements"])
-    layout_of(model.trainable_variables)
-    check_labels(model, spec, keras.tree.flatten(outputs))
 
 
 def check_compiled(model: Any) -> None:

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import pytest
+
+from sparkdl.engine.checks import check_model, class_counts
+from sparkdl.errors import ModelError, UnsupportedError
+from sparkdl.types import SampleSpec, TensorSpec
+
+layers = keras.layers
+
+
+def spec(feature: tuple[int, ...] = (6,), label: tuple[int, ...] = (), count: int = 1, name: str = "x") -> SampleSpec:
+    features = tuple(TensorSpec(name if count == 1 else f"{name}{i}", feature, "float32") for i in range(count))
+    return SampleSpec(features, (TensorSpec("y", label, "int64"),), False, "single" if count == 1 else "list")
+
+
+def model(*made: Any, loss: Any = "sparse_categorical_crossentropy", units: int = 10, **inputs: Any) -> keras.Model:
+    result = keras.Sequential([keras.Input((6,), **inputs), *made, layers.Dense(units)])
+    result.compile("sgd", loss)
+    return result
+
+
+def test_a_model_that_fits_passes_and_is_built():
+    unbuilt = keras.Sequential([layers.Dense(10)])
+    unbuilt.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    check_model(unbuilt, spec())
+    assert unbuilt.built
+    assert not unbuilt.optimizer.built
+
+
+@pytest.mark.parametrize(
+    ("build", "columns", "error", "message"),
+    [
+        (lambda: object(), spec(), ModelError, "keras.Model.*object"),
+        (lambda: keras.Sequential([keras.Input((6,)), layers.Dense(1)]), spec(), ModelError, r"compile\("),
+        (model, spec(feature=(7,)), ModelError, r"\(6,\).*\(7,\).*shapes="),
+        (model, spec(count=2), ModelError, "1 inputs.*2 feature columns"),
+        (model, spec(label=(10,)), ModelError, r"labels of shape \(\).*\(10,\)"),
+        (lambda: model(loss="categorical_crossentropy"), spec(), ModelError, "one-hot.*sparse_categorical"),
+        (lambda: model(loss="mse", units=2), spec(label=(3,)), ModelError, r"\(2,\).*\(3,\)"),
+        (lambda: model(batch_size=4), spec(), UnsupportedError, "fixed batch of 4"),
+        (lambda: model(layers.BatchNormalization(synchronized=True)), spec(), UnsupportedError, "synchronized=True"),
+        (lambda: model(loss="dice"), spec(label=(10,)), UnsupportedError, "dice.*couples"),
+        (lambda: model(layers.Dense(3, dtype="float64")), spec(), UnsupportedError, "float64"),
+    ],
+)
+def test_what_does_not_fit_is_said_in_a_sentence(build, columns, error, message):
+    with pytest.raises(error, match=message) as caught:
+        check_model(build(), columns)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_stateful_layer_is_refused():
+    stateful = keras.Sequential([keras.Input((5, 6), batch_size=2), layers.LSTM(3, stateful=True), layers.Dense(1)])
+    stateful.compile("sgd", "mse")
+    with pytest.raises(UnsupportedError, match="fixed batch|stateful"):
+        check_model(stateful, spec(feature=(5, 6)))
+
+
+@pytest.mark.parametrize(
+    ("loss", "units", "label", "expected"),
+    [
+        ("sparse_categorical_crossentropy", 10, (), 10),
+        (keras.losses.SparseCategoricalCrossentropy(from_logits=True), 7, (1,), 7),
+        (keras.losses.SparseCategoricalCrossentropy(ignore_class=-1), 7, (), None),
+        ("categorical_crossentropy", 10, (10,), None),
+        ("binary_crossentropy", 1, (), None),
+        ("mse", 1, (), None),
+    ],
+)
+def test_class_counts(loss, units, label, expected):
+    assert class_counts(model(loss=loss, units=units), spec(label=label)) == (expected,)
+
+
+def test_class_counts_of_two_outputs_by_name():
+    inputs = keras.Input((6,))
+    both = keras.Model(inputs, [layers.Dense(4, name="a")(inputs), layers.Dense(1, name="b")(inputs)])
+    both.compile("sgd", {"a": "sparse_categorical_crossentropy", "b": "mse"})
+    labels = (TensorSpec("b", (1,), "float32"), TensorSpec("a", (), "int64"))
+    columns = SampleSpec(spec().features, labels, False, "single", "dict")
+    check_model(both, columns)
+    assert class_counts(both, columns) == (None, 4)
+
+
+def test_a_vector_of_one_class_number_per_step_fits():
+    sequence = keras.Sequential([keras.Input((5, 6)), layers.Dense(3)])
+    sequence.compile("sgd", "sparse_categorical_crossentropy")
+    check_model(sequence, spec(feature=(5, 6), label=(5,)))
