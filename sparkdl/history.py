@@ -9,6 +9,17 @@ from typing import Any
 PHASES = ("reading", "waiting", "compute", "exchange", "update", "validation", "callbacks")
 
 
+def describe_logs(logs: Mapping[str, Any]) -> str:
+    """Logs on one line; of a metric with a value per class, all of them.
+
+    Example:
+        >>> describe_logs({"loss": 0.12345, "f1_score": [0.5, 1.0]})
+        'loss=0.1234, f1_score=[0.5 1]'
+    """
+    parts = {name: " ".join(f"{item:.4g}" for item in value) for name, value in logs.items() if isinstance(value, list)}
+    return ", ".join(f"{name}=[{parts[name]}]" if name in parts else f"{name}={logs[name]:.4g}" for name in logs)
+
+
 @dataclass
 class History:
     """The record of one `fit`, shaped like `keras.callbacks.History`, with timings and counts.
@@ -64,6 +75,6 @@ class History:
         return sum(timing.get("rows", 0.0) for timing in self.timings) / seconds if seconds else 0.0
 
     def __repr__(self) -> str:
-        last = ", ".join(f"{name}={values[-1]:.4g}" for name, values in self.history.items() if values)
+        last = describe_logs({name: values[-1] for name, values in self.history.items() if values})
         phases = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.phases.items() if seconds >= 0.05)
         return f"<History: {len(self.epoch)} epochs; {last}; {self.rows_per_second:,.0f} rows/s; {phases}>"

@@ -90,9 +90,7 @@ def _recording(
         del optimizer.__dict__["add_variable_from_reference"]
 
 
-def _find_listed(
-    optimizer: keras.optimizers.Optimizer, count: int, found: dict[int, tuple[str, int]]
-) -> None:
+def _find_listed(optimizer: keras.optimizers.Optimizer, count: int, found: dict[int, tuple[str, int]]) -> None:
     own = {id(variable) for variable in optimizer._variables}
     for attribute, values in vars(optimizer).items():
         if attribute in _NOT_SLOTS or not isinstance(values, (list, tuple)) or len(values) != count:
@@ -259,9 +257,7 @@ def _named(
     return named
 
 
-def _blueprint(
-    optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable]
-) -> tuple[Slot, ...]:
+def _blueprint(optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable]) -> tuple[Slot, ...]:
     # A built optimizer does not tell what its variables are; a clone that is built now makes them in the same order.
     # What built-in optimizers make depends on names and numbers of axes only: save the memory there.
     small = type(inner_optimizer(optimizer)) in ELEMENTWISE | PER_VARIABLE

@@ -27,17 +27,11 @@ ELEMENTWISE: frozenset[type] = frozenset(
         keras.optimizers.Ftrl,
         keras.optimizers.Nadam,
         keras.optimizers.Lion,
-        *(
-            getattr(keras.optimizers, name)
-            for name in ("ScheduleFreeAdamW",)
-            if hasattr(keras.optimizers, name)
-        ),
+        *(getattr(keras.optimizers, name) for name in ("ScheduleFreeAdamW",) if hasattr(keras.optimizers, name)),
     }
 )
 # They look at a variable as a whole (norms, matrices), but never at two variables together.
-PER_VARIABLE: frozenset[type] = frozenset(
-    {keras.optimizers.Lamb, keras.optimizers.Muon, keras.optimizers.Adafactor}
-)
+PER_VARIABLE: frozenset[type] = frozenset({keras.optimizers.Lamb, keras.optimizers.Muon, keras.optimizers.Adafactor})
 _ALIGNMENT = 16
 _PROBE_STEPS = 3
 
@@ -113,9 +107,7 @@ def is_elementwise(optimizer: keras.optimizers.Optimizer, variables: Sequence[ke
     """
     inner = inner_optimizer(optimizer)
     return (
-        type(inner) in ELEMENTWISE
-        and not inner.clipnorm
-        and all(variable.constraint is None for variable in variables)
+        type(inner) in ELEMENTWISE and not inner.clipnorm and all(variable.constraint is None for variable in variables)
     )
 
 
@@ -179,7 +171,8 @@ def pieces_of(
     piece for each variable.
     """
     owned = [
-        (index, spec) for index, spec in enumerate(layout.variables)
+        (index, spec)
+        for index, spec in enumerate(layout.variables)
         if spec.size and spec.offset < end and spec.offset + spec.size > begin
     ]
     if not elementwise:
@@ -199,9 +192,7 @@ def pieces_of(
 def _run_piece(run: Sequence[tuple[int, VariableSpec]], begin: int, end: int) -> Piece:
     first, last = run[0][1], run[-1][1]
     low, high = max(first.offset, begin), min(last.offset + last.size, end)
-    cuts = tuple(
-        (index, max(spec.offset, low) - low, min(spec.offset + spec.size, high) - low) for index, spec in run
-    )
+    cuts = tuple((index, max(spec.offset, low) - low, min(spec.offset + spec.size, high) - low) for index, spec in run)
     return Piece(low - begin, high - begin, (high - low,), cuts, True)
 
 
@@ -215,9 +206,7 @@ def variable_like(variable: keras.Variable, value: np.ndarray) -> keras.Variable
     return twin
 
 
-def excluded_variables(
-    optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable]
-) -> tuple[int, ...]:
+def excluded_variables(optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable]) -> tuple[int, ...]:
     """Positions of the variables that `exclude_from_weight_decay` excludes; Keras's config loses them.
 
     Example:
@@ -231,7 +220,8 @@ def excluded_variables(
     # Keras's own weight decay looks at the TensorFlow variable (its name has the path), overriding ones at Keras's.
     native = type(inner)._apply_weight_decay is keras.optimizers.Adam._apply_weight_decay
     return tuple(
-        index for index, variable in enumerate(variables)
+        index
+        for index, variable in enumerate(variables)
         if not inner._use_weight_decay(variable.value if native else variable)
     )
 

@@ -233,6 +233,7 @@ class KerasUpdater:
             sums = self._inner._accumulated_gradients
             gradients = [(part + sums[index]) / steps for index, part in enumerate(gradients)]
         return gradients
+
     def _step(self, gradient: tf.Tensor, weights: tf.Tensor, totals: tf.Tensor) -> list[tf.Tensor]:
         self._totals = totals
         self._assign(weights)

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from tqdm.auto import tqdm
 
+from sparkdl.history import describe_logs
+
 Verbosity = Literal["auto", 0, 1, 2]
 
 
@@ -47,7 +49,7 @@ class Progress:
 
     def epoch(self, epoch: int, logs: Mapping[str, float], seconds: float) -> None:
         """Ends the bar of an epoch with its logs."""
-        text = ", ".join(f"{name}={value:.4g}" for name, value in logs.items())
+        text = describe_logs(logs)
         if self.verbose == 2:
             tqdm.write(f"Epoch {epoch + 1}/{self.epochs} - {seconds:.1f}s - {text}", file=sys.stdout)
         if self.verbose == 1 and self._bar is not None:

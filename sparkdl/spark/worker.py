@@ -186,7 +186,8 @@ class ChannelObserver:
     def epoch(self, epoch: int, logs: Mapping[str, float], seconds: float, learning_rate: float) -> None:
         """See `train.loop.Observer`."""
         if self.rank == 0:
-            header = {"epoch": epoch, "logs": dict(logs), "seconds": seconds, "learning_rate": learning_rate}
+            told = {name: np.asarray(value).tolist() for name, value in logs.items()}
+            header = {"epoch": epoch, "logs": told, "seconds": seconds, "learning_rate": learning_rate}
             self.channel.send("epoch", header)
             self._send_files()
 

@@ -56,7 +56,12 @@ class Loop:
         self.replica = FlatReplica(model)
         layout = self.replica.layout
         self.updater = KerasUpdater(
-            model.optimizer, model.trainable_variables, layout, (0, layout.length), 0, self.replica.weights,
+            model.optimizer,
+            model.trainable_variables,
+            layout,
+            (0, layout.length),
+            0,
+            self.replica.weights,
             excluded_variables(model.optimizer, model.trainable_variables),
         )
         params = {"epochs": epochs, "steps": ROWS // BATCH, "verbose": 0}

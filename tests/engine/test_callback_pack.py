@@ -107,10 +107,12 @@ def test_paths_that_the_driver_cannot_write_are_refused(make, tmp_path):
 
 def test_paths_of_folders_that_are_yet_to_be_made_will_do(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    check_callbacks([
-        _k.ModelCheckpoint("new/{epoch}/model.keras"),
-        _k.CSVLogger(str(tmp_path / "a" / "b.csv")),
-        _k.TensorBoard(str(tmp_path)),
-        _k.TensorBoard("gs://bucket/logs"),
-    ])
+    check_callbacks(
+        [
+            _k.ModelCheckpoint("new/{epoch}/model.keras"),
+            _k.CSVLogger(str(tmp_path / "a" / "b.csv")),
+            _k.TensorBoard(str(tmp_path)),
+            _k.TensorBoard("gs://bucket/logs"),
+        ]
+    )
     assert not any(tmp_path.iterdir())

@@ -190,9 +190,7 @@ def test_bounds_of_slices_are_equal_and_of_whole_variables_at_their_starts():
 def test_what_cannot_be_divided_is_refused_by_name():
     variables = make_variables()
     layout = layout_of(variables)
-    several = keras.optimizers.MultiOptimizer(
-        keras.optimizers.OptimizerMap(default_optimizer=keras.optimizers.SGD())
-    )
+    several = keras.optimizers.MultiOptimizer(keras.optimizers.OptimizerMap(default_optimizer=keras.optimizers.SGD()))
     with pytest.raises(UnsupportedError, match="MultiOptimizer"):
         shard_bounds(layout, 2, several, variables)
     variables[0].overwrite_with_gradient = True

@@ -115,6 +115,20 @@ def test_validation_split_and_indicator_hold_rows_out(spark_local: SparkSession)
     assert sum(timing["rows"] for timing in history.timings) == 150
 
 
+def test_a_metric_with_a_value_per_class_is_logged_as_a_list(
+    spark_local: SparkSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    x, y = blobs(30)
+    rows = [(features.tolist(), np.eye(3)[label].tolist()) for features, label in zip(x, y, strict=True)]
+    data = spark_local.createDataFrame(rows, "features array<float>, label array<float>")
+    model = classifier()
+    model.compile("sgd", "categorical_crossentropy", metrics=[keras.metrics.F1Score(average=None, name="f1")])
+    history = sdl.fit(model, data, batch_size=30, epochs=1, verbose=2)
+    assert len(history.history["f1"][0]) == 3
+    assert "f1=[" in capsys.readouterr().out
+    assert np.shape(sdl.evaluate(model, data)["f1"]) == (3,)
+
+
 def test_more_workers_than_rows(spark_local: SparkSession) -> None:
     x, y = blobs(1)
     model, reference = classifier("sgd"), classifier("sgd")
