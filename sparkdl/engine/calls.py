@@ -34,6 +34,7 @@ class CompiledStep:
         self._step = step
         self._eager = eager
         self._function = tf.function(step, input_signature=list(signature), autograph=False)
+        context.ensure_initialized()  # tensors are made below past the functions that would see to it
         self._device = context.context().device_name
         self._call: Any = None
         self._captured: list[Any] = []
