@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from py4j.protocol import Py4JError
 from pyspark import InheritableThread, SparkContext
 
 from sparkdl import errors
@@ -70,6 +69,9 @@ class Monitor:
         if rank not in self.timings and not any(failure.rank == rank for failure in self.failures):
             self.failed.set()
 
+    def _on_hello(self, rank: int, header: dict[str, Any], payload: bytes) -> None:
+        """That it was heard is all there is to it."""
+
     def _on_want_start(self, rank: int, header: dict[str, Any], payload: bytes) -> None:
         if self.hub is not None:
             self.hub.send(rank, "start", {}, encode_state(self.start))
@@ -125,8 +127,6 @@ def run_stage(context: SparkContext, group: str, job: Callable[[], None], monito
         context.setJobGroup(group, "sparkdl training", interruptOnCancel=True)
         try:
             job()
-        except Py4JError as error:
-            said.append(str(error))
         except Exception as error:  # noqa: BLE001 - whatever Spark raises is reported by the caller
             said.append(str(error))
 

@@ -15,6 +15,7 @@ from sparkdl.errors import DataError
 from sparkdl.spark.arguments import refuse, refuse_compiled
 from sparkdl.spark.cluster import context_of
 from sparkdl.spark.expectations import shapes_of
+from sparkdl.spark.failures import own_errors
 from sparkdl.spark.frames import DataArguments, prepare
 from sparkdl.spark.shipping import ShippedModel, ship
 from sparkdl.types import Batch, SampleSpec
@@ -64,11 +65,12 @@ def evaluate(
     shipped = ship(context_of(data), model, prepared.spec, compiled=True)
     label_values = getattr(model, "label_values", {})
     task = Evaluator(shipped, prepared.spec, prepared.blocks, batch_size, label_values)
-    if prepared.rdd is not None:
-        parts = prepared.rdd.mapPartitions(task.sums).collect()
-    else:
-        frame: Any = prepared.frame
-        parts = [row.sums for row in frame.mapInArrow(task, "sums array<double>").collect()]
+    with own_errors():
+        if prepared.rdd is not None:
+            parts = prepared.rdd.mapPartitions(task.sums).collect()
+        else:
+            frame: Any = prepared.frame
+            parts = [row.sums for row in frame.mapInArrow(task, "sums array<double>").collect()]
     if not parts:
         raise DataError("evaluate was given no rows: the DataFrame or RDD is empty (check its filters).")
     return shipped.replica().results(np.sum(np.array(parts, np.float64), axis=0))

@@ -19,6 +19,7 @@ from sparkdl.history import History
 from sparkdl.spark.assignment import Assignment
 from sparkdl.spark.attempt import Monitor, run_stage
 from sparkdl.spark.cluster import choose_workers, driver_address, resource_profile
+from sparkdl.spark.failures import gist, hint
 from sparkdl.spark.frames import Prepared
 from sparkdl.spark.progress import Progress
 from sparkdl.spark.recording import Recording
@@ -85,13 +86,22 @@ def launch(run: Attempts, prepared: Prepared, assignment: Assignment, start: Tra
             return Outcome(monitor.state, monitor.labels)
         if not said and not monitor.heard:
             return Outcome(None, {}, DataError(NO_ROWS))
-        reason = said or "; ".join(failure.message for failure in monitor.failures) or "a worker left without a word"
+        if not monitor.heard:
+            return Outcome(None, {}, WorkerError(f"the job failed before any worker began: {gist(said)}{hint(said)}"))
+        reason = lost_because(said, monitor)
         if attempt < run.max_failures:
             assignment, monitor = next_attempt(run, assignment, monitor)
             prepared = run.prepare(assignment.plan.workers)
-            logger.warning("attempt %d was lost (%s); starting again %s", attempt + 1, reason[:300], where(monitor))
+            logger.warning("attempt %d was lost (%s); starting again %s", attempt + 1, reason, where(monitor))
     lost = WorkerError(f"the training was lost {run.max_failures + 1} times, the last time with: {reason}")
     return Outcome(monitor.state, monitor.labels, lost)
+
+
+def lost_because(said: str, monitor: Monitor) -> str:
+    """Why an attempt was lost, as far as anybody has said it."""
+    if said:
+        return gist(said)
+    return "; ".join(failure.message for failure in monitor.failures) or "a worker left without a word"
 
 
 def run_attempt(context: SparkContext, prepared: Prepared, assignment: Assignment, monitor: Monitor) -> str:

@@ -55,6 +55,7 @@ def run_task(assignment: Assignment, items: Iterable[Any]) -> None:
         channel = stack.enter_context(
             Channel.connect(assignment.address, assignment.secret, plan.generation, rank, plan.deadline)
         )
+        channel.send("hello", {})
         # TensorFlow takes seconds to load; let it do so while rows arrive and workers meet.
         threading.Thread(target=importlib.import_module, args=("sparkdl.spark.build",), daemon=True).start()
         place = ["while reading its rows"]

@@ -1,0 +1,50 @@
+"""What Spark says of a failed job, in a sentence: the JVM's words around a Python traceback are long."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+
+from sparkdl import errors
+
+_RAISED = re.compile(r"^(?:[A-Za-z_]\w*\.)*(\w*(?:Error|Exception|Interrupt)): (.+)$", re.MULTILINE)
+_OWN = re.compile(r"sparkdl\.errors\.(\w+): (.+)")
+LONGEST = 500
+
+
+def gist(text: str) -> str:
+    """The Python exception in what Spark says of a failed job, else its first line.
+
+    Example:
+        >>> gist("Job aborted\\n  File 'x.py', line 3\\nKeyError: 'a'\\n\\tat java.lang.Thread.run")
+        "KeyError: 'a'"
+    """
+    raised = [f"{name}: {message}" for name, message in _RAISED.findall(text) if name != "PythonException"]
+    lines = [line for line in text.splitlines() if line.strip()]
+    return (raised[-1] if raised else lines[0] if lines else "no reason given")[:LONGEST]
+
+
+def hint(text: str) -> str:
+    """What to do about it, where that is known."""
+    if "No module named 'sparkdl'" in text:
+        return ": sparkdl is not installed on the executors; install it there, or ship it with --py-files sparkdl.zip"
+    if "No module named" in text:
+        return ": install that module on the executors, or ship it with --py-files or SparkContext.addPyFile"
+    return ""
+
+
+@contextmanager
+def own_errors() -> Iterator[None]:
+    """Raises sparkdl's own error where it was one that failed a task of the job."""
+    try:
+        yield
+    except (Py4JJavaError, PySparkException) as error:
+        found = _OWN.findall(str(error))
+        kind = getattr(errors, found[-1][0], None) if found else None
+        if not (isinstance(kind, type) and issubclass(kind, errors.SparkDLError)):
+            raise
+        raise kind(found[-1][1].strip()) from None

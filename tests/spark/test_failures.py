@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+sys.path.insert(0, str(Path(__file__).parent))
+from models import blobs, classifier, frame
+
+import sparkdl as sdl
+from sparkdl.errors import DataError
+from sparkdl.spark.failures import gist, hint
+
+SPARK_SAYS = """An error occurred while calling o1.collectToPython.
+: org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 failed
+org.apache.spark.api.python.PythonException: Traceback (most recent call last):
+  File "worker.py", line 3, in read_command
+ModuleNotFoundError: No module named 'sparkdl'
+\tat org.apache.spark.api.python.BasePythonRunner
+"""
+
+
+def test_the_gist_is_the_python_exception_and_says_what_to_do() -> None:
+    assert gist(SPARK_SAYS) == "ModuleNotFoundError: No module named 'sparkdl'"
+    assert "--py-files" in hint(SPARK_SAYS)
+    assert gist("Executor lost\nmore") == "Executor lost"
+    assert hint("Executor lost") == ""
+
+
+@pytest.mark.tf
+def test_a_bad_row_in_evaluate_is_one_sentence(spark_local: SparkSession) -> None:
+    data = frame(spark_local, *blobs(12))
+    bad = data.selectExpr("transform(features, v -> if(id = 7, float('nan'), v)) as features", "label")
+    with pytest.raises(DataError, match="NaN") as caught:
+        sdl.evaluate(classifier(), bad)
+    assert len(str(caught.value)) < 400
