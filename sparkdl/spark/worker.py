@@ -25,7 +25,8 @@ from sparkdl.spark.agreement import agree_on_strings, check_labels, check_rows
 from sparkdl.spark.assignment import Assignment
 from sparkdl.spark.memory import check_memory, store_limit
 from sparkdl.train.checkpoint import decode_state, encode_state
-from sparkdl.train.loop import Run, train
+from sparkdl.train.loop import train
+from sparkdl.train.run import Run
 from sparkdl.train.timing import PhaseClock
 from sparkdl.types import Collective, TrainingPlan, TrainingState
 
@@ -170,7 +171,7 @@ class ChannelObserver:
     _since: tuple[float, int] = (0.0, 0)
 
     def step(self, epoch: int, step: int, steps: int, rows: int, loss: float) -> None:
-        """See `train.loop.Observer`."""
+        """See `train.run.Observer`."""
         now = time.monotonic()
         if self.rank != 0:
             return
@@ -185,7 +186,7 @@ class ChannelObserver:
         self.channel.send("step", header)
 
     def epoch(self, epoch: int, logs: Mapping[str, float], seconds: float, learning_rate: float) -> None:
-        """See `train.loop.Observer`."""
+        """See `train.run.Observer`."""
         if self.rank == 0:
             told = {name: np.asarray(value).tolist() for name, value in logs.items()}
             header = {"epoch": epoch, "logs": told, "seconds": seconds, "learning_rate": learning_rate}
@@ -193,11 +194,11 @@ class ChannelObserver:
             self._send_files()
 
     def wants_state(self, last: bool) -> bool:
-        """See `train.loop.Observer`."""
+        """See `train.run.Observer`."""
         return time.monotonic() - self._last_state > STATE_SECONDS
 
     def state(self, state: TrainingState) -> None:
-        """See `train.loop.Observer`."""
+        """See `train.run.Observer`."""
         self._last_state = time.monotonic()
         arrays = dict(state.arrays)
         if self.runner is not None:

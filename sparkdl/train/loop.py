@@ -4,64 +4,19 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import replace
 
 import numpy as np
 
 from sparkdl.data.batches import batches, class_weights, inference_batches
 from sparkdl.data.epoch import EpochPlan, epoch_plan
-from sparkdl.data.store import RowsView
 from sparkdl.errors import NonFiniteLossError
 from sparkdl.train.evaluation import average_statistics, evaluate
 from sparkdl.train.hooks import Hooks
+from sparkdl.train.run import Run
 from sparkdl.train.state import Position, capture_state, restore_state
 from sparkdl.train.step import train_step
-from sparkdl.train.timing import PhaseClock
-from sparkdl.types import Batch, CallbackRunner, Collective, Replica, TrainingPlan, TrainingState, Updater
-
-
-class Observer(Protocol):
-    """Who is told how a run goes on. Every worker has one; most say nothing on ranks other than 0."""
-
-    def step(self, epoch: int, step: int, steps: int, rows: int, loss: float) -> None:
-        """A step has ended."""
-        ...
-
-    def epoch(self, epoch: int, logs: Mapping[str, float], seconds: float, learning_rate: float) -> None:
-        """An epoch has ended, its validation included."""
-        ...
-
-    def wants_state(self, last: bool) -> bool:
-        """Asked on rank 0 at the end of every epoch: whether the complete state is to be captured now."""
-        ...
-
-    def state(self, state: TrainingState) -> None:
-        """A complete state was captured (on rank 0)."""
-        ...
-
-
-@dataclass
-class Run:
-    """Everything one worker needs to train. `place` tells where it is when something fails."""
-
-    plan: TrainingPlan
-    replica: Replica
-    updater: Updater
-    collective: Collective
-    training: RowsView
-    validation: RowsView | None
-    observer: Observer
-    clock: PhaseClock
-    callbacks: CallbackRunner | None = None
-    place: str = "before the first step"
-
-    def weighted(self, batch: Batch) -> Batch:
-        """The batch with weights where the replica expects some: with class weights, 1 for each validation row."""
-        if self.plan.class_weight is None or batch.weights is not None:
-            return batch
-        return replace(batch, weights=np.ones(batch.rows, np.float32))
+from sparkdl.types import TrainingState
 
 
 def train(run: Run, state: TrainingState | None = None) -> None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sparkdl.train.checkpoint import decode_state, encode_state
 from sparkdl.train.optimizer_slices import gather_optimizer_state
+from sparkdl.train.run import Run
 from sparkdl.types import TrainingState
-
-if TYPE_CHECKING:
-    from sparkdl.train.loop import Run
 
 
 @dataclass

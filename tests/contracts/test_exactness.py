@@ -20,7 +20,7 @@ from workers import plan_for, run_workers, stores
 from sparkdl.engine.replica import KerasReplica
 from sparkdl.engine.serialization import model_arrays, pack_model, set_model_arrays, unpack_model
 from sparkdl.engine.updater import KerasUpdater, excluded_variables, shard_bounds
-from sparkdl.train.loop import Run
+from sparkdl.train.run import Run
 from sparkdl.types import Collective
 
 Runs = list[Run]

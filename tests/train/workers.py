@@ -12,7 +12,8 @@ import numpy as np
 from sparkdl.collective.threads import threads
 from sparkdl.data.blocks import Block
 from sparkdl.data.store import PartitionStore
-from sparkdl.train.loop import Run, train
+from sparkdl.train.loop import train
+from sparkdl.train.run import Run
 from sparkdl.train.timing import PhaseClock
 from sparkdl.types import Collective, SampleSpec, TensorSpec, TrainingPlan, TrainingState
 

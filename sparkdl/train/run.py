@@ -1,0 +1,55 @@
+"""What one worker's training is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from sparkdl.data.store import RowsView
+from sparkdl.train.timing import PhaseClock
+from sparkdl.types import Batch, CallbackRunner, Collective, Replica, TrainingPlan, TrainingState, Updater
+
+
+class Observer(Protocol):
+    """Who is told how a run goes on. Every worker has one; most say nothing on ranks other than 0."""
+
+    def step(self, epoch: int, step: int, steps: int, rows: int, loss: float) -> None:
+        """A step has ended."""
+        ...
+
+    def epoch(self, epoch: int, logs: Mapping[str, float], seconds: float, learning_rate: float) -> None:
+        """An epoch has ended, its validation included."""
+        ...
+
+    def wants_state(self, last: bool) -> bool:
+        """Asked on rank 0 at the end of every epoch: whether the complete state is to be captured now."""
+        ...
+
+    def state(self, state: TrainingState) -> None:
+        """A complete state was captured (on rank 0)."""
+        ...
+
+
+@dataclass
+class Run:
+    """Everything one worker needs to train. `place` tells where it is when something fails."""
+
+    plan: TrainingPlan
+    replica: Replica
+    updater: Updater
+    collective: Collective
+    training: RowsView
+    validation: RowsView | None
+    observer: Observer
+    clock: PhaseClock
+    callbacks: CallbackRunner | None = None
+    place: str = "before the first step"
+
+    def weighted(self, batch: Batch) -> Batch:
+        """The batch with weights where the replica expects some: with class weights, 1 for each validation row."""
+        if self.plan.class_weight is None or batch.weights is not None:
+            return batch
+        return replace(batch, weights=np.ones(batch.rows, np.float32))
