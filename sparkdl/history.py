@@ -13,8 +13,8 @@ def describe_logs(logs: Mapping[str, Any]) -> str:
     """Logs on one line; of a metric with a value per class, all of them.
 
     Example:
-        >>> describe_logs({"loss": 0.12345, "f1_score": [0.5, 1.0]})
-        'loss=0.1234, f1_score=[0.5 1]'
+        >>> describe_logs({"loss": 0.12346, "f1_score": [0.5, 1.0]})
+        'loss=0.1235, f1_score=[0.5 1]'
     """
     parts = {name: " ".join(f"{item:.4g}" for item in value) for name, value in logs.items() if isinstance(value, list)}
     return ", ".join(f"{name}=[{parts[name]}]" if name in parts else f"{name}={logs[name]:.4g}" for name in logs)
