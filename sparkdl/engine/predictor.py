@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from sparkdl.engine.building import structured
 from sparkdl.types import SampleSpec
 
 T = TypeVar("T")
@@ -42,19 +43,13 @@ class Predictor:
         self._call = tf.function(self._forward, input_signature=[signature])
 
     def _forward(self, features: list[tf.Tensor]) -> list[tf.Tensor]:
-        return keras.tree.flatten(self.model(structured(features, self.spec), training=False))
+        inputs = structured(features, self.spec.features, self.spec.feature_structure)
+        return keras.tree.flatten(self.model(inputs, training=False))
 
     def predict(self, features: tuple[np.ndarray, ...], batch_size: int) -> list[np.ndarray]:
         """Each output for all rows, computed in batches of at most `batch_size` rows."""
         parts = [[np.asarray(output) for output in self._call(list(part))] for part in _slices(features, batch_size)]
         return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
-
-
-def structured(features: list[Any], spec: SampleSpec) -> Any:
-    """The features in the form that the model's call takes: one tensor, a list, or a dict by name."""
-    if spec.feature_structure == "dict":
-        return {column.name: feature for column, feature in zip(spec.features, features, strict=True)}
-    return features[0] if spec.feature_structure == "single" else features
 
 
 def _slices(features: tuple[np.ndarray, ...], batch_size: int) -> Iterator[tuple[np.ndarray, ...]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import platform
 import threading
 import time
@@ -193,7 +192,7 @@ class ChannelObserver:
             self.channel.send("epoch", header)
             self._send_files()
 
-    def wants_state(self, last: bool) -> bool:
+    def wants_state(self) -> bool:
         """See `train.run.Observer`."""
         return time.monotonic() - self._last_state > STATE_SECONDS
 
@@ -204,7 +203,7 @@ class ChannelObserver:
         if self.runner is not None:
             self._send_files()
             arrays["callbacks"] = np.frombuffer(self.runner.encoded_state(), np.uint8)
-        self.channel.send("state", {}, encode_state(TrainingState(arrays, {**state.info, "pid": os.getpid()})))
+        self.channel.send("state", {}, encode_state(TrainingState(arrays, state.info)))
 
     def _send_files(self) -> None:
         for path, content in self.runner.collect_files() if self.runner is not None else ():

@@ -127,7 +127,7 @@ def _non_finite_sentence(what: str, place: str, learning_rate: float) -> str:
 
 
 def _rank0_wants_state(run: Run) -> bool:
-    wanted = run.collective.rank == 0 and run.observer.wants_state(last=False)
+    wanted = run.collective.rank == 0 and run.observer.wants_state()
     return run.collective.broadcast(b"1" if wanted else b"0") == b"1"
 
 

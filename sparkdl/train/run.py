@@ -24,7 +24,7 @@ class Observer(Protocol):
         """An epoch has ended, its validation included."""
         ...
 
-    def wants_state(self, last: bool) -> bool:
+    def wants_state(self) -> bool:
         """Asked on rank 0 at the end of every epoch: whether the complete state is to be captured now."""
         ...
 

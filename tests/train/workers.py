@@ -34,7 +34,7 @@ class Notes:
     def epoch(self, epoch: int, logs: Mapping[str, float], seconds: float, learning_rate: float) -> None:
         self.epochs.append(logs)
 
-    def wants_state(self, last: bool) -> bool:
+    def wants_state(self) -> bool:
         return self.every_epoch
 
     def state(self, state: TrainingState) -> None:
