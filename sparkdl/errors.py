@@ -44,6 +44,18 @@ class NonFiniteLossError(SparkDLError, ArithmeticError, ValueError):
     """The loss became NaN or infinite; the model keeps the last finite weights."""
 
 
+class StorageError(SparkDLError, OSError):
+    """A file cannot be read, written or removed; `reason` says why in the words of the file system."""
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason or message
+
+
+class MissingFileError(StorageError, FileNotFoundError):
+    """A file that was to be read is not there."""
+
+
 class WorkerError(SparkDLError, RuntimeError):
     """A worker failed; the message holds its traceback, rank, host and where in the epoch it was."""
 

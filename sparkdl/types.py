@@ -341,3 +341,40 @@ class TrainingState:
 
     arrays: Mapping[str, np.ndarray]
     info: Mapping[str, Any] = field(default_factory=dict)
+
+
+Buffer = bytes | bytearray | memoryview
+Content = Buffer | Sequence[Buffer]
+
+
+class Storage(Protocol):
+    """A directory, local or remote, whose files are read and written whole. Any thread may use it.
+
+    Names are relative to it, with "/" between folders, which are made when a file needs them. What fails
+    raises StorageError; a file that is not there, its subclass MissingFileError.
+
+    Attributes:
+        location: the directory as the user gave it, without credentials: for messages.
+    """
+
+    location: str
+
+    def read(self, name: str) -> bytes:
+        """The content of a file."""
+        ...
+
+    def write(self, name: str, content: Content) -> None:
+        """Makes or replaces a file. A reader sees the old content or the new, never a part of it."""
+        ...
+
+    def list(self, folder: str = "") -> list[str]:
+        """Names of the files and folders in a folder, sorted; none where there is no such folder."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Removes a file, or a folder with all that is in it; nothing happens where there is none."""
+        ...
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a file or folder of this name."""
+        ...

@@ -21,6 +21,7 @@ LEVELS = {
     "types": 0,
     "data": 1,
     "collective": 1,
+    "storage": 1,
     "metrics": 1,
     "triggers": 1,
     "summary": 1,
