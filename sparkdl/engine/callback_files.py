@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
+
+from sparkdl.storage.paths import join, local_path, split
 
 # Where each class writes, and whether that is a folder.
 PATHS: tuple[tuple[type, str, bool], ...] = (
@@ -18,38 +20,55 @@ PATHS: tuple[tuple[type, str, bool], ...] = (
 
 
 def path_attribute(callback: Any) -> tuple[str, bool] | None:
-    """The attribute that holds the local path a callback writes to, and whether it is a folder.
+    """The attribute that holds the path a callback writes to, local or a URL, and whether it is a folder.
 
     Example:
         >>> path_attribute(keras.callbacks.CSVLogger("log.csv")), path_attribute(keras.callbacks.History())
         (('filename', False), None)
     """
     for kind, attribute, folder in PATHS:
-        if isinstance(callback, kind) and "://" not in getattr(callback, attribute):
+        if isinstance(callback, kind):
             return attribute, folder
     return None
 
 
-def target_folder(path: str, folder: bool) -> str:
-    """The deepest folder that is surely written to: the path up to the first `{` of a template.
+def divide(path: str, folder: bool) -> tuple[str, str]:
+    """The deepest folder that is surely written to, and the rest of the path: all from the first `{` of a template.
 
     Example:
-        >>> target_folder("runs/{epoch}/model-{loss}.keras", False), target_folder("logs", True)
-        ('runs', 'logs')
+        >>> divide("runs/{epoch}/model-{loss}.keras", False), divide("hdfs://name/logs", True)
+        (('runs', '{epoch}/model-{loss}.keras'), ('hdfs://name/logs', ''))
     """
-    base = path if folder else os.path.dirname(path)
+    base, rest = (path, "") if folder else split(path)
     while "{" in base:
-        base = os.path.dirname(base)
-    return base
+        base, name = split(base)
+        rest = join(name, rest)
+    return base, rest
+
+
+def remote_folders(callbacks: Sequence[Any]) -> dict[str, str]:
+    """The folders that callbacks write to in remote storage, and the class of a callback that does.
+
+    Example:
+        >>> remote_folders([keras.callbacks.CSVLogger("hdfs://name/runs/log.csv"), keras.callbacks.CSVLogger("l.csv")])
+        {'hdfs://name/runs': 'CSVLogger'}
+    """
+    found = {}
+    for callback in callbacks:
+        attribute = path_attribute(callback)
+        if attribute is not None and local_path(getattr(callback, attribute[0])) is None:
+            found[divide(getattr(callback, attribute[0]), attribute[1])[0]] = type(callback).__name__
+    return found
 
 
 def unwritable(callback: Any) -> str | None:
-    """The path that a callback is to write to and that this process cannot write; None if there is none."""
+    """The local path that a callback is to write to and that this process cannot write; None if there is none."""
     found = path_attribute(callback)
-    if found is None:
+    local = local_path(getattr(callback, found[0])) if found else None
+    if found is None or local is None:
         return None
-    path = os.path.abspath(getattr(callback, found[0]))
-    parent = Path(target_folder(path, found[1]))
+    path = os.path.abspath(local)
+    parent = Path(divide(path, found[1])[0])
     while not parent.exists():
         parent = parent.parent
     occupied = os.path.isdir(path) != found[1] and os.path.exists(path)
@@ -59,14 +78,25 @@ def unwritable(callback: Any) -> str | None:
     return None if writable and not occupied and os.access(path, os.W_OK) else path
 
 
-def existing_contents(callbacks: Sequence[Any]) -> dict[int, bytes]:
-    """What is in the files that callbacks go on with (CSVLogger with append=True), by position in the list."""
+def read_local(path: str) -> bytes | None:
+    """The content of a local file, or None where there is none."""
+    local = local_path(path)
+    return Path(local).read_bytes() if local is not None and os.path.isfile(local) else None
+
+
+def existing_contents(callbacks: Sequence[Any], read: Callable[[str], bytes | None] = read_local) -> dict[int, bytes]:
+    """What is in the files that callbacks go on with (CSVLogger with append=True), by position in the list.
+
+    Args:
+        callbacks: Keras callbacks.
+        read: gives the content of a file, or None where there is none.
+    """
     contents = {}
     for number, callback in enumerate(callbacks):
-        if isinstance(callback, keras.callbacks.CSVLogger) and callback.append and path_attribute(callback):
-            path = Path(callback.filename)
-            if path.is_file():
-                contents[number] = path.read_bytes()
+        if isinstance(callback, keras.callbacks.CSVLogger) and callback.append:
+            content = read(callback.filename)
+            if content is not None:
+                contents[number] = content
     return contents
 
 
@@ -87,11 +117,10 @@ class CallbackFiles:
             found = path_attribute(callback)
             if found is None:
                 continue
-            path = getattr(callback, found[0])
-            base = target_folder(path, found[1])
+            base, rest = divide(getattr(callback, found[0]), found[1])
             here = Path(folder, str(number))
             here.mkdir()
-            moved = here / path[len(base) :].lstrip(os.sep)
+            moved = here / rest
             setattr(callback, found[0], str(moved))
             self._folders.append((here, base))
             if number in contents:
@@ -110,31 +139,9 @@ class CallbackFiles:
         for path in sorted(here.rglob("*")):
             if path.is_file() and self._seen.get(path) != _version(path):
                 self._seen[path] = _version(path)
-                yield os.path.join(base, str(path.relative_to(here))), path.read_bytes()
+                yield join(base, path.relative_to(here).as_posix()), path.read_bytes()
 
 
 def _version(path: Path) -> tuple[int, int]:
     status = path.stat()
     return status.st_mtime_ns, status.st_size
-
-
-def write_file(path: str, content: bytes) -> None:
-    """Writes a file so that nobody ever sees a part of it, and makes its folder if needed.
-
-    Raises:
-        OSError: if it cannot be written.
-    """
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def write_files(files: Iterable[tuple[str, bytes]]) -> None:
-    """Writes what `CallbackFiles.collect` gave."""
-    for path, content in files:
-        write_file(path, content)

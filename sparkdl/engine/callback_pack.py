@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import cloudpickle
 import keras
 
-from sparkdl.engine.callback_files import existing_contents, unwritable
+from sparkdl.engine.callback_files import existing_contents, read_local, unwritable
 from sparkdl.errors import ArgumentError, UnsupportedError
 
 _PICKLING_ERRORS = (pickle.PicklingError, TypeError, AttributeError, ValueError, RuntimeError, OSError)
@@ -65,7 +65,7 @@ def check_callbacks(callbacks: Sequence[Any], model: keras.Model | None = None) 
 
 def _check_pickles(callback: Any, model: keras.Model | None) -> None:
     try:
-        pack_callbacks([callback], model)
+        pack_callbacks([callback], model, lambda path: None)
     except _PICKLING_ERRORS as error:
         with _without_handles([callback]):
             culprit = _culprit(callback, model)
@@ -89,7 +89,11 @@ def _culprit(callback: Any, model: keras.Model | None) -> str | None:
     return None
 
 
-def pack_callbacks(callbacks: Sequence[Any], model: keras.Model | None = None) -> bytes:
+def pack_callbacks(
+    callbacks: Sequence[Any],
+    model: keras.Model | None = None,
+    read: Callable[[str], bytes | None] = read_local,
+) -> bytes:
     """Bytes of the callbacks for worker 0; empty if there are none. To be called on the driver.
 
     References to the model that is trained, its optimizer, its layers and variables (in attributes, in
@@ -99,11 +103,12 @@ def pack_callbacks(callbacks: Sequence[Any], model: keras.Model | None = None) -
     Args:
         callbacks: checked callbacks; they are not changed.
         model: the model to be trained.
+        read: gives the content of a file, or None where there is none.
     """
     if not callbacks:
         return b""
     with _without_handles(callbacks):
-        return _dump((list(callbacks), existing_contents(callbacks)), model)
+        return _dump((list(callbacks), existing_contents(callbacks, read)), model)
 
 
 def unpack_callbacks(payload: bytes, model: keras.Model) -> tuple[list[Any], dict[int, bytes]]:

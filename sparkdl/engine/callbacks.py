@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
-from sparkdl.engine.callback_files import CallbackFiles, existing_contents, write_file, write_files
+from sparkdl.engine.callback_files import CallbackFiles, existing_contents
 from sparkdl.engine.callback_pack import check_callbacks, pack_callbacks, unpack_callbacks
 from sparkdl.engine.callback_state import apply_states, set_state_of_callbacks, state_of_callbacks
 from sparkdl.engine.optimizer_state import load_into_optimizer
@@ -26,8 +26,6 @@ __all__ = [
     "encode_tree",
     "pack_callbacks",
     "unpack_callbacks",
-    "write_file",
-    "write_files",
 ]
 
 _k = keras.callbacks

@@ -85,6 +85,7 @@ class KerasReplica:
         self._train = self._compiled(self._train_step, tf.TensorSpec((2,), tf.float64))
         self._test = self._compiled(self._test_step)
         self._checked = False
+        self._unreached: tuple[int, ...] = ()
 
     # -- steps ---------------------------------------------------------------------------------------------------
 
@@ -132,7 +133,7 @@ class KerasReplica:
             objective = tf.add_n([*weighted, additive, averaged * _float32(rows / global_rows)])
             scaled = objective * _float32(numbers[1])
         gradients = tape.gradient(scaled, variables)
-        self._note_missing(gradients)
+        self._note_unreached(gradients)
         self._update_metrics(y, y_pred, weights)
         scalars = [objective, *losses] if len(self._terms) > 1 else [objective]
         return [flatten_gradients(gradients, self.layout), tf.stack([tf.cast(value, tf.float64) for value in scalars])]
@@ -208,10 +209,19 @@ class KerasReplica:
             self._train.trace()
         return self._exchanged or 0
 
-    def _note_missing(self, gradients: Sequence[Any]) -> None:
-        names = [spec.name for spec, value in zip(self.layout.variables, gradients, strict=True) if value is None]
-        if names:
-            logger.warning("no gradient reaches %s: they stay as they are.", ", ".join(names))
+    @property
+    def unreached(self) -> tuple[int, ...]:
+        """Positions of the variables that no gradient reaches, which Keras leaves as they are; compiles the step."""
+        if not self.model.run_eagerly:
+            self._train.trace()
+        return self._unreached
+
+    def _note_unreached(self, gradients: Sequence[Any]) -> None:
+        found = tuple(index for index, gradient in enumerate(gradients) if gradient is None)
+        if found and found != self._unreached:
+            names = ", ".join(self.layout.variables[index].name for index in found)
+            logger.warning("no gradient reaches %s: they stay as they are.", names)
+        self._unreached = found
 
     def _check_in_place(self) -> None:
         self._checked = True

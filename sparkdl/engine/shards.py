@@ -116,6 +116,7 @@ def shard_bounds(
     workers: int,
     optimizer: keras.optimizers.Optimizer,
     variables: Sequence[keras.Variable],
+    coupled: bool | None = None,
 ) -> tuple[int, ...]:
     """Who owns what: worker r updates the elements `[bounds[r], bounds[r + 1])` of the flat vector.
 
@@ -128,6 +129,7 @@ def shard_bounds(
         workers: how many workers.
         optimizer: the user's optimizer; it is not changed.
         variables: the model's trainable variables, in the order of the layout.
+        coupled: what `couples_variables` found on the driver; None to try here.
 
     Returns:
         workers + 1 offsets, from 0 to `layout.length`.
@@ -144,7 +146,7 @@ def shard_bounds(
     if is_elementwise(optimizer, variables):
         share = -(-layout.length // (workers * _ALIGNMENT)) * _ALIGNMENT
         return tuple(min(rank * share, layout.length) for rank in range(workers)) + (layout.length,)
-    if workers > 1 and couples_variables(optimizer, variables):
+    if workers > 1 and (couples_variables(optimizer, variables) if coupled is None else coupled):
         return (0,) + (layout.length,) * workers
     starts = [spec.offset for spec in layout.variables] + [layout.length]
     inside = [_nearest(starts, layout.length * rank / workers) for rank in range(1, workers)]

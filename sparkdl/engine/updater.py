@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from sparkdl.engine.calls import CompiledStep
 from sparkdl.engine.optimizer_state import build_slots, load_part, merge_states, part_state
 from sparkdl.engine.shards import (
     clone_optimizer,
@@ -22,8 +23,6 @@ from sparkdl.engine.shards import (
 from sparkdl.types import WeightLayout
 
 __all__ = ["KerasUpdater", "excluded_variables", "shard_bounds"]
-
-_TENSOR_ALIGNMENT = 64
 
 
 def _only_mine(values: np.ndarray) -> np.ndarray:
@@ -46,6 +45,7 @@ class KerasUpdater:
         weights: float32, the initial values of my part, `[bounds[rank]:bounds[rank + 1]]` of the vector.
         excluded: positions of the variables without weight decay, from `excluded_variables`.
         sum_over_workers: sums a small float64 array over all workers (`Collective.all_sum`).
+        unreached: positions of the variables that no gradient reaches: they are never changed.
 
     Raises:
         UnsupportedError: if the optimizer cannot be divided.
@@ -70,6 +70,7 @@ class KerasUpdater:
         weights: np.ndarray,
         excluded: Sequence[int] = (),
         sum_over_workers: Callable[[np.ndarray], np.ndarray] = _only_mine,
+        unreached: Sequence[int] = (),
     ) -> None:
         self.bounds = tuple(bounds)
         self._layout = layout
@@ -87,6 +88,7 @@ class KerasUpdater:
             [(variable.dtype, index in no_decay) for index, variable in enumerate(variables)],
         )
         self._gaps = self._find_gaps()
+        self._kept = self._find_kept(frozenset(unreached))
         self._variables = self._make_variables(variables, weights)
         if no_decay:
             self._inner.exclude_from_weight_decay(
@@ -99,10 +101,11 @@ class KerasUpdater:
         self._slots = build_slots(self._optimizer, self._variables)
         self._scaled = self._inner is not self._optimizer
         self._clipped = bool(self._inner.global_clipnorm)
-        self._no_totals = self._totals = tf.zeros(2, tf.float64)
+        self._totals = tf.zeros(2, tf.float64)
         self._share_tests()
-        self._run_measure = tf.function(self._measure, reduce_retracing=True)
-        self._run_step = tf.function(self._step, reduce_retracing=True)
+        flat = tf.TensorSpec((self._size,), tf.float32)
+        self._run_measure = CompiledStep(self._measure, [flat])
+        self._run_step = CompiledStep(self._step, [flat, flat, tf.TensorSpec((2,), tf.float64)])
 
     @property
     def learning_rate(self) -> float:
@@ -137,16 +140,17 @@ class KerasUpdater:
             gradient: float32, my part of the summed gradient, times `loss_scale`.
             weights: float32, my part of the flat vector; its present values are what is updated.
         """
-        gradient_tensor = _tensor(gradient)
-        totals = self._no_totals
+        totals = np.zeros(2)
         if self._scaled or self._clipped:
-            totals = tf.constant(self._sum_over_workers(np.array(self._run_measure(gradient_tensor))))
-        self._collect(self._run_step(gradient_tensor, _tensor(weights), totals), weights)
+            totals = self._sum_over_workers(np.array(self._run_measure([gradient])[0]))
+        kept = weights[self._kept]
+        self._collect(self._run_step([gradient, weights, totals]), weights)
+        weights[self._kept] = kept
 
     def finalize(self, weights: np.ndarray) -> None:
         """Writes the final values (the moving average, where the optimizer keeps one) into my part."""
         if self._inner.use_ema:
-            self._assign(_tensor(weights))
+            self._assign(tf.convert_to_tensor(weights))
             self._optimizer.finalize_variable_values(self._variables)
             self._collect(self._values(), weights)
 
@@ -188,6 +192,15 @@ class KerasUpdater:
                 gap[piece.start + start : piece.start + stop] = False
         return np.flatnonzero(gap)
 
+    def _find_kept(self, unreached: frozenset[int]) -> np.ndarray:
+        spans = [
+            np.arange(piece.start + start, piece.start + stop)
+            for piece in self._pieces
+            for index, start, stop in piece.cuts
+            if index in unreached
+        ]
+        return np.concatenate([np.empty(0, np.int64), *spans])
+
     def _make_variables(self, variables: Sequence[keras.Variable], weights: np.ndarray) -> list[keras.Variable]:
         if not self._pieces:
             # Keras does not count a step without gradients, and iterations must be equal everywhere.
@@ -212,8 +225,8 @@ class KerasUpdater:
         scale = limit * tf.minimum(1.0 / norm, 1.0 / limit) + (norm - norm)
         return [gradient * tf.cast(scale, gradient.dtype) for gradient in gradients]
 
-    def _measure(self, gradient: tf.Tensor) -> tf.Tensor:
-        """Non-finite elements of my gradient, and the sum of squares where Keras would clip it, float64."""
+    def _measure(self, gradient: tf.Tensor) -> list[tf.Tensor]:
+        """Non-finite elements of my gradient, and the sum of squares where Keras would clip it, float64 (2,)."""
         gradients = self._split(gradient)
         nonfinite = squares = tf.zeros((), tf.float64)
         if self._scaled:
@@ -222,7 +235,7 @@ class KerasUpdater:
         if self._clipped:
             parts = [tf.reduce_sum(tf.square(part)) for part in self._unscaled(gradients)]
             squares = tf.add_n([tf.cast(part, tf.float64) for part in parts])
-        return tf.stack([nonfinite, squares])
+        return [tf.stack([nonfinite, squares])]
 
     def _unscaled(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
         factor = self._optimizer.dynamic_scale if self._scaled else self._inner.loss_scale_factor
@@ -247,11 +260,3 @@ class KerasUpdater:
             tf.cast(tf.reshape(flat[piece.start : piece.stop], piece.shape), variable.dtype)
             for piece, variable in zip(self._pieces, self._variables, strict=True)
         ]
-
-
-def _tensor(values: np.ndarray) -> tf.Tensor:
-    # TensorFlow aborts the process on buffers that are not aligned, so those are copied.
-    aligned = values.ctypes.data % _TENSOR_ALIGNMENT == 0 and values.flags.c_contiguous and values.flags.writeable
-    if aligned and values.size and values.dtype == np.float32:
-        return tf.experimental.dlpack.from_dlpack(values.__dlpack__())
-    return tf.convert_to_tensor(values, tf.float32)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from sparkdl.collective.certificate import Identity
 from sparkdl.data.blocks import Block
 from sparkdl.types import SampleSpec, TrainingPlan
 
@@ -20,12 +21,14 @@ class Assignment:
         model: the packed model (`engine.serialization.ModelPayload`); weights travel over the socket.
         blocks: turns what Spark hands to the task into blocks of rows.
         address: host and port of the driver's hub.
-        secret: the run's secret, for every handshake.
+        secret: the run's secret, for every handshake; never shown.
+        identity: certificate and key of the run, where its connections are encrypted.
         callbacks: the user's Keras callbacks, pickled, for rank 0; empty where there are none.
         classes: for each label column the number of classes that the model allows, None where it has no classes.
         strings: numbers of the columns that hold strings.
         extra_losses: how each loss that the model adds itself is to be counted over workers.
         excluded_from_weight_decay: positions of the variables that the user's optimizer leaves undecayed.
+        coupled: whether the optimizer's update of a variable depends on other variables.
         weight_bytes: bytes of the trainable weights, for the check of memory.
         validates: whether some rows are for validation.
     """
@@ -35,11 +38,13 @@ class Assignment:
     model: Any
     blocks: Callable[[Iterable[Any]], Iterator[Block]]
     address: tuple[str, int]
-    secret: bytes
+    secret: bytes = field(repr=False)
+    identity: Identity | None = None
     callbacks: bytes = b""
     classes: tuple[int | None, ...] = ()
     strings: tuple[int, ...] = ()
     extra_losses: Any = None
     excluded_from_weight_decay: tuple[int, ...] = ()
+    coupled: bool = False
     weight_bytes: int = 0
     validates: bool = False

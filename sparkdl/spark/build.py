@@ -35,7 +35,7 @@ def build_replica(
     )
     replica.seed_generators(plan.seed, collective.rank)
     variables = model.trainable_variables
-    bounds = shard_bounds(replica.layout, collective.size, model.optimizer, variables)
+    bounds = shard_bounds(replica.layout, collective.size, model.optimizer, variables, assignment.coupled)
     low, high = bounds[collective.rank], bounds[collective.rank + 1]
     updater = KerasUpdater(
         model.optimizer,
@@ -46,6 +46,7 @@ def build_replica(
         replica.weights[low:high],
         assignment.excluded_from_weight_decay,
         collective.all_sum,
+        replica.unreached,
     )
     updater.load_state({name: array for name, array in start.arrays.items() if name.startswith("optimizer/")})
     return replica, updater

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import secrets
 import time
@@ -9,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing, nullcontext
 from typing import Any
 
+from sparkdl.collective.certificate import Identity
+from sparkdl.engine.callback_files import remote_folders
 from sparkdl.engine.callback_pack import check_callbacks, pack_callbacks
 from sparkdl.engine.callback_state import apply_states
 from sparkdl.engine.capture import capture_model, restore_model
@@ -16,17 +19,20 @@ from sparkdl.engine.checks import check_compiled
 from sparkdl.engine.layout import layout_of
 from sparkdl.engine.probe import probe_extra_losses
 from sparkdl.engine.serialization import check_model, class_counts, pack_model
-from sparkdl.engine.shards import excluded_variables
+from sparkdl.engine.shards import couples_variables, excluded_variables
 from sparkdl.errors import ArgumentError
 from sparkdl.history import History
 from sparkdl.spark.arguments import refuse, refuse_compiled
 from sparkdl.spark.assignment import Assignment
 from sparkdl.spark.cluster import choose_workers, context_of
+from sparkdl.spark.encryption import identity_of_run
 from sparkdl.spark.expectations import shapes_of
+from sparkdl.spark.file_writer import FileWriter
 from sparkdl.spark.frames import DataArguments, Prepared, prepare
 from sparkdl.spark.launch import Attempts, Outcome, launch
 from sparkdl.spark.progress import Progress, Verbosity
 from sparkdl.spark.recording import Recording
+from sparkdl.spark.storage import check_folders, read_if_present, write_file
 from sparkdl.types import TrainingPlan
 
 logger = logging.getLogger("sparkdl")
@@ -63,6 +69,7 @@ def fit(
     histograms: bool = False,
     max_failures: int = 3,
     deadline: float = 300.0,
+    encrypt: bool | None = None,
     memory_limit: int | None = None,
     spill_directory: str | None = None,
     **keras_arguments: Any,
@@ -98,10 +105,12 @@ def fit(
         seed: with the same data, number of workers, one core each and CPU type, the same seed gives the same bytes.
         shapes: shape per row of a column, where neither the model nor the column says it.
         dtypes: numpy dtype of a `binary` column of raw tensors.
-        log_dir: local directory on the driver for TensorBoard event files (loss, metrics, learning rate, rows/s).
+        log_dir: directory for TensorBoard event files (loss, metrics, learning rate, rows/s): on the driver, or a URL
+            such as `hdfs://...`, to which they are copied at the end of each epoch.
         histograms: whether these files hold histograms of the weights too, whenever the driver gets the state.
         max_failures: lost workers that are survived by going on from the newest state.
         deadline: seconds after which a silent worker counts as lost.
+        encrypt: whether connections are encrypted; None where Spark's own are, False to leave them in clear there.
         memory_limit: bytes of rows that a worker holds in memory before it spills to files; None for a share
             of the container's memory.
         spill_directory: local directory of these files.
@@ -116,6 +125,7 @@ def fit(
         ClusterError: where the cluster cannot run the workers.
         NonFiniteLossError: where the loss became NaN; the model then holds the last good weights.
         WorkerError: with the first real traceback of a failing worker.
+        StorageError: where files of callbacks could not be written; the model is trained all the same.
     """
     started = time.perf_counter()
     refuse("fit", **keras_arguments)
@@ -125,6 +135,8 @@ def fit(
     refuse_compiled(model)
     check_callbacks(callbacks, model)
     context = context_of(data)
+    identity = identity_of_run(context, encrypt)
+    check_folders(remote_folders(callbacks), context)
     count, cores = choose_workers(context, workers, cores_per_worker)
 
     arguments = DataArguments(features, label, weight, validation_indicator, shapes or {}, dtypes or {})
@@ -154,22 +166,31 @@ def fit(
         spill_directory=spill_directory,
     )
     validates = validation_data is not None or validation_indicator is not None or validation_split > 0
-    assignment = make_assignment(model, prepared, plan, callbacks, validates)
+    packed = pack_callbacks(callbacks, model, functools.partial(read_if_present, spark=context))
+    assignment = make_assignment(model, prepared, plan, packed, validates, identity)
     history = History(params={"epochs": epochs, "batch_size": plan.batch_size, "workers": count})
     progress = Progress(epochs, verbose)
-    recording = Recording(log_dir, layout_of(model.trainable_variables) if histograms else None) if log_dir else None
-    with closing(progress), closing(recording) if recording else nullcontext():
-        run = Attempts(context, rows_for, history, progress, max_failures, recording)
+    files = FileWriter(functools.partial(write_file, spark=context))
+    layout = layout_of(model.trainable_variables) if histograms else None
+    recording = Recording(log_dir, files, layout, context) if log_dir else None
+    with closing(progress), files, closing(recording) if recording else nullcontext():
+        run = Attempts(context, rows_for, history, progress, max_failures, files, recording)
         outcome = launch(run, prepared, assignment, capture_model(model))
     bring_back(model, callbacks, outcome)
     history.seconds = time.perf_counter() - started
     if outcome.error is not None:
         raise outcome.error from None
+    files.check()
     return history
 
 
 def make_assignment(
-    model: Any, prepared: Prepared, plan: TrainingPlan, callbacks: tuple[Any, ...], validates: bool
+    model: Any,
+    prepared: Prepared,
+    plan: TrainingPlan,
+    callbacks: bytes,
+    validates: bool,
+    identity: Identity | None,
 ) -> Assignment:
     """Everything about a run that its workers must know; the address of the driver is filled in by each attempt."""
     return Assignment(
@@ -179,11 +200,13 @@ def make_assignment(
         blocks=prepared.blocks,
         address=("", 0),
         secret=secrets.token_bytes(32),
-        callbacks=pack_callbacks(callbacks, model),
+        identity=identity,
+        callbacks=callbacks,
         classes=class_counts(model, prepared.spec),
         strings=prepared.strings,
         extra_losses=probe_extra_losses(model, prepared.spec),
         excluded_from_weight_decay=excluded_variables(model.optimizer, model.trainable_variables),
+        coupled=couples_variables(model.optimizer, model.trainable_variables),
         weight_bytes=4 * layout_of(model.trainable_variables).length,
         validates=validates,
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from pyspark import Broadcast, SparkContext
 
+from sparkdl.engine.probe import probe_extra_losses
 from sparkdl.engine.serialization import ModelPayload, model_arrays, pack_model, set_model_arrays, unpack_model
 from sparkdl.engine.threads import configure_threads
 from sparkdl.spark.cluster import cores_per_task
@@ -17,12 +18,21 @@ from sparkdl.types import SampleSpec, TrainingState
 
 @dataclass(frozen=True)
 class ShippedModel:
-    """Architecture and weights as a broadcast variable. `key` names the contents."""
+    """Architecture and weights as a broadcast variable.
+
+    Attributes:
+        key: names the contents.
+        contents: the packed model and its arrays.
+        spec: the columns of every row.
+        cores: TensorFlow threads of a task.
+        extra_losses: for evaluation, how each loss that the model adds itself is to be counted.
+    """
 
     key: str
     contents: Broadcast[tuple[ModelPayload, bytes]]
     spec: SampleSpec
     cores: int
+    extra_losses: Any = None
 
     def model(self) -> Any:
         """The model, built from the broadcast."""
@@ -44,7 +54,7 @@ class ShippedModel:
         from sparkdl.engine.replica import KerasReplica
 
         def build() -> KerasReplica:
-            return KerasReplica(self.model(), self.spec, workers=1, sum_over_workers=lambda values: values)
+            return KerasReplica(self.model(), self.spec, extra_losses=self.extra_losses)
 
         return cached(f"replica {self.key} {self.spec}", build)
 
@@ -57,5 +67,6 @@ def ship(context: SparkContext, model: Any, spec: SampleSpec, *, compiled: bool)
     """
     payload = pack_model(model, compiled=compiled)
     arrays = encode_state(TrainingState(model_arrays(model)))
-    key = hashlib.sha256(arrays).hexdigest()
-    return ShippedModel(key + payload.fingerprint, context.broadcast((payload, arrays)), spec, cores_per_task(context))
+    key = hashlib.sha256(arrays).hexdigest() + payload.fingerprint
+    extra_losses = probe_extra_losses(model, spec) if compiled else None
+    return ShippedModel(key, context.broadcast((payload, arrays)), spec, cores_per_task(context), extra_losses)

@@ -148,7 +148,7 @@ class Workers:
     def step(self, gradients):
         self._flat = flatten(self.layout, gradients) * np.float32(self.updaters[0].loss_scale)
         self._measured = [
-            np.asarray(updater._run_measure(np.array(self.part(rank, self._flat))))
+            np.asarray(updater._run_measure([np.array(self.part(rank, self._flat))])[0])
             for rank, updater in enumerate(self.updaters)
         ]
         for rank, updater in enumerate(self.updaters):

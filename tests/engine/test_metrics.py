@@ -94,7 +94,7 @@ def merged_results(workers: Workers, shares: list[Batch | None], batch_size: int
 def assert_close(results: dict[str, Any], expected: dict[str, Any]) -> None:
     assert set(results) == set(expected)
     for name, value in expected.items():
-        np.testing.assert_allclose(results[name], value, rtol=2e-6, atol=2e-6, err_msg=name)
+        np.testing.assert_allclose(results[name], value, rtol=1e-6, atol=1e-6, err_msg=name)
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])

@@ -84,6 +84,20 @@ def test_labels_without_a_trailing_axis():
     assert_same_objective(classifier("binary_crossentropy", "sigmoid", units=1), batch, SIZES)
 
 
+def test_connectionist_temporal_classification():
+    """CTC compares sequences of labels with longer sequences of scores; 0 fills up a short label."""
+    scores = rng.normal(size=(ROWS, 12, 6)).astype("float32")
+    labels = np.where(np.arange(4) < rng.integers(1, 5, (ROWS, 1)), rng.integers(1, 6, (ROWS, 4)), 0)
+
+    def build() -> keras.Model:
+        keras.utils.set_random_seed(1)
+        model = keras.Sequential([keras.Input((12, 6)), keras.layers.Dense(6)])
+        model.compile("sgd", L.CTC())
+        return model
+
+    assert_same_objective(build, Batch((scores,), (labels,)), SIZES)
+
+
 def test_every_loss_of_keras_is_in_the_table_or_refused():
     known = {row[0] for row in LOSSES.values()} | {L.Dice, L.Tversky, L.Circle, L.CTC, L.Loss}
     classes = {value for value in vars(L).values() if isinstance(value, type) and issubclass(value, L.Loss)}

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from sparkdl.engine.updater import KerasUpdater, shard_bounds
+from sparkdl.engine.updater import KerasUpdater, excluded_variables, shard_bounds
 from sparkdl.errors import UnsupportedError
 from tests.engine.optimizer_cases import ALL, Plain, Workers, flatten, gradients_of, layout_of, make_variables
 
@@ -206,3 +206,19 @@ def test_a_serialised_optimizer_will_do():
     updater = KerasUpdater(config, variables, layout, (0, layout.length), 0, weights)
     updater.apply(np.ones(layout.length, "float32"), weights)
     assert weights[0] == 0.5
+
+
+@pytest.mark.parametrize("name", ["adamw", "ftrl", "lamb"])
+def test_variables_that_no_gradient_reaches_stay_as_they_are(name):
+    optimizer, variables, twins = ALL[name](), make_variables(), make_variables()
+    layout = layout_of(variables)
+    weights = flatten(layout, [np.asarray(variable.value) for variable in variables])
+    excluded = excluded_variables(optimizer, variables)
+    updater = KerasUpdater(optimizer, variables, layout, (0, layout.length), 0, weights, excluded, unreached=(0,))
+    optimizer.build(twins)
+    for step in range(3):
+        gradients = [np.zeros((7, 9)), *gradients_of(step, variables)[1:]]
+        updater.apply(flatten(layout, gradients), weights)
+        with pytest.warns(UserWarning, match="Gradients do not exist"):
+            optimizer.apply([None, *map(keras.ops.convert_to_tensor, gradients[1:])], twins)
+    np.testing.assert_allclose(weights, flatten(layout, [twin.value for twin in twins]), rtol=2e-6, atol=1e-6)
