@@ -12,8 +12,8 @@ from pyspark import InheritableThread, SparkContext
 
 from sparkdl import errors
 from sparkdl.collective.channel import Hub
-from sparkdl.engine.callback_files import write_file
 from sparkdl.history import History
+from sparkdl.spark.file_writer import FileWriter
 from sparkdl.spark.progress import Progress
 from sparkdl.spark.recording import Recording
 from sparkdl.train.checkpoint import decode_state, encode_state
@@ -50,6 +50,7 @@ class Monitor:
     start: TrainingState
     progress: Progress
     history: History
+    files: FileWriter
     recording: Recording | None = None
     state: TrainingState | None = None
     failures: list[Failure] = field(default_factory=list)
@@ -93,7 +94,7 @@ class Monitor:
             self.recording.state(self.state)
 
     def _on_file(self, rank: int, header: dict[str, Any], payload: bytes) -> None:
-        write_file(header["path"], payload)
+        self.files.submit(header["path"], payload)
 
     def _on_say(self, rank: int, header: dict[str, Any], payload: bytes) -> None:
         logger.warning("worker %d: %s", rank, header["text"])

@@ -28,6 +28,13 @@ def gist(text: str) -> str:
     return (raised[-1] if raised else lines[0] if lines else "no reason given")[:LONGEST]
 
 
+def java_reason(error: Py4JJavaError) -> str:
+    """The JVM's exception in a line: its class without the package, and the first line of its message."""
+    raised = error.java_exception
+    name, message = raised.getClass().getSimpleName(), str(raised.getMessage() or "").strip()
+    return (f"{name}: {message.splitlines()[0]}" if message else name)[:LONGEST]
+
+
 def hint(text: str) -> str:
     """What to do about it, where that is known."""
     if "No module named 'sparkdl'" in text:

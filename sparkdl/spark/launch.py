@@ -20,6 +20,7 @@ from sparkdl.spark.assignment import Assignment
 from sparkdl.spark.attempt import Monitor, run_stage
 from sparkdl.spark.cluster import choose_workers, driver_address, resource_profile
 from sparkdl.spark.failures import gist, hint
+from sparkdl.spark.file_writer import FileWriter
 from sparkdl.spark.frames import Prepared
 from sparkdl.spark.progress import Progress
 from sparkdl.spark.recording import Recording
@@ -50,6 +51,7 @@ class Attempts:
         history: filled while the run goes on.
         progress: shown while it goes on.
         max_failures: how many lost workers are survived.
+        files: writes the files of callbacks.
         recording: TensorBoard event files, where they are asked for.
     """
 
@@ -58,11 +60,12 @@ class Attempts:
     history: History
     progress: Progress
     max_failures: int
+    files: FileWriter
     recording: Recording | None = None
 
     def monitor(self, start: TrainingState, state: TrainingState | None = None) -> Monitor:
         """The ear of a new attempt."""
-        return Monitor(start, self.progress, self.history, self.recording, state)
+        return Monitor(start, self.progress, self.history, self.files, self.recording, state)
 
 
 def launch(run: Attempts, prepared: Prepared, assignment: Assignment, start: TrainingState) -> Outcome:

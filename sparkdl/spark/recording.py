@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from pyspark import SparkContext
 
-from sparkdl.errors import ArgumentError
+from sparkdl.spark.file_writer import FileWriter
+from sparkdl.spark.storage import storage_for
+from sparkdl.storage.base import check_writable
+from sparkdl.storage.paths import join, local_path
 from sparkdl.summary import SummaryWriter
 from sparkdl.types import TrainingState, WeightLayout
 
@@ -17,25 +22,33 @@ class Recording:
     """Event files under `directory`, in TensorBoard's usual folders `train` and `validation`.
 
     Args:
-        directory: local directory on the driver.
+        directory: local directory on the driver; or a URL, to which the files are copied at the end of each epoch.
+        files: copies them.
         layout: where the variables lie in the flat weights, for histograms; None for none.
+        context: the Spark context, for URLs.
 
     Raises:
         ArgumentError: where the directory cannot be written.
     """
 
-    def __init__(self, directory: str, layout: WeightLayout | None = None) -> None:
-        try:
-            os.makedirs(directory, exist_ok=True)
-        except OSError as error:
-            raise ArgumentError(
-                f"log_dir {directory!r} cannot be made: {error}; give a directory you can write."
-            ) from error
-        if not os.access(directory, os.W_OK):
-            raise ArgumentError(f"log_dir {directory!r} cannot be written: give a directory you can write.")
+    def __init__(
+        self,
+        directory: str,
+        files: FileWriter,
+        layout: WeightLayout | None = None,
+        context: SparkContext | None = None,
+    ) -> None:
+        check_writable(storage_for(directory, context), "log_dir")
         self._layout = layout
-        self._training = SummaryWriter(os.path.join(directory, "train"))
-        self._validation = SummaryWriter(os.path.join(directory, "validation"))
+        self._files = files
+        self._remote: str | None = None
+        local = local_path(directory)
+        if local is None:
+            self._remote = directory
+            self._temporary = tempfile.TemporaryDirectory(prefix="sparkdl-logs-")
+            local = self._temporary.name
+        self._training = SummaryWriter(os.path.join(local, "train"))
+        self._validation = SummaryWriter(os.path.join(local, "validation"))
 
     def step(self, header: Mapping[str, Any]) -> None:
         """Loss and throughput of a step (a few per second are told)."""
@@ -51,6 +64,7 @@ class Recording:
             writer = self._validation if name.startswith("val_") else self._training
             if np.ndim(value) == 0:
                 writer.scalar(f"epoch_{name.removeprefix('val_')}", float(value), epoch)
+        self._copy()
 
     def state(self, state: TrainingState) -> None:
         """Histograms of the weights, where they were asked for."""
@@ -62,3 +76,16 @@ class Recording:
         """Ends the files."""
         self._training.close()
         self._validation.close()
+        self._copy()
+        if self._remote is not None:
+            self._temporary.cleanup()
+            self._remote = None
+
+    def _copy(self) -> None:
+        """Copies whole files: object stores know no appending."""
+        if self._remote is None:
+            return
+        for writer in (self._training, self._validation):
+            writer.flush()
+            name = f"{writer.path.parent.name}/{writer.path.name}"
+            self._files.submit(join(self._remote, name), writer.path.read_bytes())

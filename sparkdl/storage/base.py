@@ -37,6 +37,12 @@ def buffers(content: Content) -> Sequence[Buffer]:
     return [content] if isinstance(content, (bytes, bytearray, memoryview)) else content
 
 
+def joined(content: Content) -> Buffer:
+    """Content as one buffer."""
+    parts = buffers(content)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
 def part_name(name: str) -> str:
     """A new name for a file that is not whole yet; `whole` leaves it out."""
     return f".{name}.{secrets.token_hex(4)}.part"

@@ -9,6 +9,7 @@ import re
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):/")
 _LOCAL = re.compile(r"file:(?://(?:localhost)?)?(?=/)")
+_BARE = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.\-]*:(?://?[^/]*)?)?")
 _USER_INFO = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://([^/@\s]*)@")
 _QUERY = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*://[^?\s]*)\?[^\s'\"]*")
 # Here the part before the @ names a container, and is no secret.
@@ -48,9 +49,17 @@ def split(path: str) -> tuple[str, str]:
     """
     base, query = cut_query(path)
     directory, slash, name = base.rpartition("/")
-    if slash and (not directory or directory.endswith((":", ":/"))):
-        directory += slash  # the root of a file system
-    return directory + query, name
+    return (with_root(directory) if slash else directory) + query, name
+
+
+def with_root(directory: str) -> str:
+    """A directory, with the slash that makes the bare name of a file system its root.
+
+    Example:
+        >>> with_root("hdfs://name"), with_root("hdfs://name/runs")
+        ('hdfs://name/', 'hdfs://name/runs')
+    """
+    return directory + "/" if _BARE.fullmatch(directory) else directory
 
 
 def join(directory: str, name: str) -> str:
