@@ -107,9 +107,9 @@ def _resnet50() -> Any:
 WORKLOADS = {
     workload.name: workload
     for workload in (
-        Workload("lenet", (28, 28, 1), 10, 512, 60, 0.93, _lenet),
-        Workload("lstm", (48, 16), 2, 256, 100, 0.93, _lstm),
-        Workload("mlp", (784,), 10, 256, 200, 0.6, _mlp),
+        Workload("lenet", (28, 28, 1), 10, 512, 200, 0.93, _lenet),
+        Workload("lstm", (48, 16), 2, 256, 200, 0.93, _lstm),
+        Workload("mlp", (784,), 10, 256, 400, 0.6, _mlp),
         Workload("resnet50", (224, 224, 3), 1000, 16, 6, 0.97, _resnet50),
     )
 }
