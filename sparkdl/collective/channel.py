@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sparkdl.collective.certificate import Identity
 from sparkdl.collective.introduction import HANDSHAKE_SECONDS, Introduction, introduce
 from sparkdl.collective.messages import Message, Stream
-from sparkdl.collective.rendezvous import STRANGERS, open_listener
+from sparkdl.collective.rendezvous import STRANGERS, accept, open_listener
 from sparkdl.collective.security import Credentials, answer, call
+from sparkdl.collective.tls import Connection, Tls, TlsSocket
 from sparkdl.errors import CollectiveError
 
 OnMessage = Callable[[int, str, dict[str, Any], bytes], None]
@@ -39,6 +41,7 @@ class Hub:
         on_message: OnMessage,
         on_disconnect: OnDisconnect | None = None,
         workers: int = DRIVER,
+        identity: Identity | None = None,
     ) -> None:
         """Starts to listen.
 
@@ -49,17 +52,20 @@ class Hub:
             on_message: called on the hub's thread with (rank, kind, header, payload). What it raises ends the hub,
                 and is raised again by `close`.
             on_disconnect: called on the hub's thread with the rank of a worker whose connection ended.
-            workers: ranks from here on are refused.
+            workers: how many there are; higher ranks are refused.
+            identity: of the run, where its connections are encrypted.
 
         Raises:
             CollectiveError: the address is not one of this machine.
         """
         self._credentials = Credentials(secret, "channel", generation)
+        self._tls = Tls(identity) if identity is not None else None
         self._listener = open_listener(host)
         self.host, self.port = self._listener.getsockname()[:2]
         self._on_message = on_message
         self._on_disconnect = on_disconnect
         self._workers = workers
+        self._strangers = STRANGERS + (workers if workers != DRIVER else 0)
         self._lock = threading.Lock()
         self._streams: dict[int, Stream] = {}
         self._closing: float | None = None
@@ -145,7 +151,15 @@ class Hub:
         with self._lock:
             busy = any(stream.pending or stream.receiving for stream in self._streams.values())
             patience = QUIET_SECONDS if self._streams else 0.0
-        return not self._selector.select(patience) and not busy
+        return not self._ready(patience) and not busy
+
+    def _ready(self, seconds: float) -> list[selectors.SelectorKey]:
+        """Who is to be served, within so many seconds; no selector knows what TLS has decrypted already."""
+        with self._lock:
+            waiting = [stream.connection for stream in self._streams.values() if stream.buffered]
+        keys = {key.fd: key for key in map(self._selector.get_key, waiting)}
+        keys |= {key.fd: key for key, _ in self._selector.select(0 if keys else seconds)}
+        return list(keys.values())
 
     def _tick(self) -> None:
         now = time.monotonic()
@@ -157,7 +171,8 @@ class Hub:
         for stream in sending:
             key = self._selector.get_key(stream.connection)
             self._selector.modify(stream.connection, selectors.EVENT_READ | selectors.EVENT_WRITE, key.data)
-        for key, _ in self._selector.select(TICK_SECONDS):
+        # The listener comes last, for whom it lets in may take another's place.
+        for key in sorted(self._ready(TICK_SECONDS), key=lambda key: key.fileobj is self._listener):
             if isinstance(key.data, int):
                 self._serve(key.data)
             elif isinstance(key.data, Introduction):
@@ -166,14 +181,12 @@ class Hub:
                 key.data(key)
 
     def _accept(self, _: selectors.SelectorKey) -> None:
-        try:
-            connection, _address = self._listener.accept()
-        except OSError:
-            return  # It hung up before it was accepted.
-        strangers = sum(isinstance(key.data, Introduction) for key in self._selector.get_map().values())
-        if strangers >= STRANGERS:
-            connection.close()
+        connection = accept(self._listener, self._tls)
+        if connection is None:
             return
+        strangers = [key.data for key in self._selector.get_map().values() if isinstance(key.data, Introduction)]
+        if len(strangers) >= self._strangers:
+            self._hang_up(min(strangers, key=lambda stranger: stranger.expires).connection)
         introduction = Introduction(connection, answer(self._credentials, DRIVER), HANDSHAKE_SECONDS)
         self._selector.register(connection, introduction.events, introduction)
 
@@ -211,7 +224,7 @@ class Hub:
         if message is not None:
             self._on_message(rank, *message)
 
-    def _hang_up(self, connection: socket.socket) -> None:
+    def _hang_up(self, connection: Connection) -> None:
         self._selector.unregister(connection)
         connection.close()
 
@@ -219,7 +232,7 @@ class Hub:
         with self._lock:
             self._streams.clear()
         for key in list(self._selector.get_map().values()):
-            if isinstance(key.fileobj, socket.socket):
+            if isinstance(key.fileobj, (socket.socket, TlsSocket)):
                 key.fileobj.close()
         self._ringer.close()
         self._selector.close()
@@ -228,7 +241,7 @@ class Hub:
 class Channel:
     """A worker's end: its connection to the driver's Hub. Use it as a context manager."""
 
-    def __init__(self, connection: socket.socket, deadline: float) -> None:
+    def __init__(self, connection: Connection, deadline: float) -> None:
         """Takes over an authenticated connection; see `connect`."""
         self._stream = Stream(connection)
         self._deadline = deadline
@@ -236,7 +249,15 @@ class Channel:
         self._receiving = threading.Lock()
 
     @classmethod
-    def connect(cls, address: tuple[str, int], secret: bytes, generation: str, rank: int, deadline: float) -> Channel:
+    def connect(
+        cls,
+        address: tuple[str, int],
+        secret: bytes,
+        generation: str,
+        rank: int,
+        deadline: float,
+        identity: Identity | None = None,
+    ) -> Channel:
         """Connects to the driver.
 
         Args:
@@ -245,14 +266,18 @@ class Channel:
             generation: the id of this attempt.
             rank: number of this worker.
             deadline: seconds for the connection to be made, and for each message to be taken.
+            identity: of the run, where its connections are encrypted.
 
         Raises:
             CollectiveError: the driver cannot be reached, or refused this worker.
         """
         host, port = address
-        connection: socket.socket | None = None
+        connection: Connection | None = None
         try:
-            connection = socket.create_connection((host, port), timeout=deadline)
+            # Spark puts IPv6 addresses into brackets.
+            connection = opened = socket.create_connection((host.strip("[]"), port), timeout=deadline)
+            if identity is not None:
+                connection = Tls(identity).caller(opened)
             introduce(connection, call(Credentials(secret, "channel", generation), rank, DRIVER), deadline)
         except (OSError, CollectiveError) as error:
             if connection is not None:

@@ -1,12 +1,13 @@
-"""Carries the conversation of `security` over a socket that never blocks."""
+"""Carries the conversation of `security` over a connection that never blocks, after TLS has made its own."""
 
 from __future__ import annotations
 
 import selectors
-import socket
+import ssl
 import time
 
 from sparkdl.collective.security import Conversation, Step
+from sparkdl.collective.tls import Connection, TlsSocket
 from sparkdl.errors import CollectiveError
 
 HANDSHAKE_SECONDS = 10.0
@@ -15,7 +16,7 @@ HANDSHAKE_SECONDS = 10.0
 class Introduction:
     """One connection that is not trusted yet. Reads exactly what the conversation asks for, not a byte more."""
 
-    def __init__(self, connection: socket.socket, conversation: Conversation, seconds: float) -> None:
+    def __init__(self, connection: Connection, conversation: Conversation, seconds: float) -> None:
         connection.setblocking(False)
         self.connection = connection
         self.expires = time.monotonic() + seconds
@@ -24,10 +25,14 @@ class Introduction:
         self._received = b""
         self._step: Step = next(conversation)
         self._outgoing = self._step.send
+        self._encrypting = connection if isinstance(connection, TlsSocket) else None
+        self._encryption_wants = 0
 
     @property
     def events(self) -> int:
         """What to wait for, in the words of `selectors`."""
+        if self._encrypting is not None and self._encryption_wants:
+            return self._encryption_wants
         return selectors.EVENT_WRITE if self._outgoing else selectors.EVENT_READ
 
     def advance(self) -> bool:
@@ -38,11 +43,29 @@ class Introduction:
             OSError: the connection failed.
         """
         try:
+            if self._encrypting is not None:
+                self._encrypt(self._encrypting)
             while self.rank is None:
                 self._exchange()
         except BlockingIOError:
             return False
+        except ssl.SSLError as error:
+            reason = error.reason or "no answer"
+            raise CollectiveError(
+                f"TLS with it failed ({reason}): its certificate is not that of this run, or it does not encrypt."
+            ) from error
         return True
+
+    def _encrypt(self, connection: TlsSocket) -> None:
+        try:
+            connection.do_handshake()
+        except ssl.SSLWantReadError:
+            self._encryption_wants = selectors.EVENT_READ
+            raise BlockingIOError from None
+        except ssl.SSLWantWriteError:
+            self._encryption_wants = selectors.EVENT_WRITE
+            raise BlockingIOError from None
+        self._encrypting = None
 
     def _exchange(self) -> None:
         while self._outgoing:
@@ -60,7 +83,7 @@ class Introduction:
             self.rank = end.value
 
 
-def introduce(connection: socket.socket, conversation: Conversation, seconds: float) -> int:
+def introduce(connection: Connection, conversation: Conversation, seconds: float) -> int:
     """Holds the whole conversation, waiting where needed; returns the other side's rank.
 
     Raises:

@@ -112,8 +112,7 @@ class Mesh:
         self._run(Kind.ALL_GATHER_BYTES, self._links)
         everything = [bytes(payload)] * self.size
         for link in self._links:
-            everything[link.rank] = bytes(link.body)
-            link.body = bytearray()
+            everything[link.rank] = link.take_body()
         return everything
 
     def broadcast(self, payload: bytes, root: int = 0) -> bytes:
@@ -128,8 +127,7 @@ class Mesh:
         source = next(link for link in self._links if link.rank == root)
         source.expect_body(Kind.BROADCAST, sequence)
         self._run(Kind.BROADCAST, [source])
-        received, source.body = bytes(source.body), bytearray()
-        return received
+        return source.take_body()
 
     def barrier(self) -> None:
         """See `sparkdl.types.Collective`."""
@@ -199,6 +197,8 @@ class Mesh:
             arrived(links)
 
     def _wait(self, links: Sequence[Link]) -> None:
+        if any(link.buffered for link in links):
+            return
         poller = select.poll()
         for link in links:
             poller.register(link.descriptor, link.events)

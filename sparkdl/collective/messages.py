@@ -1,7 +1,8 @@
 """Messages of any size, cut into bounded frames: a name, a JSON header and a payload of plain bytes.
 
 A message is one MESSAGE frame, whose body is the JSON list [kind, header, bytes of payload], and as many CHUNK
-frames as the payload needs. Nothing is ever unpickled.
+frames as the payload needs. Nothing is ever unpickled, and memory is taken only for what arrives: a header that
+promises more than is sent costs one chunk.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from sparkdl.collective.tls import Connection, buffered
 from sparkdl.collective.wire import HEADER, LONGEST, MAGIC, Kind, pack_header
 from sparkdl.errors import ArgumentError, CollectiveError
 
@@ -61,8 +63,8 @@ class Assembler:
     def _begin(self) -> None:
         self._sequence += 1
         self._about: tuple[str, dict[str, Any]] | None = None
-        self._payload = bytearray()
-        self._done = 0
+        self._payload: list[bytearray] = []
+        self._missing = 0
         self._await_header()
 
     def _await_header(self) -> None:
@@ -88,45 +90,44 @@ class Assembler:
             self._open()
             return None
         if self._about is None:
-            self._about, self._payload = _parse(self._buffer)
-        if self._done < len(self._payload):
+            kind, header, self._missing = _parse(self._buffer)
+            self._about = (kind, header)
+        if self._missing:
             self._await_header()
             return None
-        message = Message(*self._about, bytes(self._payload))
+        message = Message(*self._about, b"".join(self._payload))
         self._begin()
         return message
 
     def _open(self) -> None:
         magic, kind, sequence, length = HEADER.unpack(self._buffer)
-        remaining = len(self._payload) - self._done
         expected = Kind.MESSAGE if self._about is None else Kind.CHUNK
-        limit = LONGEST_HEADER if self._about is None else min(remaining, LONGEST_CHUNK)
+        limit = LONGEST_HEADER if self._about is None else min(self._missing, LONGEST_CHUNK)
         if magic != MAGIC or kind != expected or sequence != self._sequence or not 0 < length <= limit:
             raise CollectiveError("What arrived is no frame of a message; is the other side of another version?")
         self._in_header = False
-        if self._about is None:
-            self._buffer = bytearray(length)
-            self.room = memoryview(self._buffer)
-        else:
-            self.room = memoryview(self._payload)[self._done : self._done + length]
-            self._done += length
+        self._buffer = bytearray(length)
+        self.room = memoryview(self._buffer)
+        if self._about is not None:
+            self._payload.append(self._buffer)
+            self._missing -= length
 
 
-def _parse(body: bytearray) -> tuple[tuple[str, dict[str, Any]], bytearray]:
+def _parse(body: bytearray) -> tuple[str, dict[str, Any], int]:
     try:
         kind, header, length = json.loads(body)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise CollectiveError("The header of a message is not the JSON that it should be.") from error
     proper = isinstance(kind, str) and isinstance(header, dict) and type(length) is int
     if not proper or not 0 <= length <= LONGEST:
         raise CollectiveError("The header of a message has other fields than kind, header and length.")
-    return (kind, header), bytearray(length)
+    return kind, header, length
 
 
 class Stream:
     """Messages in both directions over one authenticated connection that never blocks."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: Connection) -> None:
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.connection = connection
@@ -143,6 +144,11 @@ class Stream:
     def receiving(self) -> bool:
         """Whether a message has arrived in part."""
         return not self._assembler.idle
+
+    @property
+    def buffered(self) -> bool:
+        """Whether something can be read although no selector says so."""
+        return buffered(self.connection)
 
     def queue(self, kind: str, header: Mapping[str, Any], payload: bytes) -> None:
         """Puts a message behind those that still wait to be sent."""
@@ -188,6 +194,8 @@ class Stream:
 
     def wait(self, events: int, seconds: float) -> bool:
         """Waits until something can be read or written (`select.POLLIN`, `select.POLLOUT`); False if not in time."""
+        if events & select.POLLIN and self.buffered:
+            return True
         poller = select.poll()
         poller.register(self.connection, events)
         return bool(poller.poll(max(seconds, 0) * 1000))

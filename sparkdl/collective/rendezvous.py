@@ -12,16 +12,19 @@ import time
 from collections.abc import Callable, Iterable
 
 from sparkdl.collective.base import Solo
+from sparkdl.collective.certificate import Identity
 from sparkdl.collective.introduction import HANDSHAKE_SECONDS, Introduction
 from sparkdl.collective.mesh import Mesh
 from sparkdl.collective.security import Credentials, answer, call
 from sparkdl.collective.shared_memory import share_memory
+from sparkdl.collective.tls import Connection, Tls
 from sparkdl.collective.wire import Link
 from sparkdl.errors import ArgumentError, CollectiveError
 from sparkdl.types import Collective
 
 Gather = Callable[[str], list[str]]
-# Unauthenticated connections held at the same time, beside one for each worker.
+# Unauthenticated connections held at the same time, beside one for each worker: more would use up the descriptors of
+# this process. When another one comes the oldest goes, so that those who stay silent keep nobody out.
 STRANGERS = 64
 BACKLOG = 256
 
@@ -52,8 +55,28 @@ def open_listener(host: str) -> socket.socket:
     return listener
 
 
+def accept(listener: socket.socket, tls: Tls | None) -> Connection | None:
+    """The next connection, None if it hung up before it was accepted."""
+    try:
+        connection, _ = listener.accept()
+    except OSError:
+        return None
+    try:
+        return connection if tls is None else tls.answerer(connection)
+    except OSError:
+        connection.close()
+        return None
+
+
 def connect_mesh(
-    rank: int, size: int, listener: socket.socket, gather: Gather, secret: bytes, generation: str, deadline: float
+    rank: int,
+    size: int,
+    listener: socket.socket,
+    gather: Gather,
+    secret: bytes,
+    generation: str,
+    deadline: float,
+    identity: Identity | None = None,
 ) -> Mesh:
     """Connects this worker with all others; every worker calls it at about the same time.
 
@@ -65,6 +88,7 @@ def connect_mesh(
         secret: the run's secret, at least 16 bytes.
         generation: the id of this attempt.
         deadline: seconds for the connections to be made, and of silence in every operation of the Mesh.
+        identity: of the run, where its connections are encrypted.
 
     Raises:
         CollectiveError: naming the workers that did not come.
@@ -74,7 +98,8 @@ def connect_mesh(
         if ipaddress.ip_address(host.partition("%")[0]).is_unspecified:
             raise ArgumentError(f"Workers cannot find each other at {host}; listen on an address they can reach.")
         addresses = _addresses(gather(json.dumps({"host": host, "port": port})), size)
-        meeting = _Meeting(rank, addresses, listener, Credentials(secret, "mesh", generation), deadline)
+        tls = Tls(identity) if identity is not None else None
+        meeting = _Meeting(rank, addresses, listener, Credentials(secret, "mesh", generation), deadline, tls)
         try:
             meeting.run()
             links = [Link(connection, peer) for peer, connection in meeting.connections.items()]
@@ -85,7 +110,14 @@ def connect_mesh(
 
 
 def connect(
-    rank: int, size: int, gather: Gather, secret: bytes, generation: str, deadline: float, host: str
+    rank: int,
+    size: int,
+    gather: Gather,
+    secret: bytes,
+    generation: str,
+    deadline: float,
+    host: str,
+    identity: Identity | None = None,
 ) -> Collective:
     """Connects this worker with all others by the fastest way that they have; every worker calls it.
 
@@ -97,13 +129,14 @@ def connect(
         generation: the id of this attempt.
         deadline: seconds for the connections to be made, and of silence in every operation.
         host: the address of this worker's machine at which the others reach it.
+        identity: of the run, where its connections are encrypted; memory that workers of one host share is not.
 
     Raises:
         CollectiveError: naming the workers that did not come.
     """
     if size == 1:
         return Solo()
-    mesh = connect_mesh(rank, size, open_listener(host), gather, secret, generation, deadline)
+    mesh = connect_mesh(rank, size, open_listener(host), gather, secret, generation, deadline, identity)
     try:
         return share_memory(mesh)
     except BaseException:
@@ -127,16 +160,18 @@ class _Meeting:
         listener: socket.socket,
         credentials: Credentials,
         deadline: float,
+        tls: Tls | None,
     ) -> None:
-        self.connections: dict[int, socket.socket] = {}
+        self.connections: dict[int, Connection] = {}
         self._rank = rank
         self._addresses = addresses
         self._listener = listener
         self._credentials = credentials
         self._deadline = deadline
+        self._tls = tls
         self._expires = time.monotonic() + deadline
         self._refused = 0
-        self._called: dict[socket.socket, int] = {}
+        self._called: dict[Connection, int] = {}
         self._selector = selectors.DefaultSelector()
 
     def run(self) -> None:
@@ -160,7 +195,9 @@ class _Meeting:
         self._drop(introduction for introduction in self._introductions() if introduction.expires < now)
         if now >= self._expires:
             raise CollectiveError(self._absent())
-        for key, _ in self._selector.select(min(self._expires - now, 1.0)):
+        ready = [key for key, _ in self._selector.select(min(self._expires - now, 1.0))]
+        # The listener comes last, for whom it lets in may take another's place.
+        for key in sorted(ready, key=lambda key: key.data is None):
             if key.data is None:
                 self._welcome()
             else:
@@ -173,10 +210,10 @@ class _Meeting:
 
     def _call(self, peer: int) -> None:
         host, port = self._addresses[peer]
-        connection: socket.socket | None = None
         try:
             family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-            connection = socket.socket(family, kind, protocol)
+            opened = socket.socket(family, kind, protocol)
+            connection = opened if self._tls is None else self._tls.caller(opened)
             self._called[connection] = peer
             connection.setblocking(False)
             status = connection.connect_ex(address)
@@ -187,13 +224,12 @@ class _Meeting:
         self._register(Introduction(connection, call(self._credentials, self._rank, peer), self._deadline))
 
     def _welcome(self) -> None:
-        try:
-            connection, _ = self._listener.accept()
-        except OSError:
-            return  # It hung up before it was accepted.
-        if len(self._selector.get_map()) > len(self._addresses) + STRANGERS:
-            connection.close()
+        connection = accept(self._listener, self._tls)
+        if connection is None:
             return
+        strangers = [one for one in self._introductions() if one.connection not in self._called]
+        if len(strangers) >= len(self._addresses) + STRANGERS:
+            self._drop([min(strangers, key=lambda stranger: stranger.expires)])
         self._register(Introduction(connection, answer(self._credentials, self._rank), HANDSHAKE_SECONDS))
 
     def _register(self, introduction: Introduction) -> None:

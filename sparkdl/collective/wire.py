@@ -7,9 +7,13 @@ import select
 import socket
 import struct
 
+from sparkdl.collective.tls import Connection, buffered
+
 HEADER = struct.Struct("<4sIQQ")  # magic, kind, sequence number, length of what follows
 MAGIC = b"sdl\x01"
 LONGEST = 1 << 36
+# Memory is taken for this much of a body of unknown length at a time: nobody gets more than he sends.
+PIECE = 1 << 22
 # Bytes taken in one go: small enough to be still in the cache when they are added up.
 CHUNK = 1 << 20
 RAN_AWAY = getattr(select, "POLLRDHUP", 0x2000) | select.POLLHUP | select.POLLERR
@@ -66,13 +70,13 @@ def advance(buffers: list[memoryview], count: int) -> None:
 class Link:
     """An authenticated connection to one peer, with at most one frame under way in each direction."""
 
-    def __init__(self, connection: socket.socket, rank: int) -> None:
+    def __init__(self, connection: Connection, rank: int) -> None:
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.rank = rank
         self.descriptor = connection.fileno()
         self.missing = 0
-        self.body = bytearray()
+        self._body: list[bytearray] = []
         self._connection = connection
         self._outgoing: list[memoryview] = []
         self._incoming: list[memoryview] = []
@@ -94,12 +98,22 @@ class Link:
         self.missing = HEADER.size + length
 
     def expect_body(self, kind: Kind, sequence: int) -> None:
-        """Prepares for a frame of any length; it will be in `body`."""
+        """Prepares for a frame of any length; `take_body` gives it."""
         self._expected = (kind, sequence, None)
         self._header_missing = HEADER.size
         self._incoming = [memoryview(self._header)]
         self.missing = HEADER.size
-        self.body = bytearray()
+        self._body = []
+
+    def take_body(self) -> bytes:
+        """What came after `expect_body`, once `step` is done; the link keeps nothing of it."""
+        body, self._body = b"".join(self._body), []
+        return body
+
+    @property
+    def buffered(self) -> bool:
+        """Whether something of the expected frame can be read although no poll says so."""
+        return bool(self._incoming) and buffered(self._connection)
 
     @property
     def events(self) -> int:
@@ -146,6 +160,8 @@ class Link:
             self._header_missing -= min(count, self._header_missing)
             if not self._header_missing:
                 self._open(self._header)
+        elif self._body and not self._incoming and self.missing:
+            self._make_room()
 
     def _open(self, header: bytearray) -> None:
         """Checks a header that has arrived, and makes room for what follows it."""
@@ -157,9 +173,12 @@ class Link:
         if not known or (expected_length is not None and length != expected_length):
             raise PeerError(self.rank, CONFUSED)
         if expected_length is None and length:
-            self.body = bytearray(length)
-            self._incoming = [memoryview(self.body)]
             self.missing = length
+            self._make_room()
+
+    def _make_room(self) -> None:
+        self._body.append(bytearray(min(self.missing, PIECE)))
+        self._incoming = [memoryview(self._body[-1])]
 
     def _goodbye(self, reason: int, culprit: int) -> PeerError:
         if reason >= len(REASONS):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ POSITION_BITS = 33  # as in Spark's monotonically_increasing_id: partition << 33
 ROLE_NAMES = ("", " of the validation data")
 _MAGIC = b"SDB1"
 _ALIGNMENT = 16
+# What altered bytes lead to, wherever they are first looked at.
+_MALFORMED = (ValueError, LookupError, TypeError, ArithmeticError, RecursionError, SyntaxError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +174,14 @@ def unpack(payload: bytes) -> Block:
     if payload[:4] != _MAGIC:
         raise DataError(f"a packed block of samples must begin with {_MAGIC!r}, received {bytes(payload[:4])!r}.")
     start = 8 + int.from_bytes(payload[4:8], "little")
-    header = json.loads(bytes(payload[8:start]))
-    arrays = []
-    for dtype, shape in header["arrays"]:
-        start += -start % _ALIGNMENT
-        count = int(np.prod(shape, dtype=np.int64))
-        arrays.append(np.frombuffer(payload, dtype, count, start).reshape(shape))
-        start += arrays[-1].nbytes
-    role = arrays.pop(1) if header["role"] else None
-    return Block(arrays[0], tuple(arrays[1:]), role)
+    try:
+        header = json.loads(bytes(payload[8:start]))
+        arrays = []
+        for dtype, shape in header["arrays"]:
+            start += -start % _ALIGNMENT
+            arrays.append(np.frombuffer(payload, dtype, math.prod(shape), start).reshape(shape))
+            start += arrays[-1].nbytes
+        role = arrays.pop(1) if header["role"] else None
+        return Block(arrays[0], tuple(arrays[1:]), role)
+    except _MALFORMED as error:
+        raise DataError(f"a packed block of {len(payload)} bytes is truncated or altered: {error}.") from error

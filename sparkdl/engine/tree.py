@@ -14,6 +14,8 @@ from sparkdl.errors import ArgumentError, DataError
 _MAGIC = b"sdltree1"
 _HEADER = len(_MAGIC) + 8
 _DEEPEST = 50
+# What altered bytes lead to, wherever they are first looked at.
+_MALFORMED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, SyntaxError)
 _USER_DTYPE = 2  # numpy.dtype.isbuiltin of dtypes registered by packages such as ml_dtypes
 
 
@@ -46,16 +48,16 @@ def decode_tree(payload: bytes) -> Any:
     end = _HEADER + int.from_bytes(payload[len(_MAGIC) : _HEADER], "little")
     try:
         header = json.loads(payload[_HEADER:end])
-        arrays = []
+        arrays: dict[int, np.ndarray] = {}
         for text, shape in header["arrays"]:
             dtype = np.dtype(text)
             count = math.prod(shape)
             if dtype.hasobject or end + count * dtype.itemsize > len(payload):
                 raise DataError(f"an encoded tree of {len(payload)} bytes is truncated or altered")
-            arrays.append(np.frombuffer(payload, dtype, count, end).reshape(shape).copy())
-            end += arrays[-1].nbytes
+            array = arrays[len(arrays)] = np.frombuffer(payload, dtype, count, end).reshape(shape).copy()
+            end += array.nbytes
         return _decode(header["tree"], arrays)
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except _MALFORMED as error:
         raise DataError(f"an encoded tree of {len(payload)} bytes is truncated or altered: {error}") from error
 
 
@@ -101,7 +103,7 @@ def _encode(value: Any, arrays: list[np.ndarray], depth: int) -> Any:
 _CONTAINERS: dict[str, Any] = {"tuple": tuple, "set": set, "frozenset": frozenset}
 
 
-def _decode(value: Any, arrays: list[np.ndarray]) -> Any:
+def _decode(value: Any, arrays: dict[int, np.ndarray]) -> Any:
     if isinstance(value, list):
         return [_decode(item, arrays) for item in value]
     if not isinstance(value, dict):
@@ -111,7 +113,11 @@ def _decode(value: Any, arrays: list[np.ndarray]) -> Any:
         return {_decode(key, arrays): _decode(item, arrays) for key, item in content}
     if kind in _CONTAINERS:
         return _CONTAINERS[kind](_decode(item, arrays) for item in content)
-    array = arrays[content]
+    array = arrays.pop(content)  # Each is named once; a header that repeats itself must not multiply its bytes.
+    if kind == "array":
+        return array
+    if kind == "scalar":
+        return array[()]
     if kind == "bytes":
         return array.tobytes()
-    return array[()] if kind == "scalar" else array
+    raise ValueError(f"nothing is called {kind!r}")

@@ -111,7 +111,8 @@ def run_attempt(context: SparkContext, prepared: Prepared, assignment: Assignmen
     """Starts the hub and the barrier stage; returns what Spark said where the stage failed."""
     host, bind = driver_address(context)
     plan = assignment.plan
-    with Hub(bind, assignment.secret, plan.generation, monitor.receive, monitor.disconnected) as hub:
+    hears = (monitor.receive, monitor.disconnected)
+    with Hub(bind, assignment.secret, plan.generation, *hears, plan.workers, assignment.identity) as hub:
         monitor.hub = hub
         assignment = replace(assignment, address=(host, hub.port), blocks=prepared.blocks, spec=prepared.spec)
         job = barrier_job(prepared, assignment, resource_profile(context, plan.cores_per_worker))

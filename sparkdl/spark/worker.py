@@ -53,7 +53,9 @@ def run_task(assignment: Assignment, items: Iterable[Any]) -> None:
     plan = assignment.plan
     with ExitStack() as stack:
         channel = stack.enter_context(
-            Channel.connect(assignment.address, assignment.secret, plan.generation, rank, plan.deadline)
+            Channel.connect(
+                assignment.address, assignment.secret, plan.generation, rank, plan.deadline, assignment.identity
+            )
         )
         channel.send("hello", {})
         # TensorFlow takes seconds to load; let it do so while rows arrive and workers meet.
@@ -103,6 +105,7 @@ def _train(
         generation=plan.generation,
         deadline=plan.deadline,
         host=hosts[rank],
+        identity=assignment.identity,
     )
     stack.callback(collective.close)
     place[0] = "while checking its rows"

@@ -14,6 +14,17 @@ from sparkdl.errors import DataError
 from sparkdl.types import TrainingState
 
 FORMAT = "sparkdl-state-1"
+# What altered bytes lead to, wherever they are first looked at.
+MALFORMED = (
+    SafetensorError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    SyntaxError,
+)
 
 
 def encode_state(state: TrainingState) -> bytes:
@@ -41,12 +52,12 @@ def decode_state(payload: bytes) -> TrainingState:
     header = _header(payload)
     try:
         arrays = load(payload)
-    except SafetensorError as error:
+        for name, shape in header["shapes"].items():
+            stored = arrays[name] if name in arrays else np.empty(0, header["dtypes"][name])
+            arrays[name] = stored.reshape(shape)
+        return TrainingState(arrays, dict(header["info"]))
+    except MALFORMED as error:
         raise DataError(f"a training state of {len(payload)} bytes is truncated or altered: {error}.") from error
-    for name, shape in header["shapes"].items():
-        stored = arrays.get(name, np.empty(0, np.dtype(header["dtypes"][name])))
-        arrays[name] = stored.reshape(shape)
-    return TrainingState(arrays, header["info"])
 
 
 def _header(payload: bytes) -> Mapping[str, Any]:
@@ -56,7 +67,7 @@ def _header(payload: bytes) -> Mapping[str, Any]:
         if metadata["format"] != FORMAT:
             raise DataError(f"a training state has format {metadata['format']!r}, expected {FORMAT!r}.")
         return json.loads(metadata["header"])
-    except (ValueError, KeyError, TypeError) as error:
+    except MALFORMED as error:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{len(payload)} bytes are no training state of format {FORMAT!r}.") from error

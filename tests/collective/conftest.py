@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from sparkdl.collective.certificate import Identity, make_identity
 from sparkdl.collective.mesh import Mesh
 from sparkdl.collective.rendezvous import connect_mesh, open_listener
 
@@ -78,11 +79,13 @@ def mesh() -> Iterator[Callable[..., list[Mesh]]]:
     """Makes the ranks of a mesh over loopback, and closes them after the test."""
     made: list[Mesh] = []
 
-    def make(size: int, deadline: float = 30.0) -> list[Mesh]:
+    def make(size: int, deadline: float = 30.0, identity: Identity | None = None) -> list[Mesh]:
         ranks = list(enumerate(_gathers(size)))
         ready = _on_all(
             ranks,
-            lambda rank: connect_mesh(rank[0], size, open_listener("127.0.0.1"), rank[1], SECRET, "run-1", deadline),
+            lambda rank: connect_mesh(
+                rank[0], size, open_listener("127.0.0.1"), rank[1], SECRET, "run-1", deadline, identity
+            ),
         )
         made.extend(ready)
         return ready
@@ -95,3 +98,15 @@ def mesh() -> Iterator[Callable[..., list[Mesh]]]:
 @pytest.fixture(scope="session")
 def secret() -> bytes:
     return SECRET
+
+
+@pytest.fixture(scope="session")
+def identity() -> Identity:
+    """Certificate and key of a run."""
+    return make_identity()
+
+
+@pytest.fixture(params=["clear", "encrypted"])
+def own_identity(request: pytest.FixtureRequest) -> Identity | None:
+    """For tests that must hold with TLS and without."""
+    return request.getfixturevalue("identity") if request.param == "encrypted" else None

@@ -1,7 +1,7 @@
 """One worker in a process of its own: `one_worker.py RANK SIZE FOLDER`, driven by test_processes.py.
 
-Meets the others through files in FOLDER, keeps the whole contract over the mesh and over what `connect` chose, then
-adds up until rank 1 is killed, and prints what the others were told.
+Meets the others through files in FOLDER, keeps the whole contract over the mesh, in clear and encrypted, and over what
+`connect` chose, then adds up until rank 1 is killed, and prints what the others were told.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sparkdl.collective.certificate import Identity
 from sparkdl.collective.rendezvous import connect, connect_mesh, open_listener
 from sparkdl.errors import CollectiveError
 
@@ -48,8 +49,10 @@ def main(rank: int, size: int, folder: Path) -> None:
     contract = load_contract()
     gather = gather_through(folder, rank, size)
     mesh = connect_mesh(rank, size, open_listener("127.0.0.1"), gather, SECRET, "mesh", 60.0)
+    identity = Identity((folder / "certificate").read_bytes(), (folder / "key").read_bytes())
+    encrypted = connect_mesh(rank, size, open_listener("127.0.0.1"), gather, SECRET, "encrypted", 60.0, identity)
     chosen = connect(rank, size, gather, SECRET, "chosen", 60.0, "127.0.0.1")
-    for collective in (mesh, chosen):
+    for collective in (mesh, encrypted, chosen):
         for case in contract.CASES.values():
             case(collective)
     print(type(mesh).__name__, type(chosen).__name__, "kept the contract", flush=True)

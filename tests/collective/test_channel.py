@@ -4,31 +4,40 @@ import queue
 import socket
 import threading
 import time
+from contextlib import closing
 
 import pytest
 
 from sparkdl.collective.channel import DRIVER, Channel, Hub
 from sparkdl.collective.introduction import introduce
 from sparkdl.collective.security import MAGIC, Credentials, call
+from sparkdl.collective.tls import Tls
 from sparkdl.errors import CollectiveError
 
 
 class Driver:
     """A Hub whose callbacks put everything into queues."""
 
-    def __init__(self, secret, **options):
+    def __init__(self, secret, identity, **options):
         self.heard, self.lost = queue.Queue(), queue.Queue()
+        options = {"identity": identity, **options}
         self.hub = Hub("127.0.0.1", secret, "run-1", lambda *message: self.heard.put(message), self.lost.put, **options)
         self.secret = secret
+        self.identity = identity
+
+    def call(self):
+        """A connection that has said nothing yet."""
+        connection = socket.create_connection(("127.0.0.1", self.hub.port))
+        return connection if self.identity is None else Tls(self.identity).caller(connection)
 
     def connect(self, rank, **changes):
-        given = {"secret": self.secret, "generation": "run-1", "deadline": 10.0, **changes}
+        given = {"secret": self.secret, "generation": "run-1", "deadline": 10.0, "identity": self.identity, **changes}
         return Channel.connect(("127.0.0.1", self.hub.port), rank=rank, **given)
 
 
 @pytest.fixture
-def driver(secret):
-    driver = Driver(secret, workers=8)
+def driver(secret, own_identity):
+    driver = Driver(secret, own_identity, workers=8)
     yield driver
     driver.hub.close()
 
@@ -87,9 +96,12 @@ def test_order_is_kept_from_many_threads(driver):
         assert [message[2]["number"] for message in heard if message[1] == name] == list(range(50))
 
 
-def test_the_hub_answers_from_its_callback(secret):
-    hub = Hub("127.0.0.1", secret, "run-1", lambda rank, kind, header, payload: hub.send(rank, "echo", header, payload))
-    with hub, Channel.connect(("127.0.0.1", hub.port), secret, "run-1", 2, 10.0) as channel:
+def test_the_hub_answers_from_its_callback(secret, own_identity):
+    def echo(rank, kind, header, payload):
+        hub.send(rank, "echo", header, payload)
+
+    hub = Hub("127.0.0.1", secret, "run-1", echo, identity=own_identity)
+    with hub, Channel.connect(("127.0.0.1", hub.port), secret, "run-1", 2, 10.0, own_identity) as channel:
         channel.send("hello", {"a": 1}, b"xyz" * 1_000_000)
         assert channel.receive(10) == ("echo", {"a": 1}, b"xyz" * 1_000_000)
 
@@ -108,11 +120,11 @@ def test_who_leaves_is_noticed(driver):
         assert driver.heard.get(timeout=10)[:2] == (5, "hello")
 
 
-def test_what_was_sent_before_the_end_arrives(secret):
+def test_what_was_sent_before_the_end_arrives(secret, own_identity):
     """The hub is closed as soon as the job has ended, when the last messages may still be under way."""
     payload = bytes(30_000_000)
     for _ in range(3):
-        driver = Driver(secret)
+        driver = Driver(secret, own_identity)
         channel = driver.connect(0)
         sender = threading.Thread(target=channel.send, args=("state", {}, payload))
         sender.start()
@@ -171,16 +183,16 @@ def test_garbage_does_not_disturb(driver):
 
 
 def test_garbage_after_the_handshake_costs_only_that_worker(driver, secret):
-    with driver.connect(0) as good, socket.create_connection(("127.0.0.1", driver.hub.port)) as bad:
+    with driver.connect(0) as good, closing(driver.call()) as bad:
         introduce(bad, call(Credentials(secret, "channel", "run-1"), 1, DRIVER), 10.0)
-        bad.sendall(b"\xff" * 1000)
+        bad.send(b"\xff" * 1000)
         assert driver.lost.get(timeout=10) == 1
         good.send("step", {})
         assert driver.heard.get(timeout=10)[0] == 0
 
 
 def test_a_mesh_connection_is_no_channel(driver, secret):
-    with socket.create_connection(("127.0.0.1", driver.hub.port)) as wrong, pytest.raises(CollectiveError):
+    with closing(driver.call()) as wrong, pytest.raises(CollectiveError):
         introduce(wrong, call(Credentials(secret, "mesh", "run-1"), 1, DRIVER), 10.0)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import time
 
 import numpy as np
@@ -7,6 +8,12 @@ import pytest
 
 from sparkdl.collective.mesh import Mesh
 from sparkdl.errors import ArgumentError, CollectiveError
+
+
+@pytest.fixture
+def mesh(mesh, own_identity):
+    """Everything here must hold with TLS and without."""
+    return functools.partial(mesh, identity=own_identity)
 
 
 @pytest.mark.parametrize("size", [2, 3, 4])

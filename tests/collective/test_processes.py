@@ -14,9 +14,11 @@ SIZE = 3
 
 
 @pytest.fixture
-def workers(tmp_path):
+def workers(tmp_path, identity):
     """Starts the processes, and ends those that a failed test leaves."""
     processes = []
+    (tmp_path / "certificate").write_bytes(identity.certificate)
+    (tmp_path / "key").write_bytes(identity.key)
 
     def start():
         environ = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -82,7 +82,7 @@ def test_a_length_beyond_the_limit_is_refused_before_memory_is_taken(pair):
     far.sendall(HEADER.pack(MAGIC, Kind.BROADCAST, 1, LONGEST + 1))
     with pytest.raises(PeerError, match="broke the protocol"):
         finish(link)
-    assert len(link.body) == 0
+    assert link.take_body() == b""
 
 
 def test_a_goodbye_blames_somebody(pair):
