@@ -86,7 +86,7 @@ class Proxy:
 
     @property
     def connections(self) -> int:
-        """How many connections are open."""
+        """How many connections are complete; commands are for these, and partition and heal for all."""
         return len(self._pipes) // 2
 
     def recorded(self, direction: str | None = None) -> bytes:
