@@ -52,8 +52,7 @@ class HadoopStorage:
 
     def write(self, name: str, content: Content) -> None:
         """See `Storage`."""
-        folder, last = split(name)
-        target, part = self._path(name), self._path(join(folder, part_name(last)))
+        target, part = self._path(name), self._path(join(split(name)[0], part_name()))
         with self._errors("written", name), _local_file(content) as path:
             files, local = self._files(), self._hadoop.Path(path.as_uri())
             if self._scheme in _OBJECT_STORES:

@@ -74,9 +74,9 @@ class Recording:
 
     def close(self) -> None:
         """Ends the files."""
+        self._copy()
         self._training.close()
         self._validation.close()
-        self._copy()
         if self._remote is not None:
             self._temporary.cleanup()
             self._remote = None

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from sparkdl.errors import ArgumentError, MissingExtraError, StorageError
-from sparkdl.storage.base import joined, part_name, storage_errors, whole
+from sparkdl.storage.base import joined, part_name, reason_of, storage_errors, whole
 from sparkdl.storage.paths import cut_query, join, scheme_of, split, without_credentials
 from sparkdl.types import Content
 
@@ -55,8 +55,8 @@ class ArrowStorage:
             if self._in_place:
                 self._put(target, content)
                 return
-            folder, last = split(target)
-            part = join(folder, part_name(last))
+            folder, _ = split(target)
+            part = join(folder, part_name())
             self._files.create_dir(folder, recursive=True)
             try:
                 self._put(part, content)
@@ -115,10 +115,10 @@ def open_file_system(url: str) -> tuple[fs.FileSystem, str]:
         return fs.FileSystem.from_uri(_encoded(url))
     except pa.ArrowInvalid as error:
         if "Unrecognized filesystem type" not in str(error):
-            raise ArgumentError(f"{without_credentials(url)!r} cannot be used: {_said(error)}.") from error
+            raise ArgumentError(f"{without_credentials(url)!r} cannot be used: {reason_of(error)}.") from error
     except (OSError, pa.ArrowException) as error:
-        message = f"the file system of {without_credentials(url)!r} cannot be opened: {_said(error)}"
-        raise StorageError(message, _said(error)) from error
+        message = f"the file system of {without_credentials(url)!r} cannot be opened: {reason_of(error)}"
+        raise StorageError(message, reason_of(error)) from error
     return _open_fsspec(url)
 
 
@@ -134,10 +134,10 @@ def _open_fsspec(url: str) -> tuple[fs.FileSystem, str]:
     try:
         files, path = fsspec.core.url_to_fs(url, use_listings_cache=False)
     except ImportError as error:
-        raise MissingExtraError(f"{shown!r} cannot be opened by fsspec: {_said(error)}.") from error
+        raise MissingExtraError(f"{shown!r} cannot be opened by fsspec: {reason_of(error)}.") from error
     except ValueError as error:
         raise ArgumentError(
-            f"{shown!r} cannot be opened: {_said(error)}; expected a local path, or a URL of a file system that "
+            f"{shown!r} cannot be opened: {reason_of(error)}; expected a local path, or a URL of a file system that "
             "Hadoop (with its jar in spark.jars), pyarrow or fsspec knows."
         ) from error
     return fs.PyFileSystem(fs.FSSpecHandler(files)), path
@@ -152,8 +152,4 @@ def _encoded(url: str) -> str:
     """The URL as pyarrow decodes it: the path is encoded; user and password are so already."""
     base, query = cut_query(url)
     authority, slash, path = base.partition("://")[2].partition("/")
-    return f"{_scheme(url)}://{authority}{slash}{quote(path)}{query}"
-
-
-def _said(error: Exception) -> str:
-    return without_credentials(str(error).strip().rstrip("."))
+    return f"{_scheme(url)}://{quote(authority, safe='%:@[]')}{slash}{quote(path)}{query}"

@@ -21,7 +21,7 @@ def check_writable(storage: Storage, argument: str) -> None:
     Raises:
         ArgumentError: if that fails.
     """
-    probe = part_name("probe")
+    probe = part_name()
     try:
         storage.write(probe, b"sparkdl")
         storage.delete(probe)
@@ -43,9 +43,9 @@ def joined(content: Content) -> Buffer:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def part_name(name: str) -> str:
+def part_name() -> str:
     """A new name for a file that is not whole yet; `whole` leaves it out."""
-    return f".{name}.{secrets.token_hex(4)}.part"
+    return f".{secrets.token_hex(8)}.part"
 
 
 def whole(names: Iterable[str]) -> list[str]:
@@ -65,6 +65,12 @@ def storage_errors(verb: str, path: str | os.PathLike[str]) -> Iterator[None]:
     except StorageError:
         raise
     except OSError as error:
-        reason = without_credentials(error.strerror or str(error).strip() or type(error).__name__)
+        reason = reason_of(error)
         kind = MissingFileError if isinstance(error, FileNotFoundError) else StorageError
         raise kind(f"{without_credentials(os.fspath(path))!r} cannot be {verb}: {reason}", reason) from error
+
+
+def reason_of(error: Exception) -> str:
+    """What an exception says, in one line and without credentials."""
+    said = str(getattr(error, "strerror", None) or error).strip() or type(error).__name__
+    return without_credentials(said.splitlines()[0].rstrip("."))

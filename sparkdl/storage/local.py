@@ -38,7 +38,7 @@ class LocalStorage:
     def write(self, name: str, content: Content) -> None:
         """See `Storage`."""
         target = self._root / name
-        part = target.with_name(part_name(target.name))
+        part = target.with_name(part_name())
         with storage_errors("written", target):
             target.parent.mkdir(parents=True, exist_ok=True)
             try:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):/")
-_LOCAL = re.compile(r"file:(?://(?:localhost)?)?(?=/)")
+_LOCAL = re.compile(r"file:(?://(?:localhost)?)?(?=/)", re.IGNORECASE)
 _BARE = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.\-]*:(?://?[^/]*)?)?")
 _USER_INFO = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://([^/@\s]*)@")
-_QUERY = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*://[^?\s]*)\?[^\s'\"]*")
+_QUERY = re.compile(r"(://[^?'\"\n]*)\?[^\s'\"]*=[^\s'\"]*")
 # Here the part before the @ names a container, and is no secret.
 _CONTAINERS = frozenset({"abfs", "abfss", "wasb", "wasbs"})
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import keras
 import pytest
 
-from sparkdl.engine.callback_files import CallbackFiles, existing_contents, path_attribute, target_folder, write_file
+from sparkdl.engine.callback_files import CallbackFiles, divide, existing_contents, remote_folders, unwritable
 
 _k = keras.callbacks
 
@@ -39,10 +41,28 @@ def test_content_to_go_on_with_is_there_and_not_told(tmp_path):
         assert file.read() == "old"
 
 
-def test_remote_paths_are_left_alone(tmp_path):
-    callback = _k.TensorBoard("gs://bucket/logs")
-    CallbackFiles([callback], str(tmp_path), {})
-    assert callback.log_dir == "gs://bucket/logs" and path_attribute(callback) is None
+def test_remote_paths_are_redirected_too(tmp_path):
+    board = _k.TensorBoard("gs://bucket/logs")
+    checkpoint = _k.ModelCheckpoint("hdfs://name/{epoch}/m.keras")
+    logger = _k.CSVLogger("s3://bucket/runs/log.csv?scheme=http", append=True)
+    callbacks = [board, checkpoint, logger]
+    assert remote_folders([*callbacks, _k.CSVLogger("log.csv"), _k.CSVLogger("file:///log.csv"), _k.History()]) == {
+        "gs://bucket/logs": "TensorBoard",
+        "hdfs://name/": "ModelCheckpoint",
+        "s3://bucket/runs?scheme=http": "CSVLogger",
+    }
+    assert [unwritable(callback) for callback in callbacks] == [None] * 3
+    contents = existing_contents(callbacks, lambda path: path.encode())
+    assert contents == {2: b"s3://bucket/runs/log.csv?scheme=http"}
+    files = CallbackFiles(callbacks, str(tmp_path), contents)
+    for path in (f"{board.log_dir}/train/events", checkpoint.filepath.format(epoch=3), logger.filename):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_bytes(b"new and longer than it was before")
+    assert [path for path, _ in files.collect()] == [
+        "gs://bucket/logs/train/events",
+        "hdfs://name/3/m.keras",
+        "s3://bucket/runs/log.csv?scheme=http",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -50,12 +70,4 @@ def test_remote_paths_are_left_alone(tmp_path):
     [("a/b/c.keras", "a/b"), ("/x/{epoch}/m.keras", "/x"), ("m-{epoch}.keras", ""), ("a{loss}/b/c.keras", "")],
 )
 def test_the_folder_before_a_template(path, folder):
-    assert target_folder(path, False) == folder
-
-
-def test_files_are_written_whole(tmp_path):
-    target = tmp_path / "deep" / "file.bin"
-    write_file(str(target), b"one")
-    write_file(str(target), b"two")
-    assert target.read_bytes() == b"two"
-    assert [path.name for path in target.parent.iterdir()] == ["file.bin"]
+    assert divide(path, False)[0] == folder
