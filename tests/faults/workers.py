@@ -66,14 +66,21 @@ class Workers:
         for proxy in self.proxies.values():
             proxy.close()
 
-    def meet(self, proxied: bool = True, **settings: Any) -> None:
-        """Lets the workers find each other, through proxies with these settings (`delay`, `rate`)."""
+    def meet(self, proxied: bool = True, partitioned: Any = (), **settings: Any) -> None:
+        """Lets the workers find each other, through proxies with these settings (`delay`, `rate`).
+
+        Args:
+            proxied: False for connections without proxies.
+            partitioned: pairs between which nothing passes from the beginning.
+        """
         addresses = [self.wait_for(rank, "address") for rank in range(self.size)]
         for caller in range(self.size):
             for answerer in range(caller if proxied else 0):
                 proxy = Proxy((addresses[answerer]["host"], addresses[answerer]["port"]))
                 for name, value in settings.items():
                     setattr(proxy, name, value)
+                if (caller, answerer) in partitioned:
+                    proxy.partition()
                 self.proxies[caller, answerer] = proxy
         for caller, process in enumerate(self._processes):
             told = [json.dumps(self._seen_by(caller, answerer, addresses)) for answerer in range(self.size)]
