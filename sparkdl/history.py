@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-PHASES = ("reading", "waiting", "compute", "exchange", "update", "validation", "callbacks")
+PHASES = ("reading", "waiting", "compute", "exchange", "update", "validation", "callbacks", "checkpoint")
 
 
 def describe_logs(logs: Mapping[str, Any]) -> str:
@@ -30,7 +30,7 @@ class History:
         params: what Keras's callbacks call params (epochs, steps, verbose), plus workers and batch size.
         timings: one dict per worker, in rank order: seconds per phase ("reading" the rows from Spark,
             "waiting" for a batch, "compute", "exchange" of gradients and weights, "update",
-            "validation", "callbacks"), "training" (seconds of all steps), "steps" and "rows".
+            "validation", "callbacks", capturing a "checkpoint"), "training" (seconds of all steps), "steps" and "rows".
         seconds: wall seconds of the whole call, as seen by the driver.
         attempts: how often the training was started (1 without failures).
 

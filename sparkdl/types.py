@@ -209,6 +209,14 @@ class Replica(Protocol):
         """What was summed since the reset, float64, additive over workers."""
         ...
 
+    def epoch_state(self) -> dict[str, np.ndarray]:
+        """The same sums in the form they are kept in, additive over workers; reading them changes nothing."""
+        ...
+
+    def set_epoch_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Restores what `epoch_state` gave."""
+        ...
+
     def results(self, sums: np.ndarray) -> dict[str, float]:
         """Keras-named logs (`loss`, metrics) from sums that were added over all workers."""
         ...
@@ -308,7 +316,10 @@ class CallbackRunner(Protocol):
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """All that a worker must know about a run beside the model and the data. Picklable and JSON-able."""
+    """All that a worker must know about a run beside the model and the data. Picklable and JSON-able.
+
+    `capture_steps` and `capture_epochs` say when a checkpoint is due: after so many steps, or every epoch.
+    """
 
     generation: str
     workers: int
@@ -325,6 +336,8 @@ class TrainingPlan:
     shuffle: bool = True
     seed: int = 0
     deadline: float = 300.0
+    capture_steps: int | None = None
+    capture_epochs: bool = False
     memory_limit: int | None = None
     spill_directory: str | None = None
 
@@ -334,9 +347,10 @@ class TrainingState:
     """Everything needed to go on with a run on any number of workers.
 
     Attributes:
-        arrays: `weights` (flat float32), `statistics`, `optimizer/...`, `local/<rank>/...`, `sums/<rank>`.
-        info: JSON values: generation, workers, epoch, step (within the epoch), iteration, seed,
-            callbacks, history, fingerprint of the data.
+        arrays: `weights` (flat float32), `statistics`, `optimizer/...`, `callbacks` (encoded), and for each worker
+            `local/<rank>/...`, and in the middle of an epoch `statistics/<rank>` and `epoch/<rank>/...`.
+        info: JSON values: generation, workers, epoch, step (within the epoch), iteration, stopped, finished,
+            plan, and fingerprints of the rows of each worker.
     """
 
     arrays: Mapping[str, np.ndarray]

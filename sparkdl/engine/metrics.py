@@ -96,6 +96,18 @@ class MetricSums:
         self._fold()
         return self._changes.copy()
 
+    def state(self) -> dict[str, np.ndarray]:
+        """The sums as they stand, not yet moved variables apart: reading them changes no rounding. Additive."""
+        values = [variable.numpy().reshape(-1).astype(np.float64) for variable in self._variables]
+        pending = np.concatenate(values) - self._initial if values else np.zeros(0)
+        return {"changes": self._changes.copy(), "pending": pending, "counts": np.array([self._calls, self._elements])}
+
+    def set_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Restores what `state` gave."""
+        self._changes[:] = state["changes"]
+        self._assign(self._initial + state["pending"])
+        self._calls, self._elements = (int(count) for count in state["counts"])
+
     def show(self, sums: np.ndarray) -> None:
         """Puts sums over all workers into the metrics, so that their `result()` is that of all rows."""
         self._assign(self._initial + sums)

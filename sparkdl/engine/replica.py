@@ -243,6 +243,15 @@ class KerasReplica:
         """See `sparkdl.types.Replica`."""
         return np.concatenate([self._losses.sums(), self._metrics.sums()])
 
+    def epoch_state(self) -> dict[str, np.ndarray]:
+        """See `sparkdl.types.Replica`."""
+        return {"losses": self._losses.sums(), **self._metrics.state()}
+
+    def set_epoch_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """See `sparkdl.types.Replica`."""
+        self._losses.set_sums(state["losses"])
+        self._metrics.set_state(state)
+
     def results(self, sums: np.ndarray) -> dict[str, Any]:
         """See `sparkdl.types.Replica`. Metrics with several values come as arrays, as in Keras."""
         loss, losses = self._losses.means(sums[: self._losses.length])

@@ -45,6 +45,10 @@ class LossSums:
         """All sums, float64 (length,)."""
         return np.concatenate([self.train, self.test])
 
+    def set_sums(self, sums: np.ndarray) -> None:
+        """Restores what `sums` gave."""
+        self.train[:], self.test[:] = np.split(sums, [self.train.size])
+
     def means(self, sums: np.ndarray) -> tuple[float, np.ndarray]:
         """The objective and each loss, unweighted, from sums over all workers; NaN where there were no rows."""
         train, test = np.split(sums, [self.train.size])

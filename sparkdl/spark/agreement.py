@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -83,4 +83,32 @@ def check_label_range(low: float, high: float, classes: int, name: str) -> None:
     raise DataError(
         f"label column {name!r} holds class numbers from {low:g} to {high:g}, but the model's output has {classes} "
         f"classes, numbered 0 to {classes - 1}: {hint}."
+    )
+
+
+def agree_on_fingerprint(store: PartitionStore, collective: Collective) -> dict[str, int]:
+    """A number for the training rows of each source partition, whatever the number of workers they are spread over."""
+    mine = store.view(TRAIN).fingerprint()
+    total: dict[str, int] = {}
+    for part in collective.all_gather_bytes(json.dumps(mine).encode()):
+        for partition, number in json.loads(part).items():
+            total[partition] = (total.get(partition, 0) + number) % 2**64
+    return total
+
+
+def changed_rows(before: Mapping[str, int], now: Mapping[str, int]) -> str:
+    """What to say where a run goes on with other rows than it began with; nothing where they are the same.
+
+    Example:
+        >>> changed_rows({"0": 17, "1": 4}, {"0": 17, "1": 5})[:61]
+        'the training rows of partition 1 are not those that the run b'
+    """
+    changed = sorted(int(name) for name in {*before, *now} if before.get(name) != now.get(name))
+    if not changed:
+        return ""
+    first = ", ".join(map(str, changed[:5])) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
+    return (
+        f"the training rows of partition {first} are not those that the run began with: the rest of this epoch may "
+        "repeat or leave out rows. Write the data out before the training, or sort what makes it, so that Spark "
+        "computes the same rows every time."
     )

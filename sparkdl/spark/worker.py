@@ -5,32 +5,27 @@ from __future__ import annotations
 import importlib
 import platform
 import threading
-import time
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from pyspark import BarrierTaskContext
 
 from sparkdl.collective.channel import Channel
 from sparkdl.collective.rendezvous import connect
-from sparkdl.data.store import PartitionStore
+from sparkdl.data.store import TRAIN, VALIDATION, PartitionStore
 from sparkdl.errors import CollectiveError
-from sparkdl.spark.agreement import agree_on_strings, check_labels, check_rows
+from sparkdl.spark.agreement import agree_on_fingerprint, agree_on_strings, changed_rows, check_labels, check_rows
 from sparkdl.spark.assignment import Assignment
 from sparkdl.spark.memory import check_memory, store_limit
-from sparkdl.train.checkpoint import decode_state, encode_state
+from sparkdl.spark.observer import ChannelObserver
+from sparkdl.train.checkpoint import decode_state
 from sparkdl.train.loop import train
 from sparkdl.train.run import Run
 from sparkdl.train.timing import PhaseClock
-from sparkdl.types import Collective, TrainingPlan, TrainingState
-
-STEP_MESSAGES_PER_SECOND = 5
-STATE_SECONDS = 20.0
+from sparkdl.types import Collective, TrainingState
 
 
 def run_on_arrow(assignment: Assignment, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -123,6 +118,7 @@ def _train(
         train(run, state)
     finally:
         place[0] = run.place
+    run.observer.close()
     return clock.seconds
 
 
@@ -145,69 +141,21 @@ def _build(
     start = decode_state(collective.broadcast(payload))
     replica, updater = build_replica(assignment, start, collective)
     runner = stack.enter_context(build_callbacks(assignment, replica, updater, start)) if collective.rank == 0 else None
-    observer = ChannelObserver(channel, plan, collective.rank, runner)
+    observer = ChannelObserver(channel, collective.rank, runner)
+    stack.callback(observer.close)
     run = Run(
         plan,
         replica,
         updater,
         collective,
-        store.view(0),
-        store.view(1) if assignment.validates else None,
+        store.view(TRAIN),
+        store.view(VALIDATION) if assignment.validates else None,
         observer,
         clock,
         runner,
+        agree_on_fingerprint(store, collective),
     )
-    return run, (start if "weights" in start.arrays else None)
-
-
-@dataclass
-class ChannelObserver:
-    """Tells the driver how the run goes on. Only rank 0 speaks."""
-
-    channel: Channel
-    plan: TrainingPlan
-    rank: int
-    runner: Any = None
-    _next: float = 0.0
-    _last_state: float = 0.0
-    _since: tuple[float, int] = (0.0, 0)
-
-    def step(self, epoch: int, step: int, steps: int, rows: int, loss: float) -> None:
-        """See `train.run.Observer`."""
-        now = time.monotonic()
-        if self.rank != 0:
-            return
-        if step == 1 or not self._since[0]:
-            self._since = (now, 0)
-        self._since = (self._since[0], self._since[1] + rows)
-        if now < self._next and step < steps:
-            return
-        self._next = now + 1 / STEP_MESSAGES_PER_SECOND
-        speed = self._since[1] / max(now - self._since[0], 1e-9) if step > 1 else 0.0
-        header = {"epoch": epoch, "step": step, "steps": steps, "rows": rows, "rows_per_second": speed, "loss": loss}
-        self.channel.send("step", header)
-
-    def epoch(self, epoch: int, logs: Mapping[str, float], seconds: float, learning_rate: float) -> None:
-        """See `train.run.Observer`."""
-        if self.rank == 0:
-            told = {name: np.asarray(value).tolist() for name, value in logs.items()}
-            header = {"epoch": epoch, "logs": told, "seconds": seconds, "learning_rate": learning_rate}
-            self.channel.send("epoch", header)
-            self._send_files()
-
-    def wants_state(self) -> bool:
-        """See `train.run.Observer`."""
-        return time.monotonic() - self._last_state > STATE_SECONDS
-
-    def state(self, state: TrainingState) -> None:
-        """See `train.run.Observer`."""
-        self._last_state = time.monotonic()
-        arrays = dict(state.arrays)
-        if self.runner is not None:
-            self._send_files()
-            arrays["callbacks"] = np.frombuffer(self.runner.encoded_state(), np.uint8)
-        self.channel.send("state", {}, encode_state(TrainingState(arrays, state.info)))
-
-    def _send_files(self) -> None:
-        for path, content in self.runner.collect_files() if self.runner is not None else ():
-            self.channel.send("file", {"path": path}, content)
+    goes_on = "weights" in start.arrays
+    if goes_on and collective.rank == 0 and (warning := changed_rows(start.info["fingerprint"], run.fingerprint)):
+        channel.send("say", {"text": warning})
+    return run, (start if goes_on else None)

@@ -16,7 +16,7 @@ from sparkdl.train.hooks import Hooks
 from sparkdl.train.run import Run
 from sparkdl.train.state import Position, capture_state, restore_state
 from sparkdl.train.step import train_step
-from sparkdl.types import TrainingState
+from sparkdl.types import Batch, TrainingState
 
 
 def train(run: Run, state: TrainingState | None = None) -> None:
@@ -37,27 +37,28 @@ def train(run: Run, state: TrainingState | None = None) -> None:
     hooks = Hooks.agree(run.replica, run.updater, run.collective, run.clock, run.callbacks)
     hooks("on_train_begin")
     logs: dict[str, float] = {}
-    stop = False
-    while position.epoch < run.plan.epochs and not stop:
+    while position.epoch < run.plan.epochs and not position.stopped:
         started = time.perf_counter()
-        stop = hooks("on_epoch_begin", position.epoch)
+        if position.step == 0:  # a run that goes on in the middle of an epoch has begun it before
+            run.replica.reset_sums()
+            position.stopped = hooks("on_epoch_begin", position.epoch)
         try:
-            stop |= run_epoch(run, hooks, epochs, position)
+            position.stopped |= run_epoch(run, hooks, epochs, position)
         except NonFiniteLossError:
-            _capture(run, position, finished=False)
+            _capture(run, epochs, position)
             raise
         logs = end_of_epoch(run, hooks, epochs, position)
-        stop |= hooks("on_epoch_end", position.epoch, logs)
+        position.stopped |= hooks("on_epoch_end", position.epoch, logs)
         run.observer.epoch(position.epoch, logs, time.perf_counter() - started, run.updater.learning_rate)
         position.next_epoch()
-        if _rank0_wants_state(run):
-            _capture(run, position, finished=False)
+        if _rank0_wants_state(run) or run.plan.capture_epochs:
+            _capture(run, epochs, position, due=run.plan.capture_epochs)
     low, high = run.updater.bounds[run.collective.rank], run.updater.bounds[run.collective.rank + 1]
     run.updater.finalize(run.replica.weights[low:high])
     run.collective.all_gather(run.replica.weights, run.updater.bounds)
     run.replica.weights_written()
     hooks("on_train_end", None, logs)
-    _capture(run, position, finished=True)
+    _capture(run, epochs, position, due=True, finished=True)
 
 
 def run_epoch(run: Run, hooks: Hooks, epochs: EpochPlan, position: Position) -> bool:
@@ -72,19 +73,19 @@ def run_epoch(run: Run, hooks: Hooks, epochs: EpochPlan, position: Position) -> 
         shuffle=run.plan.shuffle,
         start_step=position.step,
     )
-    run.replica.reset_sums()
     names = run.replica.scalar_names
     for step in range(position.step, steps):
         run.place = f"in epoch {position.epoch + 1}, step {step + 1} of {steps}"
         started = time.perf_counter()
-        batch = next(source)
-        if batch is not None and run.plan.class_weight is not None:
-            batch = replace(batch, weights=class_weights(batch, run.plan.class_weight))
+        batch = _weighted(run, next(source))
         run.clock.add("waiting", time.perf_counter() - started)
         hooks.batch("on_train_batch_begin", step)
         rows = epochs.batch_rows(step)
+        wanted = run.collective.rank == 0 and run.observer.wants_state(in_epoch=True)
         try:
-            scalars = train_step(run.replica, run.updater, run.collective, batch, rows, run.clock)
+            scalars, wanted = train_step(
+                run.replica, run.updater, run.collective, batch, rows, run.clock, signal=wanted
+            )
         except NonFiniteLossError as error:
             if hooks.terminates_on_nan:
                 return True
@@ -96,14 +97,22 @@ def run_epoch(run: Run, hooks: Hooks, epochs: EpochPlan, position: Position) -> 
         run.observer.step(position.epoch, step + 1, steps, rows, float(scalars[0]))
         if hooks.batch("on_train_batch_end", step, dict(zip(names, scalars.tolist(), strict=True))):
             return True
+        due = run.plan.capture_steps is not None and position.iteration % run.plan.capture_steps == 0
+        if due or wanted:
+            _capture(run, epochs, position, due=due)
     return False
+
+
+def _weighted(run: Run, batch: Batch | None) -> Batch | None:
+    if batch is None or run.plan.class_weight is None:
+        return batch
+    return replace(batch, weights=class_weights(batch, run.plan.class_weight))
 
 
 def end_of_epoch(run: Run, hooks: Hooks, epochs: EpochPlan, position: Position) -> dict[str, float]:
     """Averages statistics, merges the metrics of all workers and, where it is due, validates."""
     run.place = f"at the end of epoch {position.epoch + 1}"
-    shares = epochs.shares(run.collective.rank)[: position.step]
-    average_statistics(run.replica, run.collective, int(np.sum(shares)))
+    average_statistics(run.replica, run.collective, _rows_so_far(run, epochs, position))
     logs = run.replica.results(run.collective.all_sum(run.replica.sums()))
     run.replica.reset_sums()
     due = (position.epoch + 1) % run.plan.validation_freq == 0
@@ -127,11 +136,16 @@ def _non_finite_sentence(what: str, place: str, learning_rate: float) -> str:
 
 
 def _rank0_wants_state(run: Run) -> bool:
-    wanted = run.collective.rank == 0 and run.observer.wants_state()
+    wanted = run.collective.rank == 0 and run.observer.wants_state(in_epoch=False)
     return run.collective.broadcast(b"1" if wanted else b"0") == b"1"
 
 
-def _capture(run: Run, position: Position, finished: bool) -> None:
-    state = capture_state(run, position, finished)
-    if state is not None:
-        run.observer.state(state)
+def _rows_so_far(run: Run, epochs: EpochPlan, position: Position) -> int:
+    return int(np.sum(epochs.shares(run.collective.rank)[: position.step]))
+
+
+def _capture(run: Run, epochs: EpochPlan, position: Position, *, due: bool = False, finished: bool = False) -> None:
+    with run.clock("checkpoint"):
+        state = capture_state(run, position, _rows_so_far(run, epochs, position), finished=finished)
+        if state is not None:
+            run.observer.state(state, due)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -24,18 +24,27 @@ class Observer(Protocol):
         """An epoch has ended, its validation included."""
         ...
 
-    def wants_state(self) -> bool:
-        """Asked on rank 0 at the end of every epoch: whether the complete state is to be captured now."""
+    def wants_state(self, in_epoch: bool) -> bool:
+        """Asked on rank 0 before every step and at the end of every epoch: whether to capture the complete state."""
         ...
 
-    def state(self, state: TrainingState) -> None:
-        """A complete state was captured (on rank 0)."""
+    def state(self, state: TrainingState, due: bool) -> None:
+        """A complete state was captured (on rank 0); `due` where the plan wants a checkpoint here."""
+        ...
+
+    def close(self) -> None:
+        """Returns when all that was told has been sent; safe to call twice."""
         ...
 
 
 @dataclass
 class Run:
-    """Everything one worker needs to train. `place` tells where it is when something fails."""
+    """Everything one worker needs to train.
+
+    Attributes:
+        fingerprint: of the training rows of all workers, by source partition.
+        place: where it is, told when something fails.
+    """
 
     plan: TrainingPlan
     replica: Replica
@@ -46,6 +55,7 @@ class Run:
     observer: Observer
     clock: PhaseClock
     callbacks: CallbackRunner | None = None
+    fingerprint: Mapping[str, int] = field(default_factory=dict)
     place: str = "before the first step"
 
     def weighted(self, batch: Batch) -> Batch:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -11,14 +12,17 @@ from sparkdl.train.optimizer_slices import gather_optimizer_state
 from sparkdl.train.run import Run
 from sparkdl.types import TrainingState
 
+Arrays = Mapping[str, np.ndarray]
+
 
 @dataclass
 class Position:
-    """Where a run is: `step` counts within the epoch, `iteration` over the whole run."""
+    """Where a run is: `step` counts within the epoch, `iteration` over the whole run; `stopped` by a callback."""
 
     epoch: int = 0
     step: int = 0
     iteration: int = 0
+    stopped: bool = False
 
     def advance(self) -> None:
         """A step was made."""
@@ -31,42 +35,77 @@ class Position:
         self.step = 0
 
 
-def capture_state(run: Run, position: Position, finished: bool) -> TrainingState | None:
-    """Gathers the complete state on rank 0 (None elsewhere). Every worker calls it at the same point."""
+def capture_state(run: Run, position: Position, rows: int = 0, *, finished: bool = False) -> TrainingState | None:
+    """Gathers the complete state on rank 0 (None elsewhere). Every worker calls it at the same point.
+
+    Nothing is changed by it: neither statistics nor sums are merged before their time.
+
+    Args:
+        rows: rows of this epoch that this worker has trained on so far.
+        finished: whether the training has reached its end.
+    """
     optimizer = gather_optimizer_state(run.updater, run.collective)
-    locals_ = run.collective.all_gather_bytes(encode_state(TrainingState(run.replica.local_state())))
+    mine = {f"local/{name}": array for name, array in run.replica.local_state().items()}
+    mine |= {"statistics": run.replica.statistics(), "rows": np.array(float(rows))}
+    if position.step:
+        mine |= {f"epoch/{name}": array for name, array in run.replica.epoch_state().items()}
+    gathered = run.collective.all_gather_bytes(encode_state(TrainingState(mine)))
     if run.collective.rank != 0:
         return None
-    arrays: dict[str, np.ndarray] = {
-        "weights": run.replica.weights.copy(),
-        "statistics": run.replica.statistics(),
-        **optimizer,
-    }
-    for rank, payload in enumerate(locals_):
-        arrays |= {f"local/{rank}/{name}": array for name, array in decode_state(payload).arrays.items()}
+    parts = [decode_state(payload).arrays for payload in gathered]
+    arrays = {"weights": run.replica.weights.copy(), "statistics": _average(parts), **optimizer}
+    for rank, part in enumerate(parts):
+        arrays |= _of_worker(rank, part, in_epoch=position.step > 0)
     info = {
+        **asdict(position),
+        "finished": finished,
         "generation": run.plan.generation,
         "workers": run.collective.size,
-        "epoch": position.epoch,
-        "step": position.step,
-        "iteration": position.iteration,
-        "seed": run.plan.seed,
-        "finished": finished,
+        "plan": asdict(run.plan),
+        "fingerprint": dict(run.fingerprint),
     }
     return TrainingState(arrays, info)
 
 
+def _average(parts: list[Arrays]) -> np.ndarray:
+    """The statistics of all workers, weighted by rows: what they will be merged to at the end of the epoch."""
+    weights = [float(part["rows"]) for part in parts]
+    if sum(weights) == 0:  # at the end of an epoch they are the same everywhere
+        return parts[0]["statistics"]
+    return np.average([part["statistics"] for part in parts], axis=0, weights=weights)
+
+
+def _of_worker(rank: int, arrays: Arrays, in_epoch: bool) -> dict[str, np.ndarray]:
+    kept = {f"local/{rank}/{name}": array for name, array in _under("local/", arrays).items()}
+    if in_epoch:
+        kept[f"statistics/{rank}"] = arrays["statistics"]
+        kept |= {f"epoch/{rank}/{name}": array for name, array in _under("epoch/", arrays).items()}
+    return kept
+
+
 def restore_state(run: Run, state: TrainingState) -> Position:
     """Puts a state, taken with any number of workers, into this worker; returns where to go on."""
-    arrays = state.arrays
+    arrays, info, rank = state.arrays, state.info, run.collective.rank
+    same_workers = info["workers"] == run.collective.size
     run.replica.weights[:] = arrays["weights"]
     run.replica.weights_written()
-    run.replica.set_statistics(arrays["statistics"])
     run.updater.load_state({name: array for name, array in arrays.items() if name.startswith("optimizer/")})
-    if state.info["workers"] == run.collective.size:
-        run.replica.set_local_state(_under(f"local/{run.collective.rank}/", state))
-    return Position(state.info["epoch"], state.info["step"], state.info["iteration"])
+    run.replica.set_statistics(arrays.get(f"statistics/{rank}" if same_workers else "", arrays["statistics"]))
+    if same_workers:
+        run.replica.set_local_state(_under(f"local/{rank}/", arrays))
+    position = Position(info["epoch"], info["step"], info["iteration"], info["stopped"])
+    if position.step:
+        run.replica.set_epoch_state(_epoch_state(arrays, info["workers"], rank, same_workers))
+    return position
 
 
-def _under(prefix: str, state: TrainingState) -> dict[str, np.ndarray]:
-    return {name.removeprefix(prefix): array for name, array in state.arrays.items() if name.startswith(prefix)}
+def _epoch_state(arrays: Arrays, workers: int, rank: int, same_workers: bool) -> Arrays:
+    """My sums of the half epoch; with another number of workers, rank 0 takes over those of all."""
+    if same_workers:
+        return _under(f"epoch/{rank}/", arrays)
+    parts = [_under(f"epoch/{former}/", arrays) for former in range(workers)]
+    return {name: np.sum([part[name] for part in parts], axis=0) * (rank == 0) for name in parts[0]}
+
+
+def _under(prefix: str, arrays: Arrays) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

@@ -12,16 +12,24 @@ from sparkdl.types import Batch, Collective, Replica, Updater
 
 
 def train_step(
-    replica: Replica, updater: Updater, collective: Collective, batch: Batch | None, global_rows: int, clock: PhaseClock
-) -> np.ndarray:
+    replica: Replica,
+    updater: Updater,
+    collective: Collective,
+    batch: Batch | None,
+    global_rows: int,
+    clock: PhaseClock,
+    signal: bool = False,
+) -> tuple[np.ndarray, bool]:
     """Gradient, reduce-scatter, update of what this worker owns, all-gather.
 
     Args:
         batch: this worker's share of the minibatch; None where it has no row in it.
         global_rows: rows of the minibatch over all workers.
+        signal: whether this worker has something to tell the others; it costs no message of its own.
 
     Returns:
-        the step's scalars (`replica.scalar_names`), summed over all workers, float64.
+        the step's scalars (`replica.scalar_names`), summed over all workers, float64; and whether any worker
+        gave the signal.
 
     Raises:
         NonFiniteLossError: on every worker at once, before any weight is touched.
@@ -29,12 +37,12 @@ def train_step(
     start = perf_counter()
     loss_scale = updater.loss_scale
     gradient, scalars = replica.gradients(batch, global_rows, loss_scale)
-    # One more scalar tells everybody whether anybody's gradient is not finite.
-    scalars = np.append(scalars, gradient.sum() if loss_scale == 1.0 else 0.0)
+    # One more scalar tells everybody whether anybody's gradient is not finite, another one carries the signal.
+    scalars = np.append(scalars, [gradient.sum() if loss_scale == 1.0 else 0.0, float(signal)])
     computed = perf_counter()
     mine, scalars = collective.reduce_scatter(gradient, updater.bounds, scalars)
     reduced = perf_counter()
-    if not (np.isfinite(scalars[0]) and np.isfinite(scalars[-1])):
+    if not (np.isfinite(scalars[0]) and np.isfinite(scalars[-2])):
         raise NonFiniteLossError(describe_non_finite(float(scalars[0])))
     low, high = updater.bounds[collective.rank], updater.bounds[collective.rank + 1]
     updater.apply(mine, replica.weights[low:high])
@@ -44,7 +52,7 @@ def train_step(
     clock.add("compute", computed - start)
     clock.add("update", updated - reduced)
     clock.add("exchange", perf_counter() - updated + reduced - computed)
-    return scalars[:-1]
+    return scalars[:-2], bool(scalars[-1] > 0)
 
 
 def describe_non_finite(loss: float) -> str:

@@ -41,6 +41,12 @@ class LinearReplica:
     def sums(self) -> np.ndarray:
         return self._sums
 
+    def epoch_state(self) -> dict[str, np.ndarray]:
+        return {"sums": self._sums.copy()}
+
+    def set_epoch_state(self, state: Mapping[str, np.ndarray]) -> None:
+        self._sums = np.array(state["sums"])
+
     def results(self, sums: np.ndarray) -> dict[str, float]:
         return {"loss": float(sums[0] / sums[1])}
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 from collections import Counter
 
 import numpy as np
@@ -79,6 +80,66 @@ def test_going_on_from_a_state_equals_the_undisturbed_run(later_workers: int) ->
         assert rest[0].replica.weights.tobytes() == whole[0].replica.weights.tobytes()
         assert rest[1].replica.restored == first[1].replica.local_state()["seed"][0]
     np.testing.assert_allclose(rest[0].replica.weights, whole[0].replica.weights, rtol=1e-5)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=4).filter(any), st.integers(1, 40), st.data())
+def test_going_on_from_any_step_gives_the_same_bytes_and_no_row_twice(
+    counts: list[int], batch_size: int, data: st.DataObject
+) -> None:
+    x, y = table(sum(counts))
+    x[:, 0] = np.arange(len(x))
+    plan = plan_for(len(counts), batch_size=batch_size, epochs=2, seed=7, capture_steps=1)
+    build = functools.partial(linear, learning_rate=1e-6)
+    whole = run_workers(plan, stores([x, y], counts), build)
+    state = data.draw(st.sampled_from(whole[0].observer.states))
+    rest = run_workers(plan, stores([x, y], counts), build, state=state)
+    assert rest[0].replica.weights.tobytes() == whole[0].replica.weights.tobytes()
+    assert rest[0].observer.epochs == whole[0].observer.epochs[state.info["epoch"] :]
+    for before, after in zip(whole, rest, strict=True):
+        assert after.replica.seen == before.replica.seen[len(before.replica.seen) - len(after.replica.seen) :]
+    assert rest[0].observer.losses == whole[0].observer.losses[state.info["iteration"] :]
+
+
+def test_going_on_in_the_middle_of_an_epoch_with_fewer_workers_keeps_all_sums() -> None:
+    x, y = table(48)
+    plan = plan_for(3, batch_size=8, epochs=1, capture_steps=1)
+    whole = run_workers(plan, stores([x, y], (16, 16, 16)), lambda c: linear(c, 0.0))
+    state = whole[0].observer.states[3]
+    assert state.info["step"] == 4
+    fewer = plan_for(2, batch_size=8, epochs=1)
+    rest = run_workers(fewer, stores([x, y], (24, 24)), lambda c: linear(c, 0.0), state=state)
+    before, after = whole[0].observer.losses[:4], rest[0].observer.losses
+    assert len(after) == 2
+    assert rest[0].observer.epochs[0]["loss"] == pytest.approx(np.mean([*before, *after]))
+
+
+def test_checkpoints_are_due_when_the_plan_says() -> None:
+    x, y = table(40)
+    plan = plan_for(2, batch_size=8, epochs=2, capture_steps=3)
+    notes = run_workers(plan, stores([x, y], (20, 20)), linear)[0].observer
+    steps = [
+        (state.info["epoch"], state.info["step"]) for state, due in zip(notes.states, notes.due, strict=True) if due
+    ]
+    assert steps == [(0, 3), (1, 1), (1, 4), (2, 0)]
+    plan = plan_for(2, batch_size=8, epochs=2, capture_epochs=True)
+    notes = run_workers(plan, stores([x, y], (20, 20)), linear)[0].observer
+    assert [(state.info["epoch"], state.info["finished"]) for state in notes.states] == [
+        (1, False),
+        (2, False),
+        (2, True),
+    ]
+
+
+def test_a_run_that_was_stopped_stays_stopped() -> None:
+    x, y = table(30)
+    stores_of = functools.partial(stores, [x, y], (10, 10, 10))
+    plan = plan_for(3, epochs=9, batch_size=30, capture_epochs=True)
+    first = run_workers(plan, stores_of(), linear, callbacks=lambda *_: Recorder())
+    state = next(state for state in first[0].observer.states if state.info["stopped"])
+    rest = run_workers(plan, stores_of(), linear, callbacks=lambda *_: Recorder(), state=state)
+    assert state.info["epoch"] == 2
+    assert rest[0].observer.epochs == []
 
 
 def test_a_loss_that_becomes_infinite_is_told_with_its_place_and_keeps_the_last_good_weights() -> None:

@@ -27,6 +27,7 @@ class Notes:
     epochs: list[Mapping[str, float]] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
     states: list[TrainingState] = field(default_factory=list)
+    due: list[bool] = field(default_factory=list)
 
     def step(self, epoch: int, step: int, steps: int, rows: int, loss: float) -> None:
         self.losses.append(loss)
@@ -34,11 +35,15 @@ class Notes:
     def epoch(self, epoch: int, logs: Mapping[str, float], seconds: float, learning_rate: float) -> None:
         self.epochs.append(logs)
 
-    def wants_state(self) -> bool:
-        return self.every_epoch
+    def wants_state(self, in_epoch: bool) -> bool:
+        return self.every_epoch and not in_epoch
 
-    def state(self, state: TrainingState) -> None:
+    def state(self, state: TrainingState, due: bool) -> None:
         self.states.append(state)
+        self.due.append(due)
+
+    def close(self) -> None:
+        pass
 
 
 def stores(columns: Sequence[np.ndarray], counts: Sequence[int], labels: int = 1) -> list[PartitionStore]:
