@@ -7,7 +7,6 @@ takes 220 MB over the network, and keeps 20 MB beside the interpreter (in `.venv
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -47,27 +46,35 @@ NEEDED = (
 )
 
 
+def complete(folder: Path = FOLDER) -> bool:
+    """Whether all jars are there."""
+    return all(any(folder.glob(f"{prefix}*.jar")) for prefix in NEEDED)
+
+
 def fetch(folder: Path = FOLDER) -> None:
-    """Puts the jars into `folder`, unless they are there."""
-    if any(folder.glob("hadoop-hdfs-*.jar")):
+    """Puts the jars into `folder`, unless they are there.
+
+    Raises:
+        CalledProcessError: pip cannot get them.
+    """
+    if complete(folder):
         return
     with tempfile.TemporaryDirectory() as temporary:
         pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", "pyspark"]
         subprocess.run([*pip, "--dest", temporary, SOURCE], check=True)
         (archive,) = Path(temporary).glob("pyspark-*.tar.gz")
-        jars = Path(temporary, "jars")
-        jars.mkdir()
+        folder.mkdir(parents=True, exist_ok=True)
         with tarfile.open(archive, "r|gz") as content:
             for member in content:
                 name = Path(member.name).name
                 if name.endswith(".jar") and name.startswith(NEEDED):
-                    jars.joinpath(name).write_bytes(content.extractfile(member).read())
-        folder.mkdir(parents=True, exist_ok=True)
-        # The one whose presence means that all are there comes last.
-        for jar in sorted(jars.iterdir(), key=lambda jar: jar.name.startswith("hadoop-hdfs-")):
-            shutil.move(jar, folder / jar.name)
+                    part = folder / f"{name}.part"
+                    part.write_bytes(content.extractfile(member).read())
+                    part.replace(folder / name)
 
 
 if __name__ == "__main__":
-    fetch()
-    print(f"{len(list(FOLDER.iterdir()))} jars in {FOLDER}")
+    try:
+        fetch()
+    except subprocess.CalledProcessError:
+        sys.exit(f"Hadoop's jars are not to be had: pip cannot download {SOURCE}; the tests of HDFS cannot run.")

@@ -15,6 +15,11 @@ from pathlib import Path
 # Hadoop 2.7 was written for Java 8, and looks into what later Javas close.
 OPENED = ("java.base/java.lang", "java.base/java.util", "java.base/java.net", "java.base/sun.nio.ch")
 DEADLINE = 60.0
+LOGGING = """
+log4j.rootLogger=WARN,console
+log4j.appender.console=org.apache.log4j.ConsoleAppender
+log4j.appender.console.layout=org.apache.log4j.SimpleLayout
+"""
 PROPERTY = "<property><name>{}</name><value>{}</value></property>"
 
 
@@ -61,6 +66,7 @@ def _configure(folder: Path, port: int, web: int) -> None:
     for name in ("hdfs", "datanode"):  # Their web pages are not among the jars either.
         (folder / "webapps" / name / "WEB-INF").mkdir(parents=True)
         (folder / "webapps" / name / "WEB-INF" / "web.xml").write_text("<web-app/>")
+    (folder / "log4j.properties").write_text(LOGGING)
     properties = "".join(PROPERTY.format(*item) for item in settings.items())
     for site in ("core-site.xml", "hdfs-site.xml"):
         (folder / site).write_text(f"<configuration>{properties}</configuration>")

@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "storage"))
 from storage_contract import StorageContract
 
 from sparkdl.errors import ArgumentError, StorageError
+from sparkdl.spark import hadoop
 from sparkdl.spark.hadoop import HadoopStorage, hadoop_knows
 from sparkdl.spark.storage import read_file, storage_for, write_file
 from sparkdl.storage.local import LocalStorage
@@ -60,8 +61,35 @@ class TestFile(StorageContract):
 def test_files_are_where_spark_finds_them(spark_local: SparkSession, hdfs: str) -> None:
     storage_for(f"{hdfs}/lines", spark_local).write("part", b"one\ntwo\n")
     assert sorted(row.value for row in spark_local.read.text(f"{hdfs}/lines").collect()) == ["one", "two"]
-    spark_local.range(3).coalesce(1).write.parquet(f"{hdfs}/table")
-    assert "_SUCCESS" in storage_for(f"{hdfs}/table", spark_local).list()
+
+
+def test_links_of_viewfs_are_followed(spark_local: SparkSession, hdfs: str) -> None:
+    settings = spark_local.sparkContext._jsc.hadoopConfiguration()
+    settings.set("fs.viewfs.mounttable.tests.link./runs", f"{hdfs}/behind")
+    try:
+        storage = storage_for("viewfs://tests/runs", spark_local)
+        for content in (b"old", b"new"):
+            storage.write("a/file", content)
+        assert storage.read("a/file") == read_file(f"{hdfs}/behind/a/file", spark_local) == b"new"
+        assert storage.list("a") == ["file"]
+    finally:
+        settings.unset("fs.viewfs.mounttable.tests.link./runs")
+
+
+@pytest.mark.parametrize("kind", ["an object store", "no contexts"])
+def test_files_are_replaced_where_no_rename_overwrites(
+    spark_local: SparkSession, hdfs: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind == "an object store":
+        monkeypatch.setattr(hadoop, "_OBJECT_STORES", {"hdfs"})
+        monkeypatch.setattr(HadoopStorage, "_replace", None)
+    else:
+        monkeypatch.setattr(HadoopStorage, "_has_contexts", lambda self: False)
+    storage = HadoopStorage(f"{hdfs}/{kind}", spark_local.sparkContext)
+    for content in (b"old", b"new"):
+        storage.write("a/file", content)
+        assert storage.read("a/file") == content
+    assert [all_names(storage), storage.list("a")] == [["a"], ["file"]]
 
 
 def test_the_root_of_a_file_system(spark_local: SparkSession, hdfs: str) -> None:
