@@ -1,7 +1,12 @@
-"""The complete state of a run as bytes: safetensors with a JSON header, readable without pickle."""
+"""The complete state of a run as bytes: safetensors with a JSON header, readable without pickle.
+
+A sealed state (a checkpoint's file) has a SHA-256 of all of its bytes in the header, taken while the place of
+the digest holds zeros. Any reader of safetensors can open it.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +16,10 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from sparkdl.errors import DataError
-from sparkdl.types import TrainingState
+from sparkdl.types import Buffer, TrainingState
+
+_NO_DIGEST = "0" * 64
+_ALIGNMENT = 8
 
 FORMAT = "sparkdl-state-1"
 # What altered bytes lead to, wherever they are first looked at.
@@ -60,13 +68,64 @@ def decode_state(payload: bytes) -> TrainingState:
         raise DataError(f"a training state of {len(payload)} bytes is truncated or altered: {error}.") from error
 
 
-def _header(payload: bytes) -> Mapping[str, Any]:
-    length = int.from_bytes(payload[:8], "little")
+def seal(payload: bytes, **info: Any) -> list[Buffer]:
+    """An encoded state with a digest, and with more JSON values in its `info`; the arrays are not copied.
+
+    Example:
+        >>> sealed = b"".join(seal(encode_state(TrainingState({"weights": np.arange(3.0)}, {"epoch": 2})), by="me"))
+        >>> unseal(sealed).info
+        {'epoch': 2, 'by': 'me'}
+    """
+    size, fields = _fields(payload)
+    metadata = fields["__metadata__"]
+    header = json.loads(metadata["header"])
+    header["info"] |= info
+    metadata |= {"header": json.dumps(header), "sha256": _NO_DIGEST}
+    text = json.dumps(fields).encode()
+    text += b" " * (-len(text) % _ALIGNMENT)
+    head, arrays = len(text).to_bytes(8, "little") + text, memoryview(payload)[size:]
+    return [_with_digest(head, _NO_DIGEST, _digest(head, arrays)), arrays]
+
+
+def unseal(content: bytes) -> TrainingState:
+    """Reads a sealed state.
+
+    Raises:
+        DataError: where a byte of it is missing or was changed.
+    """
+    size, fields = _fields(content)
+    found = fields["__metadata__"].get("sha256", "")
+    head = _with_digest(content[:size], found, _NO_DIGEST)
+    if not found or _digest(head, memoryview(content)[size:]) != found:
+        raise DataError(f"a checkpoint of {len(content)} bytes is truncated or altered: its checksum does not fit.")
+    return decode_state(content)
+
+
+def _digest(head: bytes, arrays: Buffer) -> str:
+    digest = hashlib.sha256(head)
+    digest.update(arrays)
+    return digest.hexdigest()
+
+
+def _with_digest(head: bytes, old: str, new: str) -> bytes:
+    return head.replace(f'"sha256": "{old}"'.encode(), f'"sha256": "{new}"'.encode(), 1)
+
+
+def _fields(payload: bytes) -> tuple[int, dict[str, Any]]:
+    """Where the arrays begin, and the fields of the header of safetensors."""
+    size = 8 + int.from_bytes(payload[:8], "little")
     try:
-        metadata = json.loads(payload[8 : 8 + length])["__metadata__"]
-        if metadata["format"] != FORMAT:
-            raise DataError(f"a training state has format {metadata['format']!r}, expected {FORMAT!r}.")
-        return json.loads(metadata["header"])
+        fields = json.loads(payload[8:size])
+        if fields["__metadata__"]["format"] != FORMAT:
+            raise DataError(f"a training state has format {fields['__metadata__']['format']!r}, expected {FORMAT!r}.")
+        return size, fields
+    except MALFORMED as error:
+        raise DataError(f"{len(payload)} bytes are no training state of format {FORMAT!r}.") from error
+
+
+def _header(payload: bytes) -> Mapping[str, Any]:
+    try:
+        return json.loads(_fields(payload)[1]["__metadata__"]["header"])
     except MALFORMED as error:
         if isinstance(error, DataError):
             raise
