@@ -16,9 +16,11 @@ from py4j.protocol import Py4JError
 from pyspark import BarrierTaskContext, SparkContext
 from pyspark.errors import PySparkException
 
-from sparkdl.errors import ClusterError, CollectiveError
+from sparkdl.collective.certificate import Identity
+from sparkdl.errors import ClusterError, CollectiveError, MissingExtraError
 from sparkdl.spark import inspection, memory
 from sparkdl.spark.cluster import check_dynamic_allocation, driver_address, wait_for_slots
+from sparkdl.spark.encryption import identity_of_run
 from sparkdl.spark.inspection import FOREIGN, MISSING, PACKAGES, inspect_process, shadowed
 
 Report = dict[str, str]
@@ -126,14 +128,20 @@ def _try_sockets(context: SparkContext, result: Examination) -> None:
     host, bind = driver_address(context)
     secret, generation = secrets.token_bytes(32), secrets.token_hex(8)
     problems: list[str] = []
-    with Hub(bind, secret, generation, lambda *_: None) as hub:
-        call = _SocketTest((host, hub.port), secret, generation, result.slots)
+    try:
+        identity = identity_of_run(context, None)
+    except MissingExtraError as error:
+        result.findings.append(Finding("error", str(error)))
+        return
+    with Hub(bind, secret, generation, lambda *_: None, workers=result.slots, identity=identity) as hub:
+        call = _SocketTest((host, hub.port), secret, generation, result.slots, identity)
         tasks = context.parallelize(range(result.slots), result.slots).barrier().mapPartitions(call)
         try:
             problems = sorted({problem for problem in tasks.collect() if problem})
         except (Py4JError, PySparkException) as error:
             problems = [_reason(error)]
-    result.sockets = "; ".join(problems) or "each worker reaches the driver and every other worker"
+    reached = f"each worker reaches the driver and every other worker{', with TLS' if identity else ''}"
+    result.sockets = "; ".join(problems) or reached
     for problem in problems:
         advice = "open the ports between the nodes, and set spark.driver.host to a name of the driver that they resolve"
         result.findings.append(Finding("error", f"{problem} ({advice})"))
@@ -144,9 +152,10 @@ class _SocketTest:
     """A barrier task that connects to the driver and to all other tasks."""
 
     address: tuple[str, int]
-    secret: bytes
+    secret: bytes = field(repr=False)
     generation: str
     size: int
+    identity: Identity | None
 
     def __call__(self, _: Iterable[int]) -> Iterator[str]:
         from sparkdl.collective.channel import Channel
@@ -154,7 +163,7 @@ class _SocketTest:
         context = BarrierTaskContext.get()
         rank, here = context.partitionId(), inspect_process()["host"]
         try:
-            Channel.connect(self.address, self.secret, self.generation, rank, SECONDS).close()
+            Channel.connect(self.address, self.secret, self.generation, rank, SECONDS, self.identity).close()
         except CollectiveError as error:
             yield f"worker {rank} on {here} does not reach the driver: {error}"
         try:
@@ -169,7 +178,8 @@ class _SocketTest:
 
         rank = context.partitionId()
         host = context.getTaskInfos()[rank].address.rsplit(":", 1)[0]
-        peers = connect(rank, self.size, context.allGather, self.secret, self.generation, SECONDS, host)
+        known = (self.secret, self.generation, SECONDS, host, self.identity)
+        peers = connect(rank, self.size, context.allGather, *known)
         try:
             total = peers.all_sum(np.array([rank]))[0]
             if total != sum(range(self.size)):
