@@ -78,7 +78,8 @@ class TlsSocket:
     """An encrypted connection that never blocks: where it would, it raises BlockingIOError as a socket does.
 
     What was decrypted may be more than was asked for, and no selector knows of it: look at `buffered` before waiting.
-    In TLS 1.3 reading needs no writing and writing no reading, once `do_handshake` is through.
+    Once `do_handshake` is through, reading needs no writing and writing no reading: in TLS 1.3 only new keys would ask
+    for that, and nobody asks for these.
     """
 
     def __init__(self, connection: socket.socket, context: ssl.SSLContext, server_side: bool) -> None:

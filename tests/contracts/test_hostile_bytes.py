@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sparkdl.collective import security
 from sparkdl.collective.messages import Assembler, frames
@@ -184,6 +186,16 @@ def test_altered_bytes_are_read_or_refused(name: str) -> None:
     assert refused == CASES or name not in NEVER_ACCEPTED
     # Room for one header of a message, which the format lets be large.
     assert peak < 20 * MEGABYTE
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.sampled_from(sorted(READERS)), st.integers(0, 60), st.binary(max_size=300))
+def test_any_bytes_behind_a_good_beginning(name: str, kept: int, data: bytes) -> None:
+    reader, good, refusal = READERS[name]
+    try:
+        reader(good[:kept] + data)
+    except refusal as error:
+        assert str(error)
 
 
 @pytest.mark.parametrize("name", READERS)

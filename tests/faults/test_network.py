@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import shutil
+import struct
 import subprocess
 import sys
 import threading
@@ -185,6 +186,16 @@ def test_what_is_on_the_wire_can_be_read_without_tls_only(line):
     wire = line.proxy.recorded()
     for words in (READABLE, b"secret words", b"0.123456", b"more words", b"sparkdl1", SECRET):
         assert (words in wire) == (line.identity is None and words != SECRET), words
+
+
+def test_what_workers_send_each_other_can_be_read_without_tls_only(own_identity):
+    with Workers(2, own_identity, rounds=2, length=1000) as workers:
+        workers.meet(record=True)
+        assert [workers.wait_for(rank, "done") for rank in range(2)] == [2, 2]
+        wire = workers.proxies[1, 0].recorded()
+    gradient = struct.pack("<f", 1.0) * 100  # what rank 1 adds in the first round
+    assert (gradient in wire) == (own_identity is None)
+    assert SECRET not in wire and len(wire) > 8000
 
 
 @pytest.fixture

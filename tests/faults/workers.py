@@ -66,17 +66,18 @@ class Workers:
         for proxy in self.proxies.values():
             proxy.close()
 
-    def meet(self, proxied: bool = True, partitioned: Any = (), **settings: Any) -> None:
+    def meet(self, proxied: bool = True, record: bool = False, partitioned: Any = (), **settings: Any) -> None:
         """Lets the workers find each other, through proxies with these settings (`delay`, `rate`).
 
         Args:
             proxied: False for connections without proxies.
+            record: whether the proxies keep what passes.
             partitioned: pairs between which nothing passes from the beginning.
         """
         addresses = [self.wait_for(rank, "address") for rank in range(self.size)]
         for caller in range(self.size):
             for answerer in range(caller if proxied else 0):
-                proxy = Proxy((addresses[answerer]["host"], addresses[answerer]["port"]))
+                proxy = Proxy((addresses[answerer]["host"], addresses[answerer]["port"]), record=record)
                 for name, value in settings.items():
                     setattr(proxy, name, value)
                 if (caller, answerer) in partitioned:

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from sparkdl.collective.certificate import make_identity
 from sparkdl.errors import ArgumentError, MissingExtraError
+from sparkdl.spark.assignment import Assignment
 from sparkdl.spark.cluster import driver_address
 from sparkdl.spark.encryption import SWITCHES, identity_of_run
 
@@ -70,6 +72,13 @@ def test_what_to_install_is_said_rather_than_to_talk_in_clear(monkeypatch: pytes
 )
 def test_the_driver_listens_where_spark_does(conf: dict[str, str], expected: tuple[str, str]) -> None:
     assert driver_address(Context(**conf)) == expected  # type: ignore[arg-type]
+
+
+def test_neither_secret_nor_key_is_shown() -> None:
+    identity = make_identity()
+    plan: Any = None
+    shown = repr(Assignment(plan, plan, None, iter, ("host", 1), b"a secret of tests", identity))
+    assert "a secret" not in shown and "PRIVATE" not in shown and "host" in shown
 
 
 PROGRAM = """
