@@ -68,7 +68,7 @@ class HadoopStorage:
 
     def list(self, folder: str = "") -> list[str]:
         """See `Storage`."""
-        with self._errors("listed", folder), suppress(MissingFileError), self._errors("listed", folder):
+        with suppress(MissingFileError), self._errors("listed", folder):
             files, path = self._files(), self._path(folder)
             if files.getFileStatus(path).isDirectory():
                 return whole(str(status.getPath().getName()) for status in files.listStatus(path))
