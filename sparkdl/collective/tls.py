@@ -54,8 +54,7 @@ def _context(protocol: int, identity: Identity) -> ssl.SSLContext:
     with _as_file(identity.certificate + identity.key) as path:
         context.load_cert_chain(path)
     if protocol == ssl.PROTOCOL_TLS_SERVER:
-        # Nobody resumes, and a ticket that is not read when a caller hangs up would turn its goodbye into a reset.
-        context.num_tickets = 0
+        context.num_tickets = 0  # Nobody resumes a session.
     return context
 
 

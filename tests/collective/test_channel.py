@@ -10,6 +10,7 @@ import pytest
 
 from sparkdl.collective.channel import DRIVER, Channel, Hub
 from sparkdl.collective.introduction import introduce
+from sparkdl.collective.messages import frames
 from sparkdl.collective.security import MAGIC, Credentials, call
 from sparkdl.collective.tls import Tls
 from sparkdl.errors import CollectiveError
@@ -189,6 +190,34 @@ def test_garbage_after_the_handshake_costs_only_that_worker(driver, secret):
         assert driver.lost.get(timeout=10) == 1
         good.send("step", {})
         assert driver.heard.get(timeout=10)[0] == 0
+
+
+def test_messages_that_come_in_one_piece_are_all_heard(driver, secret):
+    with closing(driver.call()) as worker:
+        introduce(worker, call(Credentials(secret, "channel", "run-1"), 1, DRIVER), 10.0)
+        worker.send(b"".join(bytes(part) for number in range(1, 6) for part in frames(number, "step", {}, b"abc")))
+        for _ in range(5):
+            assert driver.heard.get(timeout=5) == (1, "step", {}, b"abc")
+
+
+def test_who_must_make_room_may_speak_at_that_moment(secret, own_identity, monkeypatch):
+    monkeypatch.setattr("sparkdl.collective.channel.STRANGERS", 1)
+    busy = threading.Event()
+    driver = Driver(secret, own_identity)
+    driver.hub._on_message = lambda *_: (busy.set(), time.sleep(0.3))
+    with driver.connect(0) as worker, closing(driver.hub):
+        oldest = socket.create_connection(("127.0.0.1", driver.hub.port))
+        time.sleep(0.1)
+        worker.send("wait", {})
+        assert busy.wait(5)
+        oldest.sendall(MAGIC)
+        newest = socket.create_connection(("127.0.0.1", driver.hub.port))
+        time.sleep(0.4)
+        oldest.close()
+        newest.close()
+        driver.hub._on_message = lambda *message: driver.heard.put(message)
+        worker.send("step", {})
+        assert driver.heard.get(timeout=5)[1] == "step"
 
 
 def test_a_mesh_connection_is_no_channel(driver, secret):

@@ -12,7 +12,9 @@ import pytest
 
 from sparkdl.collective import tls
 from sparkdl.collective.certificate import make_identity
+from sparkdl.collective.channel import Channel
 from sparkdl.collective.introduction import introduce
+from sparkdl.collective.messages import frames
 from sparkdl.collective.security import Credentials, answer, call
 from sparkdl.collective.tls import PIECE, Tls, TlsSocket, buffered
 from sparkdl.errors import CollectiveError, MissingExtraError
@@ -152,6 +154,14 @@ def test_what_is_decrypted_and_not_read_yet_is_told(pair):
     assert far.recv(100) == b"cdef" and not buffered(far)
     with pytest.raises(BlockingIOError):
         far.recv(1)
+
+
+def test_messages_that_share_a_record_are_all_received(pair, monkeypatch):
+    monkeypatch.setattr("sparkdl.collective.messages.READS_IN_A_ROW", 1)
+    near, far = pair
+    far.send(b"".join(bytes(part) for number in (1, 2, 3) for part in frames(number, "step", {}, b"abc")))
+    with Channel(near, 1.0) as channel:
+        assert [channel.receive(1.0).payload for _ in range(3)] == [b"abc"] * 3
 
 
 def test_peeking_takes_nothing(pair):
