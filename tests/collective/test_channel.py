@@ -262,6 +262,18 @@ def test_waits_have_a_deadline(driver):
         Channel.connect(address, b"0" * 16, "run-1", 0, 0.2)
 
 
+def test_ipv6_as_spark_writes_it(secret, own_identity):
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no IPv6 here")
+    heard = queue.Queue()
+    with Hub("[::1]", secret, "run-1", lambda *message: heard.put(message), identity=own_identity) as hub:
+        with Channel.connect(("[::1]", hub.port), secret, "run-1", 0, 10.0, own_identity) as channel:
+            channel.send("hello", {})
+            assert heard.get(timeout=5)[:2] == (0, "hello")
+
+
 def test_the_hub_listens_on_its_address_only(driver):
     with pytest.raises(OSError):
         socket.create_connection(("127.0.0.2", driver.hub.port), timeout=1)
