@@ -11,6 +11,8 @@ _HOMES = {
     "fit": "sparkdl.spark.fit",
     "evaluate": "sparkdl.spark.evaluate",
     "predict": "sparkdl.spark.predict",
+    "load_checkpoint": "sparkdl.spark.load_checkpoint",
+    "Checkpoint": "sparkdl.train.checkpoint_folder",
     "Sample": "sparkdl.types",
     "History": "sparkdl.history",
 }

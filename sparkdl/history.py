@@ -54,6 +54,12 @@ class History:
         for name, value in logs.items():
             self.history.setdefault(name, []).append(value)
 
+    def until(self, epochs: int) -> History:
+        """The record of the epochs before number `epochs`, as a copy."""
+        copy = History({name: list(values) for name, values in self.history.items()}, list(self.epoch))
+        copy.truncate(epochs)
+        return copy
+
     def truncate(self, epochs: int) -> None:
         """Forgets epochs from number `epochs` on (a new attempt will run them again)."""
         kept = sum(epoch < epochs for epoch in self.epoch)

@@ -68,6 +68,8 @@ class Hub:
         self._strangers = STRANGERS + (workers if workers != DRIVER else 0)
         self._lock = threading.Lock()
         self._streams: dict[int, Stream] = {}
+        self._heard: dict[int, float] = {}
+        self._ticked = time.monotonic()
         self._closing: float | None = None
         self._error: Exception | None = None
         self._bell, self._ringer = socket.socketpair()
@@ -90,6 +92,11 @@ class Hub:
         """The ranks that are connected now."""
         with self._lock:
             return frozenset(self._streams)
+
+    def silent(self, seconds: float) -> list[int]:
+        """The connected ranks of which not a byte has come for so long, by the time when the hub last listened."""
+        with self._lock:
+            return sorted(rank for rank in self._streams if self._ticked - self._heard[rank] > seconds)
 
     def send(self, rank: int, kind: str, header: Mapping[str, Any], payload: bytes = b"") -> None:
         """Queues a message for a worker and returns at once; callable from any thread, also from the callbacks.
@@ -205,6 +212,7 @@ class Hub:
             return
         self._selector.modify(connection, selectors.EVENT_READ, rank)
         with self._lock:
+            self._heard[rank] = time.monotonic()
             self._streams[rank] = Stream(connection)
 
     def _serve(self, rank: int) -> None:
@@ -214,6 +222,7 @@ class Hub:
                 if stream.pending and stream.flush():
                     self._selector.modify(stream.connection, selectors.EVENT_READ, rank)
             message = stream.fetch()
+            self._heard[rank] = time.monotonic()
         except (CollectiveError, OSError):
             with self._lock:
                 del self._streams[rank]
@@ -239,10 +248,15 @@ class Hub:
 
 
 class Channel:
-    """A worker's end: its connection to the driver's Hub. Use it as a context manager."""
+    """A worker's end: its connection to the driver's Hub. Use it as a context manager.
+
+    Attributes:
+        lost: whether the driver was found to be gone.
+    """
 
     def __init__(self, connection: Connection, deadline: float) -> None:
         """Takes over an authenticated connection; see `connect`."""
+        self.lost = False
         self._stream = Stream(connection)
         self._deadline = deadline
         self._sending = threading.Lock()
@@ -307,6 +321,7 @@ class Channel:
                     if not self._stream.wait(select.POLLOUT, self._deadline):
                         raise TimeoutError(f"it took nothing for {self._deadline:g} s")
             except OSError as error:
+                self.lost = True
                 self.close()
                 raise CollectiveError(f"The driver is lost while {kind!r} was sent to it: {error}.") from error
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from sparkdl.engine.callback_files import path_attribute
-from sparkdl.engine.tree import decode_tree, is_tree
+from sparkdl.engine.tree import decode_tree, encode_tree, is_tree
 from sparkdl.errors import ModelError
 from sparkdl.types import TrainingState
 
@@ -19,12 +19,31 @@ _NOT_STATE = frozenset({"_model", "params"})
 _CONTAINERS = (list, dict, set)
 
 
-def state_of_callbacks(callbacks: Sequence[Any], hidden: str = "") -> dict[str, Any]:
+Attributes = list[dict[str, bytes]]  # of each callback, by name
+
+
+def attributes_of_callbacks(callbacks: Sequence[Any]) -> Attributes:
+    """What each callback's attributes are now, encoded: to tell later which have changed."""
+    return [
+        {
+            name: encode_tree(value)
+            for name, value in vars(callback).items()
+            if name not in _NOT_STATE and is_tree(value)
+        }
+        for callback in callbacks
+    ]
+
+
+def state_of_callbacks(
+    callbacks: Sequence[Any], hidden: str = "", settings: Sequence[Attributes] = ()
+) -> dict[str, Any]:
     """The attributes of callbacks that are plain values or arrays, and lists their functions collect into.
 
     Args:
         callbacks: Keras callbacks.
         hidden: a path; text that contains it is of this machine only and left out.
+        settings: `attributes_of_callbacks` of earlier moments; what is as it was at all of them (the `patience` of an
+            EarlyStopping) is no state, but the choice of whoever made the callback, and left out.
 
     Returns:
         a tree for `encode_tree`.
@@ -33,7 +52,25 @@ def state_of_callbacks(callbacks: Sequence[Any], hidden: str = "") -> dict[str, 
         >>> state_of_callbacks([keras.callbacks.EarlyStopping(patience=3)])["callbacks"][0]["attributes"]["patience"]
         3
     """
-    return {"callbacks": [_state_of(callback, hidden) for callback in callbacks]}
+    states = [_state_of(callback, hidden) for callback in callbacks]
+    for number, state in enumerate(states):
+        chosen = [moment[number] for moment in settings]
+        state["attributes"] = {
+            name: value for name, value in state["attributes"].items() if not _unchanged(name, value, chosen)
+        }
+    return {"callbacks": states}
+
+
+def _unchanged(name: str, value: Any, settings: Sequence[Mapping[str, bytes]]) -> bool:
+    # Arrays are never settings, and slow to encode.
+    if not settings or not all(name in moment for moment in settings) or _holds_arrays(value):
+        return False
+    encoded = encode_tree(value)
+    return all(moment[name] == encoded for moment in settings)
+
+
+def _holds_arrays(value: Any) -> bool:
+    return isinstance(value, np.ndarray) or (isinstance(value, list) and any(map(_holds_arrays, value)))
 
 
 def _state_of(callback: Any, hidden: str) -> dict[str, Any]:

@@ -11,7 +11,12 @@ import numpy as np
 
 from sparkdl.engine.callback_files import CallbackFiles, existing_contents
 from sparkdl.engine.callback_pack import check_callbacks, pack_callbacks, unpack_callbacks
-from sparkdl.engine.callback_state import apply_states, set_state_of_callbacks, state_of_callbacks
+from sparkdl.engine.callback_state import (
+    apply_states,
+    attributes_of_callbacks,
+    set_state_of_callbacks,
+    state_of_callbacks,
+)
 from sparkdl.engine.optimizer_state import load_into_optimizer
 from sparkdl.engine.shards import inner_optimizer
 from sparkdl.engine.tree import decode_tree, encode_tree
@@ -105,6 +110,7 @@ class KerasCallbackRunner:
         self._pending: Mapping[str, Any] | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="sparkdl-callbacks-")
         self._files = CallbackFiles(self._callbacks, self._folder.name, contents)
+        self._settings = [attributes_of_callbacks(self._callbacks)]
         self._last = _LastLogs()
         model.stop_training = False
         self._list = _k.CallbackList(
@@ -143,10 +149,12 @@ class KerasCallbackRunner:
                 f"a callback replaced the learning rate of the optimizer in {hook} by a schedule or function, which "
                 "the other workers do not have; assign a number, or compile the model with the schedule"
             )
-        if hook == "on_train_begin" and self._pending is not None:
-            # After the hook, in which callbacks forget what they knew.
-            set_state_of_callbacks(self._callbacks, self._pending, files=True)
-            self._pending = None
+        if hook == "on_train_begin":
+            self._settings.append(attributes_of_callbacks(self._callbacks))
+            if self._pending is not None:
+                # After the hook, in which callbacks forget what they knew.
+                set_state_of_callbacks(self._callbacks, self._pending, files=True)
+                self._pending = None
         if isinstance(logs, dict):
             logs.update(self._last.logs)
         after = self._rate()
@@ -166,7 +174,7 @@ class KerasCallbackRunner:
 
     def state(self) -> dict[str, Any]:
         """The callbacks' own attributes, for `encode_tree`."""
-        return state_of_callbacks(self._callbacks, hidden=self._folder.name)
+        return state_of_callbacks(self._callbacks, self._folder.name, self._settings)
 
     def encoded_state(self) -> bytes:
         """`state()` as bytes."""

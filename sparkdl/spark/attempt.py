@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,8 @@ from pyspark import InheritableThread, SparkContext
 from sparkdl import errors
 from sparkdl.collective.channel import Hub
 from sparkdl.history import History
+from sparkdl.spark.checkpoint_writer import CheckpointWriter
+from sparkdl.spark.failures import may_pass
 from sparkdl.spark.file_writer import FileWriter
 from sparkdl.spark.progress import Progress
 from sparkdl.spark.recording import Recording
@@ -20,6 +23,7 @@ from sparkdl.train.checkpoint import decode_state, encode_state
 from sparkdl.types import TrainingState
 
 logger = logging.getLogger("sparkdl")
+TROUBLE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,15 @@ class Failure:
     place: str
     secondary: bool
 
+    @property
+    def may_pass(self) -> bool:
+        """Whether another attempt may not meet it again."""
+        return may_pass(self.kind)
+
+    def repeats(self, before: Failure | None) -> bool:
+        """Whether it is what ended an earlier attempt, at the same place: then it is no accident."""
+        return before is not None and (self.kind, self.place) == (before.kind, before.place)
+
     def exception(self) -> errors.SparkDLError:
         """The exception for the user: sparkdl's own as they are, others with their traceback."""
         own = getattr(errors, self.kind, None)
@@ -45,20 +58,43 @@ class Failure:
 
 @dataclass
 class Monitor:
-    """Collects what the workers send; runs on the hub's thread."""
+    """Collects what the workers send; runs on the hub's thread.
+
+    Attributes:
+        start: what the workers begin with.
+        files: writes the files of callbacks.
+        checkpoints: writes the states that the user wants to keep.
+        newest: the newest complete state, encoded.
+        known_labels: what a run that goes on knows of its string labels.
+        failed: set when a worker has failed or is gone.
+        noticed: what nobody said and the driver saw: a silent worker, missing slots.
+    """
 
     start: TrainingState
     progress: Progress
     history: History
     files: FileWriter
     recording: Recording | None = None
-    state: TrainingState | None = None
+    checkpoints: CheckpointWriter | None = None
+    newest: bytes | None = None
+    known_labels: Mapping[str, list[str]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     timings: dict[int, dict[str, float]] = field(default_factory=dict)
     labels: dict[str, list[str]] = field(default_factory=dict)
     heard: set[int] = field(default_factory=set)
     failed: threading.Event = field(default_factory=threading.Event)
+    noticed: str = ""
     hub: Hub | None = None
+
+    @property
+    def primary_failure(self) -> Failure | None:
+        """The first failure that is not the loss of a peer."""
+        return next((failure for failure in self.failures if not failure.secondary), None)
+
+    @property
+    def state(self) -> TrainingState | None:
+        """The newest complete state."""
+        return None if self.newest is None else decode_state(self.newest)
 
     def receive(self, rank: int, kind: str, header: dict[str, Any], payload: bytes) -> None:
         """Dispatches one message."""
@@ -69,6 +105,9 @@ class Monitor:
         """A worker's connection has ended; only an end before its "done" or "failed" means anything."""
         if rank not in self.timings and not any(failure.rank == rank for failure in self.failures):
             self.failed.set()
+
+    def _on_alive(self, rank: int, header: dict[str, Any], payload: bytes) -> None:
+        """The hub has noted the time."""
 
     def _on_hello(self, rank: int, header: dict[str, Any], payload: bytes) -> None:
         """That it was heard is all there is to it."""
@@ -89,9 +128,13 @@ class Monitor:
             self.recording.epoch(header["epoch"], header["logs"], header["learning_rate"])
 
     def _on_state(self, rank: int, header: dict[str, Any], payload: bytes) -> None:
-        self.state = decode_state(payload)
-        if self.recording is not None:
-            self.recording.state(self.state)
+        self.newest = payload
+        if header["due"] and self.checkpoints is not None:
+            past = self.history.until(header["epoch"])
+            kept = {"history": past.history, "epochs": past.epoch}
+            self.checkpoints.submit(payload, generation=header["generation"], past=kept, labels=self.labels)
+        if self.recording is not None and self.recording.histograms:
+            self.recording.state(decode_state(payload))
 
     def _on_file(self, rank: int, header: dict[str, Any], payload: bytes) -> None:
         self.files.submit(header["path"], payload)
@@ -101,6 +144,14 @@ class Monitor:
 
     def _on_labels(self, rank: int, header: dict[str, Any], payload: bytes) -> None:
         self.labels.update(header)
+        for column, words in self.known_labels.items():
+            if header.get(column, words) != words:
+                text = (
+                    f"label column {column!r} has the values {header[column]} now and had {words} when the checkpoint "
+                    "was written, so that class numbers would mean something else: go on with the same rows."
+                )
+                self.failures.append(Failure(rank, "DataError", text, "", "", "", secondary=False))
+                self.failed.set()
 
     def _on_failed(self, rank: int, header: dict[str, Any], payload: bytes) -> None:
         self.failures.append(Failure(rank=rank, **header))
@@ -111,12 +162,20 @@ class Monitor:
         self.timings[rank] = header["timings"]
 
 
-def run_stage(context: SparkContext, group: str, job: Callable[[], None], monitor: Monitor, grace: float = 5.0) -> str:
+def run_stage(
+    context: SparkContext,
+    group: str,
+    job: Callable[[], None],
+    monitor: Monitor,
+    trouble: Callable[[], str],
+    grace: float = 5.0,
+) -> str:
     """Runs a Spark job that trains, in a thread of its own, and cancels it when a worker has failed.
 
     Ctrl-C, or the cancellation of a notebook cell, ends the stage too.
 
     Args:
+        trouble: asked every second; anything it says ends the stage and becomes `monitor.noticed`.
         grace: seconds that workers get to end by themselves after one has failed.
 
     Returns:
@@ -133,10 +192,13 @@ def run_stage(context: SparkContext, group: str, job: Callable[[], None], monito
 
     thread = InheritableThread(target=body, daemon=True)
     thread.start()
+    asked = time.monotonic()
     try:
-        while thread.is_alive() and not monitor.failed.wait(0.05):
+        while thread.is_alive() and not monitor.noticed and not monitor.failed.wait(0.05):
             thread.join(0.05)
-        thread.join(grace if monitor.failed.is_set() else None)
+            if time.monotonic() > asked + TROUBLE_SECONDS:
+                monitor.noticed, asked = trouble(), time.monotonic()
+        thread.join(grace if monitor.failed.is_set() else 0.0 if monitor.noticed else None)
     finally:
         if thread.is_alive():
             context.cancelJobGroup(group)

@@ -75,6 +75,22 @@ def choose_workers(context: SparkContext, workers: int | None, cores_per_worker:
     return workers or possible, cores
 
 
+def available_workers(context: SparkContext, wanted: int, cores_per_worker: int) -> int:
+    """How many of the wanted workers can run, after executors that are coming back have had some seconds.
+
+    Raises:
+        ClusterError: where none can.
+    """
+    slots_needed = -(-cores_per_worker // cores_per_task(context))
+    slots = wait_for_slots(context, wanted * slots_needed)
+    if slots < slots_needed:
+        raise ClusterError(
+            f"the training was lost, and Spark at {context.master!r} has {slots} task slot(s) left: at least "
+            f"{slots_needed} are needed to go on."
+        )
+    return min(wanted, slots // slots_needed)
+
+
 def check_dynamic_allocation(context: SparkContext) -> None:
     """Barrier stages do not run with dynamic allocation.
 

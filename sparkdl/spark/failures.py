@@ -13,6 +13,14 @@ from sparkdl import errors
 
 _RAISED = re.compile(r"^(?:[A-Za-z_]\w*\.)*(\w*(?:Error|Exception|Interrupt)): (.+)$", re.MULTILINE)
 _OWN = re.compile(r"sparkdl\.errors\.(\w+): (.+)")
+_EXECUTOR_LOST = re.compile(
+    r"ExecutorLostFailure|Executor heartbeat timed out|executor \S+ (?:lost|exited)|FetchFailed"
+)
+# What another attempt may not meet again: a full disk, memory that others hold, a network that fails.
+_PASSING = frozenset(
+    {"OSError", "MemoryError", "TimeoutError", "ConnectionError", "ConnectionResetError", "ConnectionRefusedError"}
+    | {"BrokenPipeError", "ResourceExhaustedError", "UnavailableError", "StorageError"}
+)
 LONGEST = 500
 
 
@@ -42,6 +50,26 @@ def hint(text: str) -> str:
     if "No module named" in text:
         return ": install that module on the executors, or ship it with --py-files or SparkContext.addPyFile"
     return ""
+
+
+def executor_was_lost(text: str) -> bool:
+    """Whether Spark says that a job failed for want of an executor, and not for what its tasks did.
+
+    Example:
+        >>> executor_was_lost("Job aborted ... ExecutorLostFailure (executor 1 exited caused by one of the tasks)")
+        True
+    """
+    return _EXECUTOR_LOST.search(text) is not None
+
+
+def may_pass(kind: str) -> bool:
+    """Whether an exception of this class may be of the machine, and not of the program.
+
+    Example:
+        >>> may_pass("OSError"), may_pass("ValueError")
+        (True, False)
+    """
+    return kind in _PASSING
 
 
 @contextmanager

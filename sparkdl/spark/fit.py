@@ -7,7 +7,7 @@ import logging
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing, nullcontext
+from contextlib import ExitStack, closing
 from typing import Any
 
 from sparkdl.collective.certificate import Identity
@@ -24,6 +24,7 @@ from sparkdl.errors import ArgumentError
 from sparkdl.history import History
 from sparkdl.spark.arguments import refuse, refuse_compiled
 from sparkdl.spark.assignment import Assignment
+from sparkdl.spark.checkpoint_writer import CheckpointWriter
 from sparkdl.spark.cluster import choose_workers, context_of
 from sparkdl.spark.encryption import identity_of_run
 from sparkdl.spark.expectations import shapes_of
@@ -32,8 +33,9 @@ from sparkdl.spark.frames import DataArguments, Prepared, prepare
 from sparkdl.spark.launch import Attempts, Outcome, launch
 from sparkdl.spark.progress import Progress, Verbosity
 from sparkdl.spark.recording import Recording
+from sparkdl.spark.resuming import description_of, find_start, open_folder, separate
 from sparkdl.spark.storage import check_folders, read_if_present, write_file
-from sparkdl.types import TrainingPlan
+from sparkdl.types import TrainingPlan, TrainingState
 
 logger = logging.getLogger("sparkdl")
 KERAS_DEFAULT_BATCH = 32
@@ -68,6 +70,7 @@ def fit(
     log_dir: str | None = None,
     histograms: bool = False,
     max_failures: int = 3,
+    resume: str | None = None,
     deadline: float = 300.0,
     encrypt: bool | None = None,
     memory_limit: int | None = None,
@@ -89,7 +92,8 @@ def fit(
         batch_size: rows per step over all workers together; None for Keras's 32.
         epochs: number of the last epoch.
         verbose: 0 silent, "auto" or 1 a progress bar, 2 a line per epoch.
-        callbacks: Keras callbacks; they run on worker 0, and their files and state come back.
+        callbacks: Keras callbacks; they run on worker 0, and their files and state come back. A `sparkdl.Checkpoint`
+            among them keeps complete states of the run.
         validation_split: fraction of the rows, drawn with the seed, that is held out for validation.
         validation_data: a DataFrame or RDD like `data`.
         validation_indicator: boolean column of `data` that is true for validation rows.
@@ -109,7 +113,9 @@ def fit(
             such as `hdfs://...`, to which they are copied at the end of each epoch.
         histograms: whether these files hold histograms of the weights too, whenever the driver gets the state.
         max_failures: lost workers that are survived by going on from the newest state.
-        deadline: seconds after which a silent worker counts as lost.
+        resume: path of a `Checkpoint` to go on from; the run then ends as if it had never been interrupted.
+        deadline: seconds that workers wait for one another; a process that shows no sign of life for a minute (or
+            this, if it is less) counts as lost.
         encrypt: whether connections are encrypted; None where Spark's own are, False to leave them in clear there.
         memory_limit: bytes of rows that a worker holds in memory before it spills to files; None for a share
             of the container's memory.
@@ -129,7 +135,7 @@ def fit(
     """
     started = time.perf_counter()
     refuse("fit", **keras_arguments)
-    callbacks = as_tuple(callbacks)
+    checkpoint, callbacks = separate(as_tuple(callbacks))
     check_numbers(batch_size=batch_size, epochs=epochs, validation_freq=validation_freq, workers=workers)
     check_compiled(model)
     refuse_compiled(model)
@@ -137,6 +143,7 @@ def fit(
     context = context_of(data)
     identity = identity_of_run(context, encrypt)
     check_folders(remote_folders(callbacks), context)
+    folder = open_folder(checkpoint, context) if checkpoint is not None else None
     count, cores = choose_workers(context, workers, cores_per_worker)
 
     arguments = DataArguments(features, label, weight, validation_indicator, shapes or {}, dtypes or {})
@@ -158,24 +165,33 @@ def fit(
         validation_freq=validation_freq,
         validation_batch_size=validation_batch_size,
         validation_split=validation_split,
-        class_weight=class_weight,
+        class_weight=None if class_weight is None else {int(k): float(v) for k, v in class_weight.items()},
         shuffle=shuffle,
         seed=seed,
         deadline=deadline,
+        capture_steps=None if checkpoint is None or checkpoint.every == "epoch" else checkpoint.every,
+        capture_epochs=checkpoint is not None and checkpoint.every == "epoch",
         memory_limit=memory_limit,
         spill_directory=spill_directory,
     )
+    resumed = find_start(resume, checkpoint, model, plan, context)
     validates = validation_data is not None or validation_indicator is not None or validation_split > 0
     packed = pack_callbacks(callbacks, model, functools.partial(read_if_present, spark=context))
     assignment = make_assignment(model, prepared, plan, packed, validates, identity)
     history = History(params={"epochs": epochs, "batch_size": plan.batch_size, "workers": count})
-    progress = Progress(epochs, verbose)
-    files = FileWriter(functools.partial(write_file, spark=context))
+    start = capture_model(model)
+    if resumed is not None:
+        history.history, history.epoch = resumed.info["past"]["history"], resumed.info["past"]["epochs"]
+        start = TrainingState({**start.arrays, **resumed.arrays}, resumed.info)
     layout = layout_of(model.trainable_variables) if histograms else None
-    recording = Recording(log_dir, files, layout, context) if log_dir else None
-    with closing(progress), files, closing(recording) if recording else nullcontext():
-        run = Attempts(context, rows_for, history, progress, max_failures, files, recording)
-        outcome = launch(run, prepared, assignment, capture_model(model))
+    with ExitStack() as stack:
+        progress = stack.enter_context(closing(Progress(epochs, verbose)))
+        files = stack.enter_context(FileWriter(functools.partial(write_file, spark=context)))
+        recording = stack.enter_context(closing(Recording(log_dir, files, layout, context))) if log_dir else None
+        writer = stack.enter_context(CheckpointWriter(folder, description_of(model))) if folder else None
+        labels = {} if resumed is None else resumed.info["labels"]
+        run = Attempts(context, rows_for, history, progress, max_failures, files, recording, writer, labels)
+        outcome = launch(run, prepared, assignment, start)
     bring_back(model, callbacks, outcome)
     history.seconds = time.perf_counter() - started
     if outcome.error is not None:

@@ -5,25 +5,27 @@ from __future__ import annotations
 import functools
 import logging
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from sparkdl.collective.channel import Hub
-from sparkdl.errors import DataError, WorkerError
+from sparkdl.errors import DataError, SparkDLError, WorkerError
 from sparkdl.history import History
 from sparkdl.spark.assignment import Assignment
-from sparkdl.spark.attempt import Monitor, run_stage
-from sparkdl.spark.cluster import choose_workers, driver_address, resource_profile
-from sparkdl.spark.failures import gist, hint
+from sparkdl.spark.attempt import Failure, Monitor, run_stage
+from sparkdl.spark.checkpoint_writer import CheckpointWriter
+from sparkdl.spark.cluster import available_workers, driver_address, resource_profile
+from sparkdl.spark.failures import executor_was_lost, gist, hint
 from sparkdl.spark.file_writer import FileWriter
 from sparkdl.spark.frames import Prepared
 from sparkdl.spark.progress import Progress
 from sparkdl.spark.recording import Recording
+from sparkdl.spark.vigil import Vigil
 from sparkdl.spark.worker import run_on_arrow, run_on_rows
 from sparkdl.types import TrainingState
 
@@ -52,6 +54,8 @@ class Attempts:
         progress: shown while it goes on.
         max_failures: how many lost workers are survived.
         files: writes the files of callbacks.
+        checkpoints: writes the states that the user wants to keep.
+        known_labels: what an earlier run, which goes on, knew of its string labels.
         recording: TensorBoard event files, where they are asked for.
     """
 
@@ -62,10 +66,13 @@ class Attempts:
     max_failures: int
     files: FileWriter
     recording: Recording | None = None
+    checkpoints: CheckpointWriter | None = None
+    known_labels: Mapping[str, list[str]] = field(default_factory=dict)
 
-    def monitor(self, start: TrainingState, state: TrainingState | None = None) -> Monitor:
+    def monitor(self, start: TrainingState, newest: bytes | None = None) -> Monitor:
         """The ear of a new attempt."""
-        return Monitor(start, self.progress, self.history, self.files, self.recording, state)
+        outlets = (self.progress, self.history, self.files, self.recording, self.checkpoints)
+        return Monitor(start, *outlets, newest, self.known_labels)
 
 
 def launch(run: Attempts, prepared: Prepared, assignment: Assignment, start: TrainingState) -> Outcome:
@@ -74,36 +81,47 @@ def launch(run: Attempts, prepared: Prepared, assignment: Assignment, start: Tra
     Args:
         prepared: the rows for the first attempt.
         assignment: of the first attempt.
-        start: the model's arrays, and what its optimizer has learnt.
+        start: the model's arrays, what its optimizer has learnt, and the state of an earlier run to go on from.
     """
     monitor = run.monitor(start)
+    before: Failure | None = None
     for attempt in range(run.max_failures + 1):
         run.history.attempts = attempt + 1
         said = run_attempt(run.context, prepared, assignment, monitor)
         run.progress.close()
-        primary = [failure for failure in monitor.failures if not failure.secondary]
-        if primary:
-            return Outcome(monitor.state, monitor.labels, primary[0].exception())
-        if not monitor.failures and len(monitor.timings) == assignment.plan.workers:
+        failure = monitor.primary_failure
+        if failure is not None and (not failure.may_pass or failure.repeats(before) or attempt == run.max_failures):
+            return Outcome(monitor.state, monitor.labels, failure.exception())
+        if len(monitor.timings) == assignment.plan.workers:
             run.history.timings = [monitor.timings[rank] for rank in sorted(monitor.timings)]
             return Outcome(monitor.state, monitor.labels)
-        if not said and not monitor.heard:
-            return Outcome(None, {}, DataError(NO_ROWS))
-        if not monitor.heard:
-            return Outcome(None, {}, WorkerError(f"the job failed before any worker began: {gist(said)}{hint(said)}"))
-        reason = lost_because(said, monitor)
+        if error := never_began(said, monitor):
+            return Outcome(None, {}, error)
+        reason, before = lost_because(said, monitor), failure
         if attempt < run.max_failures:
             assignment, monitor = next_attempt(run, assignment, monitor)
             prepared = run.prepare(assignment.plan.workers)
-            logger.warning("attempt %d was lost (%s); starting again %s", attempt + 1, reason, where(monitor))
+            on = f"on {assignment.plan.workers} worker(s)"
+            logger.warning("attempt %d was lost (%s); starting again %s %s", attempt + 1, reason, on, where(monitor))
     lost = WorkerError(f"the training was lost {run.max_failures + 1} times, the last time with: {reason}")
     return Outcome(monitor.state, monitor.labels, lost)
 
 
+def never_began(said: str, monitor: Monitor) -> SparkDLError | None:
+    """The error where no worker began, for a reason that another attempt would meet again."""
+    if monitor.heard or monitor.noticed or executor_was_lost(said):
+        return None
+    if not said:
+        return DataError(NO_ROWS)
+    return WorkerError(f"the job failed before any worker began: {gist(said)}{hint(said)}")
+
+
 def lost_because(said: str, monitor: Monitor) -> str:
     """Why an attempt was lost, as far as anybody has said it."""
-    if said:
-        return gist(said)
+    if monitor.primary_failure is not None:
+        return str(monitor.primary_failure.exception()).splitlines()[0]
+    if monitor.noticed or said:
+        return monitor.noticed or gist(said)
     return "; ".join(failure.message for failure in monitor.failures) or "a worker left without a word"
 
 
@@ -115,8 +133,11 @@ def run_attempt(context: SparkContext, prepared: Prepared, assignment: Assignmen
     with Hub(bind, assignment.secret, plan.generation, *hears, plan.workers, assignment.identity) as hub:
         monitor.hub = hub
         assignment = replace(assignment, address=(host, hub.port), blocks=prepared.blocks, spec=prepared.spec)
-        job = barrier_job(prepared, assignment, resource_profile(context, plan.cores_per_worker))
-        return run_stage(context, f"sparkdl-{plan.generation}", job, monitor)
+        profile = resource_profile(context, plan.cores_per_worker)
+        vigil = Vigil(context, hub, monitor, plan, profile)
+        return run_stage(
+            context, f"sparkdl-{plan.generation}", barrier_job(prepared, assignment, profile), monitor, vigil
+        )
 
 
 def barrier_job(prepared: Prepared, assignment: Assignment, profile: Any) -> Callable[[], Any]:
@@ -149,19 +170,26 @@ def arrow_batches_of(session: SparkSession, rows: int) -> Iterator[None]:
 
 
 def next_attempt(run: Attempts, assignment: Assignment, lost: Monitor) -> tuple[Assignment, Monitor]:
-    """A new generation, on as many workers as the cluster has now, from the newest complete state."""
+    """A new generation, on as many workers as the cluster has now, from the newest complete state.
+
+    Executors that come back get some seconds to do so: with the same number of workers the run ends with the
+    same bytes as if nothing had happened.
+    """
     plan = assignment.plan
-    possible, _ = choose_workers(run.context, None, plan.cores_per_worker)
-    plan = replace(plan, generation=secrets.token_hex(8), workers=min(plan.workers, possible))
+    workers = available_workers(run.context, plan.workers, plan.cores_per_worker)
+    plan = replace(plan, generation=secrets.token_hex(8), workers=workers)
     start = lost.start
-    if lost.state is not None:
-        start = TrainingState({**start.arrays, **lost.state.arrays}, lost.state.info)
-    run.history.truncate(plan.initial_epoch if lost.state is None else int(lost.state.info["epoch"]))
-    return replace(assignment, plan=plan), run.monitor(start, lost.state)
+    if (newest := lost.state) is not None:
+        start = TrainingState({**start.arrays, **newest.arrays}, newest.info)
+    run.history.truncate(int(start.info.get("epoch", plan.initial_epoch)))
+    return replace(assignment, plan=plan), run.monitor(start, lost.newest)
 
 
 def where(monitor: Monitor) -> str:
     """Where an attempt begins, in words."""
-    if monitor.state is None:
+    info = monitor.start.info
+    if "epoch" not in info:
         return "from the beginning"
-    return f"from the end of epoch {monitor.state.info['epoch']}"
+    if info["step"]:
+        return f"from step {info['step']} of epoch {info['epoch'] + 1}"
+    return f"from the end of epoch {info['epoch']}"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sparkdl.collective.channel import Channel
+from sparkdl.errors import CollectiveError
 from sparkdl.train.checkpoint import encode_state
 from sparkdl.types import TrainingState
 
@@ -46,9 +47,11 @@ class ChannelObserver:
 
     def step(self, epoch: int, step: int, steps: int, rows: int, loss: float) -> None:
         """See `train.run.Observer`."""
-        now = time.monotonic()
+        if self._channel.lost:
+            raise CollectiveError("The driver is gone: nobody is left to train for.")
         if self._rank != 0:
             return
+        now = time.monotonic()
         if step == 1 or not self._since[0]:
             self._since = (now, 0)
         self._since = (self._since[0], self._since[1] + rows)

@@ -50,6 +50,11 @@ class Recording:
         self._training = SummaryWriter(os.path.join(local, "train"))
         self._validation = SummaryWriter(os.path.join(local, "validation"))
 
+    @property
+    def histograms(self) -> bool:
+        """Whether histograms of the weights are asked for."""
+        return self._layout is not None
+
     def step(self, header: Mapping[str, Any]) -> None:
         """Loss and throughput of a step (a few per second are told)."""
         iteration = header["epoch"] * header["steps"] + header["step"]

@@ -19,6 +19,7 @@ from sparkdl.data.store import TRAIN, VALIDATION, PartitionStore
 from sparkdl.errors import CollectiveError
 from sparkdl.spark.agreement import agree_on_fingerprint, agree_on_strings, changed_rows, check_labels, check_rows
 from sparkdl.spark.assignment import Assignment
+from sparkdl.spark.heartbeat import Heartbeat
 from sparkdl.spark.memory import check_memory, store_limit
 from sparkdl.spark.observer import ChannelObserver
 from sparkdl.train.checkpoint import decode_state
@@ -53,6 +54,7 @@ def run_task(assignment: Assignment, items: Iterable[Any]) -> None:
             )
         )
         channel.send("hello", {})
+        stack.enter_context(Heartbeat(channel))
         # TensorFlow takes seconds to load; let it do so while rows arrive and workers meet.
         threading.Thread(target=importlib.import_module, args=("sparkdl.spark.build",), daemon=True).start()
         place = ["while reading its rows"]

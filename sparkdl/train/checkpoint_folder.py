@@ -127,4 +127,4 @@ class CheckpointFolder:
             try:
                 yield name, self.read(name)
             except (DataError, StorageError) as error:
-                logger.warning("checkpoint %s in %s is passed over: %s", name, self.location, error)
+                logger.warning("checkpoint %s in %s cannot be used and is passed over: %s", name, self.location, error)

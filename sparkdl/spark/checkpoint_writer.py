@@ -1,0 +1,85 @@
+"""Writes checkpoints on the driver while the training goes on."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from pyspark import InheritableThread
+
+from sparkdl.errors import StorageError
+from sparkdl.train.checkpoint_folder import CheckpointFolder
+
+logger = logging.getLogger("sparkdl")
+
+
+class CheckpointWriter:
+    """Writes encoded states on a thread of its own. A context manager: its end waits for the last one.
+
+    A checkpoint that cannot be written (a full disk) is warned of, and costs nothing but itself. Where states come
+    faster than they can be written, the newest one counts and those between are left out.
+
+    Args:
+        folder: where they go.
+        description: JSON values that every checkpoint holds (the model, its variables).
+    """
+
+    def __init__(self, folder: CheckpointFolder, description: Mapping[str, Any]) -> None:
+        self._folder = folder
+        self._description = description
+        self._changed = threading.Condition()
+        self._waiting: tuple[bytes, dict[str, Any]] | None = None
+        self._closed = self._warned = False
+        self._thread: InheritableThread | None = None
+
+    def submit(self, payload: bytes, **info: Any) -> None:
+        """Takes an encoded state to be written."""
+        with self._changed:
+            if self._waiting is not None and not self._warned:
+                self._warned = True
+                logger.warning(
+                    "checkpoints are left out, because %s takes longer to write one than there is from one to the "
+                    "next: give Checkpoint a larger every=.",
+                    self._folder.location,
+                )
+            self._waiting = (payload, info)
+            self._changed.notify()
+            if self._thread is None:
+                self._thread = InheritableThread(target=self._run, daemon=True)
+                self._thread.start()
+
+    def close(self) -> None:
+        """Returns when the newest is written, or has failed; safe to call twice."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def __enter__(self) -> CheckpointWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting is not None or self._closed)
+                item, self._waiting = self._waiting, None
+            if item is None:
+                return
+            self._write(*item)
+
+    def _write(self, payload: bytes, info: dict[str, Any]) -> None:
+        try:
+            name = self._folder.write(payload, **self._description, **info)
+            logger.info("checkpoint %s written to %s.", name, self._folder.location)
+        except StorageError as error:
+            logger.warning("a checkpoint could not be written (%s); the training goes on without it.", error)
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong here must not end the training
+            what = f"{type(error).__name__}: {error}"
+            logger.warning("a checkpoint could not be written (%s); the training goes on without it.", what)

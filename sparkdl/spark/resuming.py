@@ -1,0 +1,137 @@
+"""Checkpoints as `fit` is asked for them, and the one it goes on from: found and checked before anything starts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from pyspark import SparkContext
+
+from sparkdl.engine.description import describe_model, variables_of
+from sparkdl.errors import ArgumentError, ModelError
+from sparkdl.spark.storage import storage_for
+from sparkdl.storage.base import check_writable
+from sparkdl.storage.paths import split
+from sparkdl.train.checkpoint_folder import Checkpoint, CheckpointFolder
+from sparkdl.types import TrainingPlan, TrainingState
+
+logger = logging.getLogger("sparkdl")
+# What decides which rows a step sees: in the middle of an epoch it must be what it was.
+_ORDER = ("batch_size", "seed", "shuffle", "steps_per_epoch", "validation_split")
+_SUFFIX = ".safetensors"
+
+
+def separate(callbacks: Sequence[Any]) -> tuple[Checkpoint | None, tuple[Any, ...]]:
+    """The `Checkpoint` among the callbacks, and the callbacks of Keras.
+
+    Raises:
+        ArgumentError: where there are several.
+    """
+    found = [callback for callback in callbacks if isinstance(callback, Checkpoint)]
+    if len(found) > 1:
+        raise ArgumentError(f"callbacks holds {len(found)} Checkpoint objects, expected one at most: give one of them.")
+    others = tuple(callback for callback in callbacks if not isinstance(callback, Checkpoint))
+    return (found[0] if found else None), others
+
+
+def open_folder(checkpoint: Checkpoint, context: SparkContext) -> CheckpointFolder:
+    """The folder that checkpoints go to.
+
+    Raises:
+        ArgumentError: where it cannot be written.
+    """
+    storage = storage_for(checkpoint.path, context)
+    check_writable(storage, "Checkpoint(path=)")
+    return CheckpointFolder(storage, checkpoint.keep)
+
+
+def find_checkpoint(path: str, spark: Any) -> TrainingState | None:
+    """The newest whole checkpoint of a directory, or the one at the path of a file; None in an empty directory.
+
+    Raises:
+        DataError: it is truncated or altered, and no other is whole.
+        StorageError: it cannot be read.
+    """
+    if path.split("?")[0].endswith(_SUFFIX):
+        directory, name = split(path)
+        return CheckpointFolder(storage_for(directory, spark)).read(name)
+    found = CheckpointFolder(storage_for(path, spark)).newest()
+    return None if found is None else found[1]
+
+
+def find_start(
+    resume: str | None, checkpoint: Checkpoint | None, model: Any, plan: TrainingPlan, context: SparkContext
+) -> TrainingState | None:
+    """The state to go on from; None to begin at the beginning.
+
+    A run that writes its checkpoints to the directory it resumes from may find it empty: the same command then
+    starts the training and goes on with it.
+
+    Raises:
+        ArgumentError: where there is no checkpoint, or it is of a run that went through its rows in another way.
+        ModelError: where it is of another model.
+    """
+    if resume is None:
+        return None
+    state = find_checkpoint(resume, context)
+    if state is not None:
+        check_same_model(state, model)
+        check_same_order(state, plan)
+        logger.info("going on from epoch %d, step %d.", state.info["epoch"] + 1, state.info["step"])
+        return state
+    if checkpoint is None or checkpoint.path != resume:
+        raise ArgumentError(
+            f"resume={resume!r} holds no checkpoint: give the path of a Checkpoint, or let the run write its "
+            f"checkpoints there too (callbacks=[Checkpoint({resume!r})]) so that it may begin with an empty directory."
+        )
+    return None
+
+
+def check_same_model(state: TrainingState, model: Any) -> None:
+    """The checkpoint is of a model with the same variables.
+
+    Raises:
+        ModelError: naming the first that differs.
+    """
+    saved, mine = state.info["variables"], variables_of(model)
+    if [shape for _, shape in saved] == [shape for _, shape in mine]:
+        return
+    pairs = zip(saved, mine, strict=False)
+    differing = next((pair for pair in pairs if pair[0][1] != pair[1][1]), None)
+    detail = f"{differing[1][0]} is {differing[1][1]} here and {differing[0][1]} there" if differing else "none differs"
+    raise ModelError(
+        f"the checkpoint is of a model with {len(saved)} trainable variables, this one has {len(mine)} ({detail}): "
+        "build the same model, with the same layers frozen."
+    )
+
+
+def check_same_order(state: TrainingState, plan: TrainingPlan) -> None:
+    """A run that goes on in the middle of an epoch visits the rows in the order in which it began.
+
+    Raises:
+        ArgumentError: naming the argument that differs.
+    """
+    if not state.info["step"]:
+        return
+    before, now = state.info["plan"], asdict(plan)
+    for name in _ORDER:
+        if before[name] != now[name]:
+            raise ArgumentError(
+                f"the checkpoint is from the middle of epoch {state.info['epoch'] + 1} of a run with "
+                f"{name}={before[name]!r}, received {name}={now[name]!r}: rows would be repeated and left out; give "
+                f"{name}={before[name]!r}, or resume from a checkpoint of the end of an epoch."
+            )
+    if before["workers"] != now["workers"]:
+        logger.warning(
+            "going on with %d workers in the middle of an epoch that began with %d: from the same step, but some rows "
+            "of this epoch may be repeated or left out.",
+            now["workers"],
+            before["workers"],
+        )
+
+
+def description_of(model: Any) -> Mapping[str, Any]:
+    """What every checkpoint says of the model, so that `load_checkpoint` can build it."""
+    return {"model": describe_model(model), "variables": variables_of(model)}
