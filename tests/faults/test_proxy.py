@@ -132,6 +132,6 @@ def test_half_close(line):
 def test_nobody_behind_it():
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = server.getsockname()
-    with Proxy(address) as proxy, socket.create_connection(proxy.address, timeout=5) as caller:
-        with pytest.raises(ConnectionResetError):
+    with Proxy(address) as proxy, pytest.raises(ConnectionResetError):
+        with socket.create_connection(proxy.address, timeout=5) as caller:
             caller.recv(1)
