@@ -140,7 +140,7 @@ def test_the_secret_is_needed_inside_of_tls_too(ends, identity):
         with pytest.raises(CollectiveError, match="A stranger connected"):
             pool.submit(introduce, far, answer(GOOD, 1), 3.0).result(5)
         far.close()
-        with pytest.raises(CollectiveError):
+        with closing(near), pytest.raises(CollectiveError):
             first.result(5)
 
 
