@@ -28,11 +28,18 @@ CONF = {"spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "4", "spark
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks by what a test uses, and sorts by kind: a process has one Spark context, and starting one is slow."""
+    """Marks by what a test uses, and sorts by kind: a process has one Spark context, and starting one is slow.
+
+    With pytest-xdist, all tests with a context go to one process, in this order, and those of a file stay together.
+    """
     for item in items:
+        folders = item.path.relative_to(ROOT).parts
         if _kind(item):
             item.add_marker(pytest.mark.spark)
-        if TENSORFLOW_FOLDERS.intersection(item.path.relative_to(ROOT).parts):
+        # The jobs share what they have trained.
+        group = "spark" if _kind(item) else "jobs" if "jobs" in folders else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+        if TENSORFLOW_FOLDERS.intersection(folders):
             item.add_marker(pytest.mark.tf)
     items.sort(key=_kind)
 
