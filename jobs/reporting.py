@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-PHASES = ("reading", "waiting", "compute", "exchange", "update", "validation", "callbacks")
+PHASES = ("reading", "waiting", "compute", "exchange", "update", "validation", "callbacks", "checkpoint")
 
 
 def confusion_matrix(pairs: Iterable[tuple[int, int, int]], classes: int) -> np.ndarray:

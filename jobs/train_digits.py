@@ -108,9 +108,10 @@ def hardest(scored: DataFrame, shape: tuple[int, int], count: int) -> list[Any]:
 
 def with_answer(scored: DataFrame) -> DataFrame:
     """Adds the predicted digit and its probability to a frame with a `prediction` array."""
-    confidence = F.array_max("prediction")
-    return scored.withColumn("confidence", confidence).withColumn(
-        "predicted", (F.array_position("prediction", confidence) - 1).cast("int")
+    return scored.selectExpr(
+        "*",
+        "array_max(prediction) AS confidence",
+        "CAST(array_position(prediction, array_max(prediction)) - 1 AS INT) AS predicted",
     )
 
 
@@ -175,11 +176,8 @@ def main() -> None:
     from sparkdl.spark.session import local_session
 
     arguments = parse_arguments()
-    spark = local_session(arguments.master, app_name="train digits")
-    try:
+    with local_session(arguments.master, app_name="train digits") as spark:
         run(arguments, spark)
-    finally:
-        spark.stop()
 
 
 if __name__ == "__main__":

@@ -198,11 +198,8 @@ def main() -> None:
         return
     from sparkdl.spark.session import local_session
 
-    spark = local_session(arguments.master, app_name="failure LSTM")
-    try:
+    with local_session(arguments.master, app_name="failure LSTM") as spark:
         run(arguments, spark)
-    finally:
-        spark.stop()
 
 
 if __name__ == "__main__":
