@@ -43,7 +43,7 @@ def test_slow_is_not_silent(own_identity):
         assert time.monotonic() - started > 1.4
 
 
-def test_whom_a_partition_takes_is_named_by_all_others(own_identity):
+def test_whom_a_partition_takes_is_named_by_who_waits_for_him(own_identity):
     with Workers(3, own_identity, rounds=10**6, every=20, deadline=1.0) as workers:
         workers.meet()
         workers.wait_for(2, "round")
@@ -52,9 +52,9 @@ def test_whom_a_partition_takes_is_named_by_all_others(own_identity):
             proxy.partition()
         told = [workers.wait_for(rank, "error", 8.0) for rank in range(3)]
         assert time.monotonic() - started < 6
-    assert "rank 2 (127.0.0.1)" in told[0] and "rank 2 (127.0.0.1)" in told[1], told
-    assert "did not answer within 1 s" in told[0] or "did not answer within 1 s" in told[1], told
-    assert "rank 2" not in told[2] and "did not answer within 1 s" in told[2], told
+    # One of the two may be an operation ahead; it then waits for the other, who waits for rank 2, and says so.
+    assert "rank 2 (127.0.0.1) did not answer within 1 s" in told[0] + told[1], told
+    assert all("did not answer within 1 s" in words for words in told) and "rank 2" not in told[2], told
 
 
 def test_a_short_partition_is_survived(own_identity):
