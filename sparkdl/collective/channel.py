@@ -68,7 +68,6 @@ class Hub:
         self._strangers = STRANGERS + (workers if workers != DRIVER else 0)
         self._lock = threading.Lock()
         self._streams: dict[int, Stream] = {}
-        self._heard: dict[int, float] = {}
         self._ticked = time.monotonic()
         self._closing: float | None = None
         self._error: Exception | None = None
@@ -96,7 +95,7 @@ class Hub:
     def silent(self, seconds: float) -> list[int]:
         """The connected ranks of which not a byte has come for so long, by the time when the hub last listened."""
         with self._lock:
-            return sorted(rank for rank in self._streams if self._ticked - self._heard[rank] > seconds)
+            return sorted(rank for rank, stream in self._streams.items() if self._ticked - stream.heard > seconds)
 
     def send(self, rank: int, kind: str, header: Mapping[str, Any], payload: bytes = b"") -> None:
         """Queues a message for a worker and returns at once; callable from any thread, also from the callbacks.
@@ -179,7 +178,9 @@ class Hub:
             key = self._selector.get_key(stream.connection)
             self._selector.modify(stream.connection, selectors.EVENT_READ | selectors.EVENT_WRITE, key.data)
         # The listener comes last, for whom it lets in may take another's place.
-        for key in sorted(self._ready(TICK_SECONDS), key=lambda key: key.fileobj is self._listener):
+        ready = sorted(self._ready(TICK_SECONDS), key=lambda key: key.fileobj is self._listener)
+        self._ticked = now
+        for key in ready:
             if isinstance(key.data, int):
                 self._serve(key.data)
             elif isinstance(key.data, Introduction):
@@ -212,7 +213,6 @@ class Hub:
             return
         self._selector.modify(connection, selectors.EVENT_READ, rank)
         with self._lock:
-            self._heard[rank] = time.monotonic()
             self._streams[rank] = Stream(connection)
 
     def _serve(self, rank: int) -> None:
@@ -222,7 +222,6 @@ class Hub:
                 if stream.pending and stream.flush():
                     self._selector.modify(stream.connection, selectors.EVENT_READ, rank)
             message = stream.fetch()
-            self._heard[rank] = time.monotonic()
         except (CollectiveError, OSError):
             with self._lock:
                 del self._streams[rank]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import select
 import socket
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -125,7 +126,11 @@ def _parse(body: bytearray) -> tuple[str, dict[str, Any], int]:
 
 
 class Stream:
-    """Messages in both directions over one authenticated connection that never blocks."""
+    """Messages in both directions over one authenticated connection that never blocks.
+
+    Attributes:
+        heard: when the last byte came, by the monotonic clock.
+    """
 
     def __init__(self, connection: Connection) -> None:
         connection.setblocking(False)
@@ -134,6 +139,7 @@ class Stream:
         self._outgoing: deque[memoryview] = deque()
         self._sent = 0
         self._assembler = Assembler()
+        self.heard = time.monotonic()
 
     @property
     def pending(self) -> bool:
@@ -185,6 +191,7 @@ class Stream:
                 count = self.connection.recv_into(self._assembler.room)
                 if not count:
                     raise ConnectionAbortedError("the other side hung up")
+                self.heard = time.monotonic()
                 message = self._assembler.filled(count)
                 if message is not None:
                     return message

@@ -121,6 +121,35 @@ def test_who_leaves_is_noticed(driver):
         assert driver.heard.get(timeout=10)[:2] == (5, "hello")
 
 
+def test_who_says_nothing_is_silent_even_while_the_hub_speaks(driver):
+    with driver.connect(0) as talker, driver.connect(1):
+        wait_until(lambda: len(driver.hub.connected) == 2)
+        assert driver.hub.silent(0.5) == []
+        limit = time.monotonic() + 10
+        while driver.hub.silent(0.5) != [1]:
+            assert time.monotonic() < limit
+            talker.send("alive", {})
+            driver.hub.send(1, "news", {})
+            time.sleep(0.05)
+
+
+def test_a_busy_driver_takes_nobody_for_silent(secret):
+    busy = threading.Event()
+
+    def work(*_):
+        busy.set()
+        time.sleep(1.5)
+
+    with (
+        Hub("127.0.0.1", secret, "run-1", work) as hub,
+        Channel.connect(("127.0.0.1", hub.port), secret, "run-1", 0, 10.0) as channel,
+    ):
+        channel.send("file", {})
+        assert busy.wait(10)
+        time.sleep(1.0)
+        assert hub.silent(0.8) == []
+
+
 def test_what_was_sent_before_the_end_arrives(secret, own_identity):
     """The hub is closed as soon as the job has ended, when the last messages may still be under way."""
     payload = bytes(30_000_000)
