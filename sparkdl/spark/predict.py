@@ -20,7 +20,7 @@ from sparkdl.spark.arguments import refuse
 from sparkdl.spark.cluster import context_of
 from sparkdl.spark.expectations import shapes_of
 from sparkdl.spark.frames import DataArguments, prepare_features
-from sparkdl.spark.samples import first_sample, spec_of
+from sparkdl.spark.samples import first_item, spec_of
 from sparkdl.spark.shipping import ShippedModel, ship
 from sparkdl.types import Sample
 
@@ -61,10 +61,10 @@ def predict(
     if not model.built:
         raise ModelError(f"model {model.name!r} is not built: call it once, or give it an Input, before predict.")
     if isinstance(data, RDD):
-        samples = data.map(as_sample)
-        spec = replace(spec_of(first_sample(samples), shapes_of(model).input_names, ()), labels=(), weighted=False)
+        first = as_sample(first_item(data))
+        spec = replace(spec_of(first, shapes_of(model).input_names, ()), labels=(), weighted=False)
         shipped = ship(data.context, model, spec, compiled=False)
-        return samples.mapPartitions(functools.partial(predict_samples, shipped, batch_size))
+        return data.map(as_sample).mapPartitions(functools.partial(predict_samples, shipped, batch_size))
     arguments = DataArguments(features=features, shapes=shapes or {}, dtypes=dtypes or {})
     prepared = prepare_features(data, arguments, shapes_of(model))
     names = output_names(model, output)

@@ -19,7 +19,7 @@ from sparkdl.types import Sample, SampleSpec, TensorSpec
 _BLOCK_ROWS = 2048
 _BLOCK_BYTES = 16 << 20
 
-_first_samples: WeakKeyDictionary[RDD[Any], Sample] = WeakKeyDictionary()
+_first_items: WeakKeyDictionary[RDD[Any], Any] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -69,30 +69,36 @@ def _identity(key: int) -> int:
     return key
 
 
-def first_sample(rdd: RDD[Any]) -> Sample:
-    """The first sample of an RDD, looked for only once.
+def first_item(rdd: RDD[Any]) -> Any:
+    """The first item of an RDD, looked for only once.
 
     The task of `take` does not use up its input, and Spark ends the Python process of such a task, with
-    the TensorFlow that is loaded in it: the next `fit` or `evaluate` on the same RDD must not pay for that.
+    the TensorFlow that is loaded in it: the next use of the same RDD must not pay for that.
+
+    Raises:
+        DataError: there is none.
+    """
+    if rdd not in _first_items:
+        found = rdd.take(1)
+        if not found:
+            raise DataError("the data has no rows: the RDD is empty.")
+        _first_items[rdd] = found[0]
+    return _first_items[rdd]
+
+
+def first_sample(rdd: RDD[Any]) -> Sample:
+    """The first sample of an RDD.
 
     Raises:
         DataError: there is none, or it is not a `Sample`.
     """
-    if rdd not in _first_samples:
-        _first_samples[rdd] = _take_sample(rdd)
-    return _first_samples[rdd]
-
-
-def _take_sample(rdd: RDD[Any]) -> Sample:
-    found = rdd.take(1)
-    if not found:
-        raise DataError("the data has no rows: the RDD is empty.")
-    if not isinstance(found[0], Sample):
+    found = first_item(rdd)
+    if not isinstance(found, Sample):
         raise DataError(
-            f"the RDD must hold sparkdl.Sample objects, received {type(found[0]).__name__}: map its items through "
+            f"the RDD must hold sparkdl.Sample objects, received {type(found).__name__}: map its items through "
             f"Sample.from_ndarray."
         )
-    return found[0]
+    return found
 
 
 def spec_of(sample: Sample, input_names: Sequence[str], output_names: Sequence[str]) -> SampleSpec:
