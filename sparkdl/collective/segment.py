@@ -1,6 +1,7 @@
-"""A piece of memory that several processes of one host see, without a name once all of them have it.
+"""A piece of memory that several processes of one host see, and that has no name.
 
-The file is unlinked as soon as everybody has mapped it, so that nothing is left behind however a process ends.
+Others open it through the descriptor of the process that made it, so that nothing is left behind however and whenever
+a process ends, and a container's small /dev/shm does not matter.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
-import secrets
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from sparkdl.collective import bell
 LINE = 64
 PAGE = 4096
 SLOTS = 4
-LARGEST_SLOT = 1 << 20
-SMALLEST_SLOT = 1 << 16
+# Four megabytes for each worker, which is nothing beside its TensorFlow.
+SLOT_BYTES = 1 << 20
+NAME = "sparkdl"
+_PLACE = re.compile(r"/proc/[0-9]{1,10}/fd/[0-9]{1,10}")
 
 
 @dataclass(frozen=True)
@@ -77,42 +80,58 @@ def boot_id() -> str:
         return ""
 
 
-def create(directory: str, workers: int) -> tuple[Path, Layout, mmap.mmap] | None:
-    """Makes a segment that really has its memory, of the largest slots that leave most of the room to others.
+@dataclass(frozen=True)
+class Segment:
+    """A segment that this process made.
 
-    Returns:
-        its path, its layout and its memory; None where this machine has no room, or no Bell.
+    Attributes:
+        descriptor: by which others find it; to be closed when they have, the memory stays.
+        layout: where everything lies.
+        memory: all of it, mapped.
     """
+
+    descriptor: int
+    layout: Layout
+    memory: mmap.mmap
+
+    @property
+    def place(self) -> str:
+        """Where other processes of this host, of this user and with the same process numbers open it."""
+        return f"/proc/{os.getpid()}/fd/{self.descriptor}"
+
+    def close_descriptor(self) -> None:
+        """Ends the place; the memory stays with those who have it."""
+        os.close(self.descriptor)
+
+
+def create(workers: int) -> Segment | None:
+    """Makes a segment that really has its memory; None where this machine has no room, or no Bell."""
     if not bell.available() or not boot_id():
         return None
-    path = Path(directory, f"sparkdl-{secrets.token_hex(16)}")
+    layout = Layout(workers, SLOT_BYTES)
     try:
-        room = os.statvfs(directory)
-        free = room.f_bavail * room.f_frsize // 4
-        slot_bytes = LARGEST_SLOT
-        while Layout(workers, slot_bytes).size > free:
-            slot_bytes //= 2
-        if slot_bytes < max(SMALLEST_SLOT, 4 * LINE * workers):  # A line for each of the others at least.
-            return None
-        layout = Layout(workers, slot_bytes)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        descriptor = os.memfd_create(NAME, os.MFD_CLOEXEC)
     except OSError:
         return None
     try:
-        # Without this, a full file system would kill the process with SIGBUS at its first write.
+        # Without this, a lack of memory would kill the process with SIGBUS at its first write.
         os.posix_fallocate(descriptor, 0, layout.size)
-        return path, layout, mmap.mmap(descriptor, layout.size)
+        return Segment(descriptor, layout, mmap.mmap(descriptor, layout.size))
     except OSError:
-        path.unlink(missing_ok=True)
-        return None
-    finally:
         os.close(descriptor)
+        return None
 
 
-def attach(path: Path, layout: Layout) -> mmap.mmap | None:
-    """Maps a segment that another process made; None where this process does not see it."""
+def attach(place: str, layout: Layout) -> mmap.mmap | None:
+    """Maps a segment that another process made; None where this process does not see it.
+
+    Where processes are numbered differently, as in another container, the place may be any file of anybody: it is
+    opened only if it is a segment by its name.
+    """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        if not _PLACE.fullmatch(place) or os.readlink(place) != f"/memfd:{NAME} (deleted)":
+            return None
+        descriptor = os.open(place, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     except OSError:
         return None
     try:

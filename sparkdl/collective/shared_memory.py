@@ -14,14 +14,13 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sparkdl.collective.bell import Bell
 from sparkdl.collective.mesh import Mesh
-from sparkdl.collective.segment import LINE, SLOTS, Layout, answer, attach, boot_id, create
+from sparkdl.collective.segment import LINE, SLOTS, Layout, Segment, answer, attach, boot_id, create
 from sparkdl.collective.sums import add_in_rank_order, byte_view, check_flat, check_scalars, check_writeable, numeric
 from sparkdl.collective.wire import LATE, PeerError
 from sparkdl.types import Collective
@@ -32,20 +31,19 @@ SPINS = 100
 LOOK_SECONDS = 0.02
 
 
-def share_memory(mesh: Mesh, directory: str = "/dev/shm") -> Collective:
+def share_memory(mesh: Mesh) -> Collective:
     """Puts shared memory on top of a mesh; every worker calls it.
 
     Args:
         mesh: the connections of these workers; closed with what is returned.
-        directory: a file system in memory.
 
     Returns:
-        a SharedMemory where all workers see the same memory and it is large enough, otherwise the mesh itself.
+        a SharedMemory where all workers see the same memory, otherwise the mesh itself.
 
     Raises:
         CollectiveError: a worker left.
     """
-    made = create(directory, mesh.size) if mesh.rank == 0 else None
+    made = create(mesh.size) if mesh.rank == 0 else None
     try:
         layout, token, memory = _offered(mesh, made)
         good = memory is not None and memory[:TOKEN] == token
@@ -55,7 +53,7 @@ def share_memory(mesh: Mesh, directory: str = "/dev/shm") -> Collective:
         good = _all_agree(mesh, good) and memory is not None and _answered(memory, layout, token)
     finally:
         if made is not None:
-            made[0].unlink(missing_ok=True)
+            made.close_descriptor()
     if _all_agree(mesh, good) and memory is not None:
         return SharedMemory(mesh, memory, layout)
     if memory is not None:
@@ -63,17 +61,17 @@ def share_memory(mesh: Mesh, directory: str = "/dev/shm") -> Collective:
     return mesh
 
 
-def _offered(mesh: Mesh, made: tuple[Path, Layout, mmap.mmap] | None) -> tuple[Layout, bytes, mmap.mmap | None]:
+def _offered(mesh: Mesh, made: Segment | None) -> tuple[Layout, bytes, mmap.mmap | None]:
     """Tells everybody what rank 0 made, and maps it; the token is to be found at its beginning."""
-    offer: dict[str, Any] = {"path": "", "slot": 0, "token": secrets.token_hex(TOKEN), "boot": boot_id()}
+    offer: dict[str, Any] = {"place": "", "slot": 0, "token": secrets.token_hex(TOKEN), "boot": boot_id()}
     if made is not None:
-        made[2][:TOKEN] = bytes.fromhex(offer["token"])
-        offer |= {"path": str(made[0]), "slot": made[1].slot_bytes}
+        made.memory[:TOKEN] = bytes.fromhex(offer["token"])
+        offer |= {"place": made.place, "slot": made.layout.slot_bytes}
     offer = json.loads(mesh.broadcast(json.dumps(offer).encode()))
     layout = Layout(mesh.size, offer["slot"])
-    memory = made[2] if made is not None else None
-    if mesh.rank and offer["path"] and offer["boot"] == boot_id():
-        memory = attach(Path(offer["path"]), layout)
+    memory = made.memory if made is not None else None
+    if mesh.rank and offer["place"] and offer["boot"] == boot_id():
+        memory = attach(offer["place"], layout)
     return layout, bytes.fromhex(offer["token"]), memory
 
 

@@ -27,7 +27,6 @@ Report = dict[str, str]
 GIGABYTE = 2**30
 # TensorFlow alone takes 0.6 GB in each worker; below this a model and its data hardly fit.
 WORKER_BYTES = 1.2 * GIGABYTE
-SHARED_BYTES = 64 * 2**20
 SECONDS = 30.0
 # The rest may differ in the last digits, these decide what a model computes and how it is shipped.
 SAME_EVERYWHERE = ("sparkdl", "tensorflow", "keras")
@@ -263,12 +262,6 @@ def _check_memory(result: Examination) -> Iterator[Finding]:
                 f"{host} has {_size(each)} for each of its {per_host[host]} workers, and TensorFlow takes 0.6 GB: "
                 "give containers more memory (spark.executor.memoryOverhead) or take fewer workers.",
             )
-        if int(report["/dev/shm"]) < SHARED_BYTES and per_host[host] > 1:
-            yield Finding(
-                "warning",
-                f"{host} has {_size(int(report['/dev/shm']))} in /dev/shm, so its workers talk over TCP: give the "
-                "container more (docker run --shm-size=1g, or an emptyDir of medium Memory).",
-            )
 
 
 CHECKS: tuple[Callable[[Examination], Iterator[Finding]], ...] = (
@@ -316,7 +309,7 @@ def _kinds(workers: list[Report]) -> dict[str, Report]:
 
 
 def _shown(name: str, value: str) -> str:
-    return _size(int(value)) if name in ("memory", "/dev/shm") else value
+    return _size(int(value)) if name == "memory" else value
 
 
 def _size(count: float) -> str:

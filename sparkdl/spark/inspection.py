@@ -8,7 +8,6 @@ import importlib.util
 import os
 import platform
 import re
-import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -33,7 +32,6 @@ def inspect_process(_: Iterable[object] = ()) -> dict[str, str]:
         **our_package(),
         "CPU": cpu_features(),
         "memory": str(memory_limit()),
-        "/dev/shm": str(shared_memory()),
     }
 
 
@@ -79,11 +77,3 @@ def cpu_features() -> str:
     line = re.search(r"^flags\s*:(.*)$", text, re.MULTILINE)
     flags = set(line.group(1).split()) if line else set()
     return " ".join([platform.machine(), *(name for flag, name in CPU_FEATURES.items() if flag in flags)])
-
-
-def shared_memory() -> int:
-    """Bytes that /dev/shm can hold; 0 where there is none."""
-    try:
-        return shutil.disk_usage("/dev/shm").total
-    except OSError:
-        return 0

@@ -39,7 +39,6 @@ def test_one_host_shares_memory_where_it_can(gathers, on_all, secret):
     assert len(kinds) == 1 and kinds < {SharedMemory, Mesh}
     assert on_all(ready, lambda one: one.all_sum(np.array(1)).item()) == [3, 3, 3]
     on_all(ready, lambda one: one.close())
-    assert not list(Path("/dev/shm").glob("sparkdl-*"))
 
 
 def test_otherwise_it_is_a_mesh(gathers, on_all, secret, monkeypatch):

@@ -22,11 +22,10 @@ DTYPES = ("float16", "float32", "float64", "int8", "uint16", "int32", "int64", "
 
 
 @pytest.fixture
-def backends(mesh, on_all, tmp_path, monkeypatch, identity):
+def backends(mesh, on_all, monkeypatch, identity):
     """Ranks of every backend; the slots of shared memory are so small that most vectors need several rounds."""
-    monkeypatch.setattr(segment, "LARGEST_SLOT", 4096)
-    monkeypatch.setattr(segment, "SMALLEST_SLOT", 4096)
-    shared = on_all(mesh(SIZE), lambda one: share_memory(one, str(tmp_path)))
+    monkeypatch.setattr(segment, "SLOT_BYTES", 4096)
+    shared = on_all(mesh(SIZE), share_memory)
     encrypted = mesh(SIZE, identity=identity)
     return {"threads": threads(SIZE), "mesh": mesh(SIZE), "encrypted mesh": encrypted, "shared memory": shared}
 

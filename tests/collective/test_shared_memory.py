@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,16 +16,27 @@ from sparkdl.collective.shared_memory import SharedMemory, share_memory
 from sparkdl.errors import CollectiveError
 
 
+def segments_open():
+    """Descriptors of segments in this process."""
+    gc.collect()  # Maps that tracebacks of earlier tests still hold would go at any time.
+    links = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the listing itself
+            links.append(os.readlink(descriptor))
+    return sum(link.startswith(f"/memfd:{segment.NAME} ") for link in links)
+
+
 @pytest.fixture
-def shared(mesh, on_all, tmp_path):
-    """Makes the ranks of a shared-memory collective, and checks that no file is left."""
+def shared(mesh, on_all):
+    """Makes the ranks of a shared-memory collective, and checks that each holds the memory and nothing else."""
     made = []
 
     def make(size, deadline=30.0):
-        ready = on_all(mesh(size, deadline), lambda one: share_memory(one, str(tmp_path)))
+        before = segments_open()
+        ready = on_all(mesh(size, deadline), share_memory)
         made.extend(ready)
-        assert os.listdir(tmp_path) == []
         assert {type(one) for one in ready} == {SharedMemory}
+        assert segments_open() == before + size  # Python keeps a descriptor in each map.
         return ready
 
     yield make
@@ -40,8 +54,7 @@ def test_contract_in_many_small_rounds(case, shared, on_all, size, monkeypatch):
     """Slots of one page, so that even short vectors take more rounds than there are slots."""
     if case.__name__ == "large":
         return
-    monkeypatch.setattr(segment, "LARGEST_SLOT", 4096)
-    monkeypatch.setattr(segment, "SMALLEST_SLOT", 4096)
+    monkeypatch.setattr(segment, "SLOT_BYTES", 4096)
     on_all(shared(size), case)
 
 
@@ -142,51 +155,54 @@ def test_bytes_of_the_result_survive_until_the_next_sum(shared, on_all):
     assert on_all(shared(3), act) == [[0, 3], [6, 9], [12, 15]]
 
 
-def falls_back(mesh, on_all, directory):
-    """All get the mesh itself, and it works."""
-    meshes = mesh(3)
-    ready = on_all(meshes, lambda one: share_memory(one, directory))
+def falls_back(mesh, on_all):
+    """All get the mesh itself, it works, and no memory is held."""
+    meshes, before = mesh(3), segments_open()
+    ready = on_all(meshes, share_memory)
     assert ready == meshes
     assert on_all(ready, lambda one: one.all_sum(np.array(1)).item()) == [3, 3, 3]
+    assert segments_open() == before
 
 
-def test_no_directory_no_shared_memory(mesh, on_all):
-    falls_back(mesh, on_all, "/nowhere")
+def test_no_segment_no_shared_memory(mesh, on_all, monkeypatch):
+    monkeypatch.setattr(shared_memory, "create", lambda workers: None)
+    falls_back(mesh, on_all)
 
 
-def test_a_worker_that_does_not_see_the_file_makes_all_use_the_mesh(mesh, on_all, tmp_path, monkeypatch):
-    def attach(path, layout):
-        return None if threading.current_thread().name.endswith("_1") else segment.attach(path, layout)
+def test_a_worker_that_does_not_see_the_memory_makes_all_use_the_mesh(mesh, on_all, monkeypatch):
+    """As in a container with process numbers of its own, without /proc, or as another user."""
+
+    def attach(place, layout):
+        return None if threading.current_thread().name.endswith("_1") else segment.attach(place, layout)
 
     monkeypatch.setattr(shared_memory, "attach", attach)
-    falls_back(mesh, on_all, str(tmp_path))
-    assert os.listdir(tmp_path) == []
+    falls_back(mesh, on_all)
 
 
-def test_a_file_of_the_same_name_that_is_other_memory_makes_all_use_the_mesh(mesh, on_all, tmp_path, monkeypatch):
-    """As in containers of one host with a /dev/shm each, the token and all."""
+def test_another_segment_at_the_same_place_makes_all_use_the_mesh(mesh, on_all, monkeypatch):
+    """As in containers of one host that number their processes alike, the token and all."""
 
-    def attach(path, layout):
-        memory = segment.attach(path, layout)
+    def attach(place, layout):
+        memory = segment.attach(place, layout)
         copy = type(memory)(-1, layout.size)
         copy[:] = memory[:]
+        memory.close()
         return copy
 
     monkeypatch.setattr(shared_memory, "attach", attach)
-    falls_back(mesh, on_all, str(tmp_path))
+    falls_back(mesh, on_all)
 
 
-def test_other_hosts_are_told_by_their_boot_id(mesh, on_all, tmp_path, monkeypatch):
+def test_other_hosts_are_told_by_their_boot_id(mesh, on_all, monkeypatch):
     monkeypatch.setattr(shared_memory, "boot_id", lambda: threading.current_thread().name)
-    falls_back(mesh, on_all, str(tmp_path))
+    falls_back(mesh, on_all)
 
 
-def test_a_worker_that_leaves_while_memory_is_shared_is_named_and_nothing_is_left(mesh, on_all, tmp_path):
+def test_a_worker_that_leaves_while_memory_is_shared_is_named(mesh, on_all):
     def act(one: Mesh):
         if one.rank == 2:
             return one.close()
-        return failure(lambda: share_memory(one, str(tmp_path)))
+        return failure(lambda: share_memory(one))
 
     first, second, _ = on_all(mesh(3), act)
     assert "rank 2 (127.0.0.1) left" in first and "rank 2 (127.0.0.1) left" in second
-    assert os.listdir(tmp_path) == []
