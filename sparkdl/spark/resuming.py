@@ -74,12 +74,26 @@ def find_start(
         ModelError: where it is of another model.
     """
     if resume is None:
+        if checkpoint is None:
+            logger.info("no Checkpoint was given: the newest complete state is in the driver's memory alone.")
         return None
+    if plan.initial_epoch:
+        raise ArgumentError(
+            f"fit was given resume={resume!r} and initial_epoch={plan.initial_epoch}: a checkpoint knows its epoch; "
+            "leave initial_epoch= out."
+        )
     state = find_checkpoint(resume, context)
     if state is not None:
         check_same_model(state, model)
         check_same_order(state, plan)
         logger.info("going on from epoch %d, step %d.", state.info["epoch"] + 1, state.info["step"])
+        if state.info["epoch"] >= plan.epochs:
+            logger.warning(
+                "the checkpoint has trained %d epochs already, and epochs=%d: nothing is left to train; give a larger "
+                "epochs=.",
+                state.info["epoch"],
+                plan.epochs,
+            )
         return state
     if checkpoint is None or checkpoint.path != resume:
         raise ArgumentError(

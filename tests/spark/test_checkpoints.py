@@ -20,6 +20,7 @@ from models import blobs, classifier, frame
 import sparkdl as sdl
 from sparkdl.errors import ArgumentError, ModelError, WorkerError
 from sparkdl.spark.resuming import description_of
+from sparkdl.spark.storage import storage_for
 from sparkdl.storage.local import LocalStorage
 from sparkdl.train.checkpoint import encode_state
 from sparkdl.train.checkpoint_folder import CheckpointFolder
@@ -191,6 +192,7 @@ MISTAKES: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
     "another model": (wider, {"resume": "{trained}"}, ModelError, "6 trainable variables, this one has 2"),
     "another batch size": (everything, {"resume": "{middle}", "batch_size": 9}, ArgumentError, "batch_size=8"),
     "another seed": (everything, {"resume": "{middle}", "seed": 1}, ArgumentError, "seed=0"),
+    "a first epoch": (everything, {"resume": "{trained}", "initial_epoch": 1}, ArgumentError, "leave initial_epoch="),
     "two checkpoints": (
         everything,
         {"callbacks": [sdl.Checkpoint("a"), sdl.Checkpoint("b")]},
@@ -216,6 +218,18 @@ def test_mistakes_are_told_before_anything_starts(
     given = {name: value.format(**places) if name == "resume" else value for name, value in arguments.items()}
     with pytest.raises(error, match=words):
         sdl.fit(build(), frame(spark_local, *blobs(44)), epochs=2, **(ARGUMENTS | given))
+
+
+def test_checkpoints_on_hdfs(spark_local: SparkSession, hdfs: str) -> None:
+    data, path = frame(spark_local, *blobs(20)), f"{hdfs}/models/a run"
+    model = classifier()
+    sdl.fit(model, data, epochs=1, callbacks=[sdl.Checkpoint(path, keep=1)], **ARGUMENTS)
+    assert len(storage_for(path, spark_local).list()) == 1
+    resumed = classifier(seed=5)
+    assert sdl.fit(resumed, data, epochs=1, resume=path, **ARGUMENTS).epoch == [0]
+    for other in (resumed, sdl.load_checkpoint(path)):
+        for ours, theirs in zip(other.get_weights(), model.get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
 
 
 def test_a_command_that_resumes_from_where_it_writes_may_begin_with_nothing(
