@@ -145,7 +145,7 @@ def _strike(fault: Fault, scene: Scene, outcome: Outcome) -> None:
     outcome.detect = known - when if fault.strike is not None else None
     if watch.until(lambda: len(watch.attempts) > struck and "step" in watch.attempts[struck].heard, PROGRAM_SECONDS):
         outcome.recover = watch.attempts[struck].heard["step"] - known
-    outcome.reason = next((text for _, text in watch.records if "was lost" in text), "")
+    outcome.reason = "; ".join(text for _, text in watch.records if "was lost" in text or "starting again" in text)
 
 
 def judge(

@@ -13,6 +13,7 @@ from sparkdl import errors
 
 _RAISED = re.compile(r"^(?:[A-Za-z_]\w*\.)*(\w*(?:Error|Exception|Interrupt)): (.+)$", re.MULTILINE)
 _OWN = re.compile(r"sparkdl\.errors\.(\w+): (.+)")
+_LOST_LINE = re.compile(r"^.*ExecutorLostFailure (.+)$", re.MULTILINE)
 _EXECUTOR_LOST = re.compile(
     r"ExecutorLostFailure|Executor heartbeat timed out|executor \S+ (?:lost|exited)|FetchFailed"
 )
@@ -25,15 +26,16 @@ LONGEST = 500
 
 
 def gist(text: str) -> str:
-    """The Python exception in what Spark says of a failed job, else its first line.
+    """The Python exception in what Spark says of a failed job, else how an executor was lost, else the first line.
 
     Example:
         >>> gist("Job aborted\\n  File 'x.py', line 3\\nKeyError: 'a'\\n\\tat java.lang.Thread.run")
         "KeyError: 'a'"
     """
     raised = [f"{name}: {message}" for name, message in _RAISED.findall(text) if name != "PythonException"]
+    lost = [f"an executor was lost {how}" for how in _LOST_LINE.findall(text)]
     lines = [line for line in text.splitlines() if line.strip()]
-    return (raised[-1] if raised else lines[0] if lines else "no reason given")[:LONGEST]
+    return (raised[-1:] + lost[-1:] + lines[:1] + ["no reason given"])[0][:LONGEST]
 
 
 def java_reason(error: Py4JJavaError) -> str:

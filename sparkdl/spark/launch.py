@@ -98,11 +98,11 @@ def launch(run: Attempts, prepared: Prepared, assignment: Assignment, start: Tra
         if error := never_began(said, monitor):
             return Outcome(None, {}, error)
         reason, before = lost_because(said, monitor), failure
+        logger.warning("attempt %d was lost: %s", attempt + 1, reason)
         if attempt < run.max_failures:
             assignment, monitor = next_attempt(run, assignment, monitor)
             prepared = run.prepare(assignment.plan.workers)
-            on = f"on {assignment.plan.workers} worker(s)"
-            logger.warning("attempt %d was lost (%s); starting again %s %s", attempt + 1, reason, on, where(monitor))
+            logger.warning("starting again on %d worker(s) %s", assignment.plan.workers, where(monitor))
     lost = WorkerError(f"the training was lost {run.max_failures + 1} times, the last time with: {reason}")
     return Outcome(monitor.state, monitor.labels, lost)
 

@@ -1,4 +1,4 @@
-"""What no worker says: that one of them has fallen silent, or that Spark cannot start them."""
+"""What no worker says: that one has fallen silent or did not come, or that Spark cannot start or end them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ from sparkdl.types import TrainingPlan
 SILENCE_SECONDS = 60.0
 # How long Spark may go on without the slots for all workers before the attempt is given up for a smaller one.
 SLOTS_SECONDS = 30.0
+# How long the others are waited for, at least, when one worker has come (Spark may have to unpack an environment).
+START_SECONDS = 60.0
+# How long Spark may take to see that the tasks of workers that are done have ended; a hanging executor never says it.
+END_SECONDS = 30.0
 
 
 @dataclass
@@ -32,19 +36,40 @@ class Vigil:
     monitor: Monitor
     plan: TrainingPlan
     profile: Any = None
-    _slots_seen: float = field(default_factory=time.monotonic)
+    _since: dict[str, float] = field(default_factory=dict)
 
     def __call__(self) -> str:
         """What is wrong, in words; nothing where all is well."""
         limit = min(self.plan.deadline, SILENCE_SECONDS)
         if silent := self.hub.silent(limit):
             return f"worker {silent[0]} has shown no sign of life for {limit:g} s"
-        return "" if self.monitor.heard else self._missing_slots()
+        if not self.monitor.heard:
+            return self._missing_slots()
+        return self._missing_workers() or self._missing_end()
+
+    def _missing_workers(self) -> str:
+        """Tasks of a barrier stage start together, so workers wait for a process that hangs before its first word."""
+        missing = sorted(set(range(self.plan.workers)) - self.monitor.heard)
+        limit = max(self.plan.deadline, START_SECONDS)
+        if not missing or self._lasts("came") < limit:
+            return ""
+        return f"worker {missing[0]} did not come within {limit:g} s of the first one"
+
+    def _missing_end(self) -> str:
+        if len(self.monitor.timings) < self.plan.workers or self._lasts("done") < END_SECONDS:
+            return ""
+        return f"Spark has not ended the stage {END_SECONDS:g} s after its last worker"
+
+    def _lasts(self, what: str) -> float:
+        """Seconds since this was seen for the first time."""
+        now = time.monotonic()
+        return now - self._since.setdefault(what, now)
 
     def _missing_slots(self) -> str:
         slots = task_slots(self.context, None if self.profile is None else self.profile._java_profile)
         if slots >= self.plan.workers:
-            self._slots_seen = time.monotonic()
-        if time.monotonic() - self._slots_seen < SLOTS_SECONDS:
+            self._since.pop("slots", None)
+            return ""
+        if self._lasts("slots") < SLOTS_SECONDS:
             return ""
         return f"Spark has {slots} task slot(s) left, and {self.plan.workers} workers were to start"

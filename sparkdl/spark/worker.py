@@ -62,6 +62,8 @@ def run_task(assignment: Assignment, items: Iterable[Any]) -> None:
             timings = _train(assignment, items, context, channel, stack, place)
             channel.send("done", {"timings": timings})
         except Exception as error:  # noqa: BLE001 - the driver raises it
+            if channel.lost:
+                raise  # to Spark, for the driver's own ear is gone
             channel.send("failed", describe_failure(error, place[0]))
 
 
