@@ -32,7 +32,7 @@ def test_the_gist_is_the_python_exception_and_says_what_to_do() -> None:
 def test_the_gist_of_a_lost_executor_is_how_it_was_lost() -> None:
     text = (
         "An error occurred while calling o1.collectToPython.\n: org.apache.spark.SparkException: Job aborted\n"
-        "ExecutorLostFailure (executor 0 exited caused by one of the running tasks) Reason: Command exited with code 137"
+        "ExecutorLostFailure (executor 0 exited caused by one of the running tasks) Reason: exited with code 137"
     )
     assert gist(text).startswith("an executor was lost (executor 0 exited") and gist(text).endswith("code 137")
 
