@@ -9,7 +9,8 @@ from sparkdl.types import Collective, TrainingState, Updater
 
 
 def gather_optimizer_state(updater: Updater, collective: Collective) -> dict[str, np.ndarray]:
-    """The merged state, the same on every worker; see `Updater.merge_state`."""
-    payload = encode_state(TrainingState(updater.state()))
-    parts = [decode_state(part).arrays for part in collective.all_gather_bytes(payload)]
-    return updater.merge_state(parts)
+    """The merged state on rank 0, nothing on the others; see `Updater.merge_state`."""
+    parts = collective.all_gather_bytes(encode_state(TrainingState(updater.state())))
+    if collective.rank != 0:
+        return {}
+    return updater.merge_state([decode_state(part).arrays for part in parts])
