@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ class Scene:
         disk: a small file system of its own for checkpoints, where there is one.
         daemons: Spark's worker daemons, on a standalone cluster.
         victims: the processes that were hit; none of them may be left in the end.
+        freed: when the disk had room again.
     """
 
     watch: Watch
@@ -32,6 +34,7 @@ class Scene:
     disk: Path | None = None
     daemons: list[Process] = field(default_factory=list)
     victims: list[Process] = field(default_factory=list)
+    freed: float = 0.0
 
     def workers(self) -> list[Process]:
         """The Python processes of the current attempt, as soon as there are any."""
@@ -127,6 +130,7 @@ def fill_disk(scene: Scene) -> str:
             pass
     met = scene.watch.until(lambda: scene.watch.first("could not be written"), FULL_SECONDS)
     filler.unlink()
+    scene.freed = time.monotonic()
     return "a full disk" if met else ""
 
 

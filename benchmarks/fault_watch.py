@@ -25,7 +25,7 @@ class Attempt:
     @property
     def lost(self) -> bool:
         """Whether the driver knows that it is lost."""
-        return self.monitor.failed.is_set() or bool(self.monitor.noticed)
+        return self.monitor.failed.is_set() or bool(self.monitor.noticed) or bool(self.monitor.failures)
 
     @property
     def port(self) -> int:
