@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import statistics
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -83,30 +82,10 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     return parsed
 
 
-def epoch_clock() -> Any:
-    """A Keras callback whose `seconds` holds the length of each epoch, as worker 0 saw it."""
-    import keras
-
-    class EpochClock(keras.callbacks.Callback):
-        def __init__(self) -> None:
-            super().__init__()
-            self.seconds: list[float] = []
-            self.began = 0.0
-
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-            self.began = time.perf_counter()
-
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            self.seconds.append(time.perf_counter() - self.began)
-
-    return EpochClock()
-
-
 def fit_once(workload: Workload, frame: Any, arguments: argparse.Namespace, steps: int) -> Turn:
     """One fit of a new model."""
     import sparkdl as sdl
 
-    clock = epoch_clock()
     history = sdl.fit(
         workload.model(arguments.optimizer),
         frame,
@@ -114,14 +93,13 @@ def fit_once(workload: Workload, frame: Any, arguments: argparse.Namespace, step
         epochs=arguments.epochs,
         workers=arguments.workers,
         cores_per_worker=1,
-        callbacks=[clock],
         dtypes={"features": "float32"},
         verbose=0,
     )
     timings = history.timings
     done = sum(timing["steps"] for timing in timings)
     return Turn(
-        rate=workload.batch * steps * (arguments.epochs - 1) / sum(clock.seconds[1:]),
+        rate=workload.batch * steps * (arguments.epochs - 1) / sum(history.epoch_seconds[1:]),
         wall=history.seconds,
         outside=history.seconds - max(timing["training"] for timing in timings),
         phases={phase: 1e3 * sum(timing.get(phase, 0.0) for timing in timings) / done for phase in PHASES},

@@ -27,6 +27,7 @@ class History:
     Attributes:
         history: for each logged name the list of its values, one per epoch.
         epoch: the numbers of the epochs that ran, from 0.
+        epoch_seconds: how long each took on worker 0, its validation included.
         params: what Keras's callbacks call params (epochs, steps, verbose), plus workers and batch size.
         timings: one dict per worker, in rank order: seconds per phase ("reading" the rows from Spark,
             "waiting" for a batch, "compute", "exchange" of gradients and weights, "update",
@@ -43,20 +44,23 @@ class History:
 
     history: dict[str, list[float]] = field(default_factory=dict)
     epoch: list[int] = field(default_factory=list)
+    epoch_seconds: list[float] = field(default_factory=list)
     params: dict[str, Any] = field(default_factory=dict)
     timings: list[dict[str, float]] = field(default_factory=list)
     seconds: float = 0.0
     attempts: int = 1
 
-    def append(self, epoch: int, logs: Mapping[str, float]) -> None:
-        """Adds the logs of an epoch."""
+    def append(self, epoch: int, logs: Mapping[str, float], seconds: float = 0.0) -> None:
+        """Adds the logs of an epoch, and how long it took."""
         self.epoch.append(epoch)
+        self.epoch_seconds.append(seconds)
         for name, value in logs.items():
             self.history.setdefault(name, []).append(value)
 
     def until(self, epochs: int) -> History:
         """The record of the epochs before number `epochs`, as a copy."""
-        copy = History({name: list(values) for name, values in self.history.items()}, list(self.epoch))
+        logs = {name: list(values) for name, values in self.history.items()}
+        copy = History(logs, list(self.epoch), list(self.epoch_seconds))
         copy.truncate(epochs)
         return copy
 
@@ -64,6 +68,7 @@ class History:
         """Forgets epochs from number `epochs` on (a new attempt will run them again)."""
         kept = sum(epoch < epochs for epoch in self.epoch)
         del self.epoch[kept:]
+        del self.epoch_seconds[kept:]
         for values in self.history.values():
             del values[kept:]
 

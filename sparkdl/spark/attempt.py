@@ -122,7 +122,7 @@ class Monitor:
             self.recording.step(header)
 
     def _on_epoch(self, rank: int, header: dict[str, Any], payload: bytes) -> None:
-        self.history.append(header["epoch"], header["logs"])
+        self.history.append(header["epoch"], header["logs"], header["seconds"])
         self.progress.epoch(header["epoch"], header["logs"], header["seconds"])
         if self.recording is not None:
             self.recording.epoch(header["epoch"], header["logs"], header["learning_rate"])
@@ -131,7 +131,7 @@ class Monitor:
         self.newest = payload
         if header["due"] and self.checkpoints is not None:
             past = self.history.until(header["epoch"])
-            kept = {"history": past.history, "epochs": past.epoch}
+            kept = {"history": past.history, "epoch": past.epoch, "epoch_seconds": past.epoch_seconds}
             self.checkpoints.submit(payload, generation=header["generation"], past=kept, labels=self.labels)
         if self.recording is not None and self.recording.histograms:
             self.recording.state(decode_state(payload))

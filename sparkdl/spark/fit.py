@@ -18,6 +18,7 @@ from sparkdl.engine.capture import capture_model, restore_model
 from sparkdl.engine.checks import check_compiled
 from sparkdl.engine.layout import layout_of
 from sparkdl.engine.probe import probe_extra_losses
+from sparkdl.engine.release import release_kernels
 from sparkdl.engine.serialization import check_model, class_counts, pack_model
 from sparkdl.engine.shards import couples_variables, excluded_variables
 from sparkdl.errors import ArgumentError
@@ -181,10 +182,11 @@ def fit(
     history = History(params={"epochs": epochs, "batch_size": plan.batch_size, "workers": count})
     start = capture_model(model)
     if resumed is not None:
-        history.history, history.epoch = resumed.info["past"]["history"], resumed.info["past"]["epochs"]
+        history = History(**resumed.info["past"], params=history.params)
         start = TrainingState({**start.arrays, **resumed.arrays}, resumed.info)
     layout = layout_of(model.trainable_variables) if histograms else None
     with ExitStack() as stack:
+        stack.callback(release_kernels)
         progress = stack.enter_context(closing(Progress(epochs, verbose)))
         files = stack.enter_context(FileWriter(functools.partial(write_file, spark=context)))
         recording = stack.enter_context(closing(Recording(log_dir, files, layout, context))) if log_dir else None
