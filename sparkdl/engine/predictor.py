@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from sparkdl.engine.building import structured
+from sparkdl.engine.release import release_models
 from sparkdl.types import SampleSpec
 
 T = TypeVar("T")
@@ -22,8 +23,9 @@ def cached(key: str, build: Callable[[], T]) -> T:
     """What `build` returned for this key earlier in this process, else what it returns now (the last few are kept)."""
     if key not in _cache:
         _cache[key] = build()
-        while len(_cache) > CACHED:
+        if len(_cache) > CACHED:
             _cache.popitem(last=False)
+            release_models()
     _cache.move_to_end(key)
     return _cache[key]
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from sparkdl.engine.callbacks import KerasCallbackRunner
+from sparkdl.engine.release import release_models
 from sparkdl.engine.replica import KerasReplica
 from sparkdl.engine.serialization import set_model_arrays, unpack_model
 from sparkdl.engine.threads import configure_threads
@@ -16,6 +17,8 @@ from sparkdl.engine.tree import decode_tree
 from sparkdl.engine.updater import KerasUpdater, shard_bounds
 from sparkdl.spark.assignment import Assignment
 from sparkdl.types import Collective, TrainingState
+
+__all__ = ["build_callbacks", "build_replica", "release_models"]
 
 
 def build_replica(

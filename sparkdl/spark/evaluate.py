@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,18 +63,17 @@ def evaluate(
     arguments = DataArguments(features, label, weight, None, shapes or {}, dtypes or {})
     prepared = prepare(data, arguments, shapes_of(model))
     check_model(model, prepared.spec)
-    shipped = ship(context_of(data), model, prepared.spec, compiled=True)
     label_values = getattr(model, "label_values", {})
-    task = Evaluator(shipped, prepared.spec, prepared.blocks, batch_size, label_values)
-    with own_errors():
+    with closing(ship(context_of(data), model, prepared.spec, compiled=True)) as shipped, own_errors():
+        task = Evaluator(shipped, prepared.spec, prepared.blocks, batch_size, label_values)
         if prepared.rdd is not None:
             parts = prepared.rdd.mapPartitions(task.sums).collect()
         else:
             frame: Any = prepared.frame
             parts = [row.sums for row in frame.mapInArrow(task, "sums array<double>").collect()]
-    if not parts:
-        raise DataError("evaluate was given no rows: the DataFrame or RDD is empty (check its filters).")
-    return shipped.replica().results(np.sum(np.array(parts, np.float64), axis=0))
+        if not parts:
+            raise DataError("evaluate was given no rows: the DataFrame or RDD is empty (check its filters).")
+        return shipped.new_replica().results(np.sum(np.array(parts, np.float64), axis=0))
 
 
 @dataclass(frozen=True)

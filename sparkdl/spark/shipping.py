@@ -9,6 +9,7 @@ from typing import Any
 from pyspark import Broadcast, SparkContext
 
 from sparkdl.engine.probe import probe_extra_losses
+from sparkdl.engine.release import release_kernels
 from sparkdl.engine.serialization import ModelPayload, model_arrays, pack_model, set_model_arrays, unpack_model
 from sparkdl.engine.threads import configure_threads
 from sparkdl.spark.cluster import cores_per_task
@@ -51,12 +52,19 @@ class ShippedModel:
     def replica(self) -> Any:
         """The model ready for evaluation, shared by all tasks of this process."""
         from sparkdl.engine.predictor import cached
+
+        return cached(f"replica {self.key} {self.spec}", self.new_replica)
+
+    def new_replica(self) -> Any:
+        """The model ready for evaluation, for the caller alone."""
         from sparkdl.engine.replica import KerasReplica
 
-        def build() -> KerasReplica:
-            return KerasReplica(self.model(), self.spec, extra_losses=self.extra_losses)
+        return KerasReplica(self.model(), self.spec, extra_losses=self.extra_losses)
 
-        return cached(f"replica {self.key} {self.spec}", build)
+    def close(self) -> None:
+        """Takes the broadcast back, from all executors and from Spark's files on the driver: no task will need it."""
+        self.contents.destroy()
+        release_kernels()
 
 
 def ship(context: SparkContext, model: Any, spec: SampleSpec, *, compiled: bool) -> ShippedModel:

@@ -134,8 +134,9 @@ def _build(
     stack: ExitStack,
     clock: PhaseClock,
 ) -> tuple[Run, TrainingState | None]:
-    from sparkdl.spark.build import build_callbacks, build_replica
+    from sparkdl.spark.build import build_callbacks, build_replica, release_models
 
+    stack.callback(release_models)  # when nothing refers to them any more
     plan = assignment.plan
     if collective.rank == 0:
         channel.send("want_start", {})
