@@ -24,8 +24,12 @@ class ModelError(SparkDLError, ValueError):
     """The model cannot be trained or applied as it is (not compiled, wrong shape, cannot be shipped)."""
 
 
+class ImporterError(SparkDLError, ValueError):
+    """A file of another framework is damaged, contradicts itself, or is not of the kind that was expected."""
+
+
 class UnsupportedError(SparkDLError, NotImplementedError, ValueError):
-    """Something that Keras or Spark knows and that cannot be done exactly on several workers."""
+    """Something that Keras, Spark or another framework knows and that cannot be done exactly here."""
 
 
 class MissingExtraError(SparkDLError, ImportError):
