@@ -180,7 +180,9 @@ def next_attempt(run: Attempts, assignment: Assignment, lost: Monitor) -> tuple[
     plan = replace(plan, generation=secrets.token_hex(8), workers=workers)
     start = lost.start
     if (newest := lost.state) is not None:
-        start = TrainingState({**start.arrays, **newest.arrays}, newest.info)
+        # Of what the last attempt began with, only the model: the middle of an epoch has arrays that its end has not.
+        model = {name: array for name, array in start.arrays.items() if name.startswith("model/")}
+        start = TrainingState({**model, **newest.arrays}, newest.info)
     run.history.truncate(int(start.info.get("epoch", plan.initial_epoch)))
     return replace(assignment, plan=plan), run.monitor(start, lost.newest)
 

@@ -94,6 +94,38 @@ def test_a_run_that_ended_in_the_middle_goes_on_to_the_same_bytes(
     assert history.history == whole.history and history.epoch == whole.epoch
 
 
+class RunsOutOfMemory(Dies):
+    """Raises what may pass, at a step of the run, once."""
+
+    def __init__(self, step: int, marker: Path) -> None:
+        super().__init__(step)
+        self.marker = str(marker)
+
+    def on_train_batch_end(self, batch: int, logs: object = None) -> None:
+        self.steps += 1
+        if self.steps == self.step and not Path(self.marker).exists():
+            Path(self.marker).touch()
+            raise MemoryError("no room")
+
+
+def test_an_attempt_after_a_resumed_one_begins_with_nothing_of_its_past(
+    spark_local: SparkSession, tmp_path: Path
+) -> None:
+    """What the middle of an epoch has and its end has not (each worker's own statistics) is of that middle alone."""
+    data, arguments = frame(spark_local, *blobs(44)), ARGUMENTS | {"epochs": 4}
+    undisturbed, died, resumed = everything(), everything(), everything()
+    sdl.fit(undisturbed, data, **arguments)
+    first = [sdl.Checkpoint(str(tmp_path / "run"), every=4), RunsOutOfMemory(9, tmp_path / "first")]
+    with pytest.raises(WorkerError, match="no room"):
+        sdl.fit(died, data, callbacks=first, **arguments)
+    second = [sdl.Checkpoint(str(tmp_path / "again")), RunsOutOfMemory(15, tmp_path / "second")]
+    arguments["max_failures"] = 1
+    history = sdl.fit(resumed, data, callbacks=second, resume=str(tmp_path / "run"), **arguments)
+    assert history.attempts == 2
+    for ours, theirs in zip(resumed.get_weights(), undisturbed.get_weights(), strict=True):
+        assert ours.tobytes() == theirs.tobytes()
+
+
 @pytest.fixture(scope="module")
 def trained(spark_local: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Checkpoints of two epochs of six steps, one every four steps."""
