@@ -17,10 +17,11 @@ _LOST_LINE = re.compile(r"^.*ExecutorLostFailure (.+)$", re.MULTILINE)
 _EXECUTOR_LOST = re.compile(
     r"ExecutorLostFailure|Executor heartbeat timed out|executor \S+ (?:lost|exited)|FetchFailed"
 )
-# What another attempt may not meet again: a full disk, memory that others hold, a network that fails.
+# What another attempt may not meet again: a full disk, memory that others hold, a network that fails, and the end of
+# the rows in their middle, when the JVM that sends them is killed.
 _PASSING = frozenset(
     {"OSError", "MemoryError", "TimeoutError", "ConnectionError", "ConnectionResetError", "ConnectionRefusedError"}
-    | {"BrokenPipeError", "ResourceExhaustedError", "UnavailableError", "StorageError"}
+    | {"BrokenPipeError", "EOFError", "ResourceExhaustedError", "UnavailableError", "StorageError"}
 )
 LONGEST = 500
 

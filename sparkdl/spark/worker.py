@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import platform
 import threading
@@ -79,6 +80,18 @@ def describe_failure(error: BaseException, place: str) -> dict[str, Any]:
     }
 
 
+def gather(context: BarrierTaskContext, mine: str) -> list[str]:
+    """Everybody's string, through Spark's barrier.
+
+    Raises:
+        CollectiveError: the executor of this worker or of another one is gone.
+    """
+    try:
+        return list(context.allGather(mine))
+    except Exception as error:  # noqa: BLE001 - an EOFError where the JVM was killed, what Py4J raises, ...
+        raise CollectiveError(f"Spark's barrier broke off: {type(error).__name__}: {error}") from error
+
+
 def _train(
     assignment: Assignment,
     items: Iterable[Any],
@@ -99,7 +112,7 @@ def _train(
     collective = connect(
         rank=rank,
         size=plan.workers,
-        gather=context.allGather,
+        gather=functools.partial(gather, context),
         secret=assignment.secret,
         generation=plan.generation,
         deadline=plan.deadline,
