@@ -60,6 +60,7 @@ class Fault:
         strike: does it, and says to whom; nothing where the run ended before.
         ending: what must come of it: "same" bytes, "fewer" workers that end the training, or an "error".
         lost: whether it costs an attempt.
+        strikes: how often it is done, each time when the run goes on again.
         callbacks: for faults of the program itself: the callbacks that raise, in a folder of theirs.
         masters: beginnings of the masters on which it can be done.
         needs_disk: whether checkpoints must lie on a small file system of their own.
@@ -68,6 +69,7 @@ class Fault:
     strike: Callable[[Scene], str] | None = None
     ending: str = "same"
     lost: bool = True
+    strikes: int = 1
     callbacks: Callable[[Path, random.Random], list[Any]] = lambda folder, random: []
     masters: tuple[str, ...] = ("local-cluster", "spark://")
     needs_disk: bool = False
@@ -153,6 +155,7 @@ def _raises(error: Exception, times: int) -> Callable[[Path, random.Random], lis
 
 FAULTS: dict[str, Fault] = {
     "kill worker": Fault(kill_worker),
+    "kill worker twice": Fault(kill_worker, strikes=2),
     "kill executor": Fault(kill_executor),
     "stop worker": Fault(stop_worker),
     "cut from driver": Fault(cut_driver),

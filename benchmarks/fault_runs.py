@@ -128,16 +128,18 @@ def _strike(fault: Fault, scene: Scene, outcome: Outcome) -> None:
         return
     if fault.strike is None:
         outcome.what = "the program itself"
-        struck, when = 1, None
-    else:
-        if watch.ended.wait(outcome.moment):
+        _time_attempts(watch, None, 1, outcome)
+        return
+    moments = [outcome.moment, *(scene.random.uniform(0.0, 2.0) for _ in range(1, fault.strikes))]
+    for moment in moments:
+        if watch.ended.wait(moment):
             return
         struck, when = len(watch.attempts), time.monotonic()
         outcome.what = fault.strike(scene)
-    if fault.needs_disk:
-        _time_checkpoints(watch, when or 0.0, scene.freed, outcome)
-    elif fault.lost:
-        _time_attempts(watch, when, struck, outcome)
+        if fault.needs_disk:
+            _time_checkpoints(watch, when, scene.freed, outcome)
+        elif fault.lost:
+            _time_attempts(watch, when, struck, outcome)
 
 
 def _time_checkpoints(watch: Watch, when: float, freed: float, outcome: Outcome) -> None:
@@ -203,6 +205,7 @@ def killed_driver_run(master: str, seed: int, folder: Path, reference: Reference
     before = set(descendants())
     with (folder / "log").open("w") as log:
         first = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=log, text=True)
+        application = _until_line(first, "application")
         _until_line(first, "hello")
         time.sleep(outcome.moment)
         tree = [process for process in descendants() if process not in before]  # executors may be below a daemon
@@ -217,6 +220,7 @@ def killed_driver_run(master: str, seed: int, folder: Path, reference: Reference
         if left:
             outcome.problem = f"left behind: {[process.command[:80] for process in left]}"
             kill_all(left)
+        fault_subject.remove_work(application)
         when = time.monotonic()
         second = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=log, text=True)
         _until_line(second, "step")
@@ -231,11 +235,14 @@ def killed_driver_run(master: str, seed: int, folder: Path, reference: Reference
     return outcome
 
 
-def _until_line(program: subprocess.Popen[str], word: str) -> None:
+def _until_line(program: subprocess.Popen[str], word: str) -> str:
+    """Reads on until the line with this word, and returns the rest of it."""
     assert program.stdout is not None
     for line in program.stdout:
-        if line.split(" ", 1)[0].strip() == word:
-            return
+        said, _, rest = line.strip().partition(" ")
+        if said == word:
+            return rest
+    raise RuntimeError(f"the program ended before it said {word!r}")
 
 
 def _process(pid: int) -> Process:

@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import json
 import os
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +20,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import pyspark
 
 import sparkdl as sdl
 
@@ -143,8 +145,14 @@ def train(
     return Trained(fingerprint, history.history, history.epoch, history.attempts, workers, history.seconds)
 
 
+def remove_work(application: str) -> None:
+    """Removes what executors of local-cluster leave behind in Spark's own folder."""
+    home = os.environ.get("SPARK_HOME") or os.path.dirname(pyspark.__file__)
+    shutil.rmtree(Path(home, "work", application), ignore_errors=True)
+
+
 def main() -> None:
-    """Trains once; each line of the output is a word (hello, step, trained) and what belongs to it."""
+    """Trains once; each line of the output is a word (application, hello, step, trained) and what belongs to it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--master", required=True)
     parser.add_argument("--checkpoints", required=True)
@@ -158,11 +166,13 @@ def main() -> None:
 
     with Watch(say=lambda word: print(word, flush=True)):
         spark = local_session(arguments.master, CONF, app_name="a driver to be killed")
-        spark.sparkContext.addPyFile(__file__)
+        application = spark.sparkContext.applicationId
+        print("application", application, flush=True)
         checkpoint = sdl.Checkpoint(arguments.checkpoints, every=arguments.every)
         trained = train(spark, checkpoint, arguments.checkpoints if arguments.resume else None)
     print("trained", json.dumps(asdict(trained)), flush=True)
     spark.stop()
+    remove_work(application)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,9 @@ def session(master: str) -> Iterator[Any]:
     try:
         yield spark
     finally:
+        application = spark.sparkContext.applicationId
         spark.stop()
+        fault_subject.remove_work(application)
 
 
 def schedule(arguments: argparse.Namespace, names: Sequence[str]) -> list[tuple[int, str]]:
