@@ -83,7 +83,7 @@ def launch(run: Attempts, prepared: Prepared, assignment: Assignment, start: Tra
         assignment: of the first attempt.
         start: the model's arrays, what its optimizer has learnt, and the state of an earlier run to go on from.
     """
-    monitor = run.monitor(start)
+    monitor, wanted = run.monitor(start), assignment.plan.workers
     before: Failure | None = None
     for attempt in range(run.max_failures + 1):
         run.history.attempts = attempt + 1
@@ -100,7 +100,7 @@ def launch(run: Attempts, prepared: Prepared, assignment: Assignment, start: Tra
         reason, before = lost_because(said, monitor), failure
         logger.warning("attempt %d was lost: %s", attempt + 1, reason)
         if attempt < run.max_failures:
-            assignment, monitor = next_attempt(run, assignment, monitor)
+            assignment, monitor = next_attempt(run, assignment, monitor, wanted)
             prepared = run.prepare(assignment.plan.workers)
             logger.warning("starting again on %d worker(s) %s", assignment.plan.workers, where(monitor))
     lost = WorkerError(f"the training was lost {run.max_failures + 1} times, the last time with: {reason}")
@@ -169,14 +169,14 @@ def arrow_batches_of(session: SparkSession, rows: int) -> Iterator[None]:
         session.conf.set(name, before or "10000")
 
 
-def next_attempt(run: Attempts, assignment: Assignment, lost: Monitor) -> tuple[Assignment, Monitor]:
-    """A new generation, on as many workers as the cluster has now, from the newest complete state.
+def next_attempt(run: Attempts, assignment: Assignment, lost: Monitor, wanted: int) -> tuple[Assignment, Monitor]:
+    """A new generation, on as many of the wanted workers as the cluster has now, from the newest complete state.
 
     Executors that come back get some seconds to do so: with the same number of workers the run ends with the
     same bytes as if nothing had happened.
     """
     plan = assignment.plan
-    workers = available_workers(run.context, plan.workers, plan.cores_per_worker)
+    workers = available_workers(run.context, wanted, plan.cores_per_worker)
     plan = replace(plan, generation=secrets.token_hex(8), workers=workers)
     start = lost.start
     if (newest := lost.state) is not None:
