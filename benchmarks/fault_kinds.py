@@ -61,6 +61,7 @@ class Fault:
         ending: what must come of it: "same" bytes, "fewer" workers that end the training, or an "error".
         lost: whether it costs an attempt.
         strikes: how often it is done, each time when the run goes on again.
+        deadline: see `sdl.fit`: what is not silence must be noticed long before.
         callbacks: for faults of the program itself: the callbacks that raise, in a folder of theirs.
         masters: beginnings of the masters on which it can be done.
         needs_disk: whether checkpoints must lie on a small file system of their own.
@@ -70,6 +71,7 @@ class Fault:
     ending: str = "same"
     lost: bool = True
     strikes: int = 1
+    deadline: float = 60.0
     callbacks: Callable[[Path, random.Random], list[Any]] = lambda folder, random: []
     masters: tuple[str, ...] = ("local-cluster", "spark://")
     needs_disk: bool = False
@@ -157,7 +159,7 @@ FAULTS: dict[str, Fault] = {
     "kill worker": Fault(kill_worker),
     "kill worker twice": Fault(kill_worker, strikes=2),
     "kill executor": Fault(kill_executor),
-    "stop worker": Fault(stop_worker),
+    "stop worker": Fault(stop_worker, deadline=5.0),
     "cut from driver": Fault(cut_driver),
     "cut between workers": Fault(cut_mesh),
     "full disk": Fault(fill_disk, lost=False, needs_disk=True),

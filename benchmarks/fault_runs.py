@@ -97,7 +97,7 @@ def disturbed_run(spark: Any, name: str, seed: int, folder: Path, reference: Ref
         scene = Scene(watch, dice, checkpoints, daemons)
         striking = threading.Thread(target=_strike, args=(fault, scene, outcome), daemon=True)
         striking.start()
-        trained, error = _train(spark, checkpoint, fault.callbacks(folder / "counts", dice), outcome)
+        trained, error = _train(spark, checkpoint, fault, folder / "counts", dice, outcome)
         watch.ended.set()
         striking.join(60.0)
         outcome.reason = "; ".join(text for _, text in watch.records if "was lost" in text or "again on" in text)
@@ -111,10 +111,13 @@ def disturbed_run(spark: Any, name: str, seed: int, folder: Path, reference: Ref
     return outcome
 
 
-def _train(spark: Any, checkpoint: Any, more: list[Any], outcome: Outcome) -> tuple[Trained | None, Exception | None]:
+def _train(
+    spark: Any, checkpoint: Any, fault: Fault, counts: Path, dice: random.Random, outcome: Outcome
+) -> tuple[Trained | None, Exception | None]:
+    more = fault.callbacks(counts, dice)
     started = time.monotonic()
     try:
-        return fault_subject.train(spark, checkpoint, more=more), None
+        return fault_subject.train(spark, checkpoint, more=more, deadline=fault.deadline), None
     except SparkDLError as error:
         return None, error
     finally:

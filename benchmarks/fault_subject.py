@@ -112,14 +112,14 @@ def train(
     resume: str | None = None,
     more: Sequence[Any] = (),
     pause: float = 0.03,
-    deadline: float = 5.0,
+    deadline: float = 60.0,
 ) -> Trained:
     """Trains a new model.
 
     Args:
         more: callbacks of a fault.
         pause: how long a step lasts at least.
-        deadline: see `sdl.fit`; so long a stopped worker goes unnoticed.
+        deadline: see `sdl.fit`.
     """
     model = build()
     plateau = keras.callbacks.ReduceLROnPlateau(monitor="loss", patience=0, factor=0.7, min_delta=1.0)
