@@ -153,7 +153,8 @@ def _time_checkpoints(watch: Watch, when: float, freed: float, outcome: Outcome)
 
 def _time_attempts(watch: Watch, when: float | None, struck: int, outcome: Outcome) -> None:
     """Of a fault of the program nobody knows when it came."""
-    if not watch.until(lambda: watch.attempts[struck - 1].lost, PROGRAM_SECONDS):
+    attempt, since = watch.attempts[struck - 1], when or 0.0
+    if not watch.until(lambda: attempt.lost or watch.first("was lost", since), PROGRAM_SECONDS):
         return
     known = time.monotonic()
     outcome.detect = known - when if when is not None else None
