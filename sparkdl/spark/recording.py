@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ from sparkdl.spark.file_writer import FileWriter
 from sparkdl.spark.storage import storage_for
 from sparkdl.storage.base import check_writable
 from sparkdl.storage.paths import join, local_path
+from sparkdl.storage.temporary import TemporaryFolder
 from sparkdl.summary import SummaryWriter
 from sparkdl.types import TrainingState, WeightLayout
 
@@ -45,7 +45,7 @@ class Recording:
         local = local_path(directory)
         if local is None:
             self._remote = directory
-            self._temporary = tempfile.TemporaryDirectory(prefix="sparkdl-logs-")
+            self._temporary = TemporaryFolder("sparkdl-logs-")
             local = self._temporary.name
         self._training = SummaryWriter(os.path.join(local, "train"))
         self._validation = SummaryWriter(os.path.join(local, "validation"))
@@ -83,7 +83,7 @@ class Recording:
         self._training.close()
         self._validation.close()
         if self._remote is not None:
-            self._temporary.cleanup()
+            self._temporary.close()
             self._remote = None
 
     def _copy(self) -> None:
