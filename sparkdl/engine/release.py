@@ -5,6 +5,10 @@ from __future__ import annotations
 import gc
 
 from tensorflow.python.eager import context
+from tensorflow.python.framework import ops
+
+# TensorFlow's own names for functions of `tf.custom_gradient`, one for each time that one is compiled.
+_TRACED_GRADIENTS = "CustomGradient-"
 
 
 def release_kernels() -> None:
@@ -19,13 +23,18 @@ def release_kernels() -> None:
 
 
 def release_models() -> None:
-    """Collects models at once, then what TensorFlow keeps of them.
+    """Collects models at once, then what TensorFlow keeps of them. For workers, between two trainings.
 
     Models and their compiled functions refer to each other, and Python looks for such garbage by the number of
-    objects, not by the size of their arrays: several models would pile up before it did.
+    objects, not by the size of their arrays: several models would pile up before it did. And TensorFlow remembers
+    each custom gradient that was compiled (there is one in every optimizer of Keras, and in layers), and by it the
+    whole function: here nobody will differentiate a function again that is compiled already.
 
     Example:
         >>> release_models()
     """
+    registered = ops.gradient_registry._registry
+    for name in [name for name in registered if name.startswith(_TRACED_GRADIENTS)]:
+        del registered[name]
     gc.collect()
     release_kernels()

@@ -77,4 +77,5 @@ def ship(context: SparkContext, model: Any, spec: SampleSpec, *, compiled: bool)
     arrays = encode_state(TrainingState(model_arrays(model)))
     key = hashlib.sha256(arrays).hexdigest() + payload.fingerprint
     extra_losses = probe_extra_losses(model, spec) if compiled else None
+    release_kernels()
     return ShippedModel(key, context.broadcast((payload, arrays)), spec, cores_per_task(context), extra_losses)
