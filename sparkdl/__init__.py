@@ -12,6 +12,8 @@ _HOMES = {
     "evaluate": "sparkdl.spark.evaluate",
     "predict": "sparkdl.spark.predict",
     "load_checkpoint": "sparkdl.spark.load_checkpoint",
+    "load_caffe": "sparkdl.importers.caffe.load",
+    "read_caffe_mean": "sparkdl.importers.caffe.blobs",
     "Checkpoint": "sparkdl.train.checkpoint_folder",
     "Sample": "sparkdl.types",
     "History": "sparkdl.history",

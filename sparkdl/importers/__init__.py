@@ -1,0 +1,1 @@
+"""Foreign files to Keras models: nothing of the frameworks that wrote them is needed."""

@@ -1,0 +1,1 @@
+"""Caffe: read (`text`, `wire`, `hdf5`), upgrade old forms (`upgrade`), resolve (`net`), lower to Keras (`load`)."""

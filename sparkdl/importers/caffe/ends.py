@@ -1,0 +1,178 @@
+"""Where a net begins and ends: inputs, readers of data (which become inputs), constants, losses and scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+from sparkdl.importers.caffe.site import Blob, Site, caffe_axis
+from sparkdl.importers.caffe.table import converter
+from sparkdl.nn.arrangement import Free
+from sparkdl.nn.losses import (
+    ContrastiveLoss,
+    EuclideanLoss,
+    HingeLoss,
+    LogLoss,
+    SigmoidLoss,
+    SoftmaxLoss,
+    TopAccuracy,
+)
+
+
+@converter("Input", "input_param", inputs=0)
+def inputs(site: Site, *, shape: Sequence[Mapping[str, Any]] = ()) -> list[Blob]:
+    """Inputs of the model; the first size of each shape is the batch, which stays open."""
+    tops = site.layer.tops
+    shapes: list[Any] = [list(item.get("dim", [])) for item in shape]
+    if len(shapes) == 1:
+        shapes = shapes * len(tops)
+    if len(shapes) not in (0, len(tops)):
+        raise ValueError(f"{len(shapes)} shapes for {len(tops)} tops")
+    return [site.input(top, dims) for top, dims in zip(tops, shapes or [None] * len(tops), strict=True)]
+
+
+def _reader(site: Site) -> list[Blob]:
+    """Inputs of the model: images of transform_param's crop_size, then labels; see input_shapes."""
+    message = site.layer.message
+    crop = message.get("transform_param", {})
+    own: Mapping[str, Any] = next((message[key] for key in _MESSAGES if key in message), {})
+    colours = 1 if crop.get("force_gray") or own.get("is_color") is False else 3
+    height, width = own.get("height", own.get("new_height", 0)), own.get("width", own.get("new_width", 0))
+    if crop.get("crop_size"):
+        height = width = crop["crop_size"]
+    image = [0, own.get("channels", colours), height, width] if height and width else None
+    return [site.input(top, image if index == 0 else [0]) for index, top in enumerate(site.layer.tops)]
+
+
+_MESSAGES = ("data_param", "image_data_param", "memory_data_param", "hdf5_data_param", "window_data_param")
+for _type in ("Data", "ImageData", "MemoryData", "HDF5Data", "WindowData"):
+    converter(_type, inputs=0)(_reader)
+
+
+@converter("HDF5Output", inputs=(1, 1000))
+def hdf5_output(site: Site, *xs: Blob) -> list[Blob]:
+    """Wrote blobs to a file; here they are outputs if nothing else reads them."""
+    return []
+
+
+@converter("DummyData", "dummy_data_param", inputs=0)
+def dummy_data(
+    site: Site,
+    *,
+    data_filler: Sequence[Mapping[str, Any]] = (),
+    shape: Sequence[Mapping[str, Any]] = (),
+    num: Sequence[int] = (),
+    channels: Sequence[int] = (),
+    height: Sequence[int] = (),
+    width: Sequence[int] = (),
+) -> list[Blob]:
+    """Constants; random fillers are refused."""
+    tops = site.layer.tops
+    shapes = [list(item.get("dim", [])) for item in shape]
+    shapes = shapes or [list(sizes) for sizes in zip(num, channels, height, width, strict=False)]
+    fillers = list(data_filler) or [{}]
+    if len(shapes) not in (1, len(tops)) or len(fillers) not in (1, len(tops)):
+        raise ValueError(f"{len(shapes)} shapes and {len(fillers)} fillers for {len(tops)} tops")
+    if any(filler.get("type", "constant") != "constant" for filler in fillers):
+        site.refuse("it fills blobs with random numbers; known are constants")
+    shapes, fillers = shapes * (len(tops) // len(shapes)), fillers * (len(tops) // len(fillers))
+    return [
+        Blob(site.add(Free, site.anchor, f"_{top}", shape=dims, constant=filler.get("value", 0.0)))
+        for top, dims, filler in zip(tops, shapes, fillers, strict=True)
+    ]
+
+
+@converter("Parameter", "parameter_param", inputs=0)
+def parameter(site: Site, *, shape: Mapping[str, Any]) -> Blob:
+    """Weights as a blob."""
+    dims = list(shape.get("dim", []))
+    return Blob(site.add_filled(Free, site.anchor, [dims], lambda value: [value], shape=dims))
+
+
+def _normalization(given: str | None, normalize: bool | None, default: str) -> str:
+    """What a loss is divided by; the older of two fields counts where the newer is absent."""
+    if given is None and normalize is not None:
+        given = "VALID" if normalize else "BATCH_SIZE"
+    return (given or default).lower()
+
+
+@converter("SoftmaxWithLoss", "loss_param", "softmax_param", inputs=2)
+def softmax_with_loss(
+    site: Site,
+    x: Blob,
+    labels: Blob,
+    *,
+    axis: int = 1,
+    ignore_label: int | None = None,
+    normalization: str | None = None,
+    normalize: bool | None = None,
+) -> Any:
+    """The loss of a batch, without loss_weight; a second top is the softmax."""
+    along = caffe_axis(axis, x.rank)
+    config: dict[str, Any] = {
+        "ignored": ignore_label,
+        "normalization": _normalization(normalization, normalize, "VALID"),
+    }
+    loss = Blob(site.add(SoftmaxLoss, [site.first(x), site.first(labels)], axis=along, **config))
+    if len(site.layer.tops) < 2:
+        return loss
+    return [loss, Blob(site.add(keras.layers.Softmax, x.tensor, "_softmax", axis=x.axis(axis)), x.last)]
+
+
+@converter("SigmoidCrossEntropyLoss", "loss_param", inputs=2)
+def sigmoid_cross_entropy_loss(
+    site: Site,
+    x: Blob,
+    labels: Blob,
+    *,
+    ignore_label: int | None = None,
+    normalization: str | None = None,
+    normalize: bool | None = None,
+) -> Blob:
+    """The loss of a batch, without loss_weight."""
+    config: dict[str, Any] = {
+        "ignored": ignore_label,
+        "normalization": _normalization(normalization, normalize, "BATCH_SIZE"),
+    }
+    return Blob(site.add(SigmoidLoss, site.alike([x, labels])[0], **config))
+
+
+@converter("EuclideanLoss", inputs=2)
+def euclidean_loss(site: Site, x: Blob, target: Blob) -> Blob:
+    """The loss of a batch, without loss_weight."""
+    return Blob(site.add(EuclideanLoss, site.alike([x, target])[0]))
+
+
+@converter("HingeLoss", "hinge_loss_param", inputs=2)
+def hinge_loss(site: Site, x: Blob, labels: Blob, *, norm: str = "L1") -> Blob:
+    """The loss of a batch, without loss_weight."""
+    return Blob(site.add(HingeLoss, [site.first(x), site.first(labels)], squared=norm == "L2"))
+
+
+@converter("MultinomialLogisticLoss", inputs=2)
+def multinomial_logistic_loss(site: Site, x: Blob, labels: Blob) -> Blob:
+    """The loss of a batch, without loss_weight."""
+    return Blob(site.add(LogLoss, [site.first(x), site.first(labels)]))
+
+
+@converter("ContrastiveLoss", "contrastive_loss_param", inputs=3)
+def contrastive_loss(
+    site: Site, x: Blob, other: Blob, alike: Blob, *, margin: float = 1.0, legacy_version: bool = False
+) -> Blob:
+    """The loss of a batch of pairs, without loss_weight."""
+    tensors = [site.first(x), site.first(other), site.first(alike)]
+    return Blob(site.add(ContrastiveLoss, tensors, margin=margin, legacy=legacy_version))
+
+
+@converter("Accuracy", "accuracy_param", inputs=2)
+def accuracy(
+    site: Site, x: Blob, labels: Blob, *, top_k: int = 1, axis: int = 1, ignore_label: int | None = None
+) -> Blob:
+    """The share of a batch that is right; accuracies by class are refused."""
+    if len(site.layer.tops) > 1:
+        site.refuse("it has a second top, the accuracies by class; expected one")
+    tensors = [site.first(x), site.first(labels)]
+    config: dict[str, Any] = {"top": top_k, "axis": caffe_axis(axis, x.rank), "ignored": ignore_label}
+    return Blob(site.add(TopAccuracy, tensors, **config))

@@ -1,0 +1,72 @@
+"""Layers without a recorded answer, and one sweep over the table."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import sparkdl as sdl
+from sparkdl.importers.caffe import load  # noqa: F401 - fills the table
+from sparkdl.importers.caffe.schema import MESSAGES
+from sparkdl.importers.caffe.table import CONVERTERS, NEUTRAL
+from tests.importers.caffe.files import caffemodel
+from tests.importers.caffe.goldens import COPIES, apart, read_case
+from tests.importers.caffe.own_cases import OWN_CASES, OwnCase
+
+READERS = ("Data", "ImageData", "MemoryData", "HDF5Data", "WindowData")
+OTHERS = {"BatchNorm+Scale", "Dropout", "HDF5Output", *READERS}  # each has a test of its own
+
+
+def _load(case: OwnCase, folder: Path) -> Any:
+    (folder / "net.prototxt").write_text(case.text)
+    (folder / "net.caffemodel").write_bytes(caffemodel({"l": case.weights}))
+    return sdl.load_caffe(folder / "net.prototxt", folder / "net.caffemodel" if case.weights else None)
+
+
+@pytest.mark.parametrize("case", OWN_CASES, ids=lambda case: f"{case.type}-{case.fields[:30]}")
+def test_layer_answers_as_defined(case: OwnCase, tmp_path: Path) -> None:
+    model, values = _load(case, tmp_path), list(case.inputs.values())
+    assert apart(model(values if len(values) > 1 else values[0]), np.asarray(case.expected(*values))) < 1e-5
+    again = keras.Model.from_config(model.get_config())
+    assert [weight.shape for weight in again.weights] == [weight.shape for weight in model.weights]
+
+
+def test_every_converter_has_a_case() -> None:
+    recorded = {
+        name
+        for path in (COPIES / "zoo").glob("*.npz")
+        for name in re.findall(r'type: "([A-Z]\w*)"', read_case(path).text)
+    }
+    covered = recorded | {case.type for case in OWN_CASES} | OTHERS
+    assert set(CONVERTERS) - covered == set()
+
+
+def test_every_field_of_the_schema_is_understood_or_neutral_or_refused_by_name() -> None:
+    for row in CONVERTERS.values():
+        known = {name for message in row.messages for name in MESSAGES[message]} | {"normalization"}
+        assert set(row.fields) <= known, f"{row.type} asks for fields that the schema does not have"
+    assert not NEUTRAL & {"axis", "pad"}
+
+
+@pytest.mark.parametrize("type_", READERS)
+def test_readers_of_data_become_inputs(type_: str, tmp_path: Path) -> None:
+    path = tmp_path / "net.prototxt"
+    path.write_text(f"""
+        layer {{ name: "d" type: "{type_}" top: "data" top: "label" transform_param {{ crop_size: 6 mean_value: 3 }} }}
+        layer {{ name: "f" type: "InnerProduct" bottom: "data" top: "f" inner_product_param {{ num_output: 2 }} }}
+        layer {{ name: "drop" type: "Dropout" bottom: "f" top: "f" dropout_param {{ dropout_ratio: 0.4 }} }}
+        layer {{ name: "loss" type: "SoftmaxWithLoss" bottom: "f" bottom: "label" }}
+        layer {{ name: "store" type: "HDF5Output" bottom: "f" bottom: "label" }}
+    """)
+    model = sdl.load_caffe(path)
+    assert [(tensor.name, tensor.shape) for tensor in model.inputs] == [("data", (None, 3, 6, 6)), ("label", (None,))]
+    assert model.output_names == ["loss"]
+    assert model.get_layer("drop").rate == 0.4
+    only = sdl.load_caffe(path, outputs=["f"], input_shapes={"data": (1, 2, 2)})
+    assert [tensor.shape for tensor in only.inputs][0] == (None, 1, 2, 2)
+    assert only.output_names == ["f"]
