@@ -78,11 +78,11 @@ class Standalone:
             time.sleep(0.25)
 
     def _alive(self) -> int:
-        """How many daemons with nothing dead among them; -1 where nobody answers."""
+        """How many daemons are there; -1 where the master does not answer."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self._web}/json/", timeout=5) as answer:
                 return sum(worker["state"] == "ALIVE" for worker in json.load(answer)["workers"])
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
+        except (urllib.error.URLError, ConnectionError, TimeoutError, ValueError):  # its page is not there yet
             return -1
 
     def _start(self, host: str, command: list[str]) -> subprocess.Popen[bytes]:
