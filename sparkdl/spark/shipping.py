@@ -12,6 +12,7 @@ from sparkdl.engine.probe import probe_extra_losses
 from sparkdl.engine.release import release_kernels
 from sparkdl.engine.serialization import ModelPayload, model_arrays, pack_model, set_model_arrays, unpack_model
 from sparkdl.engine.threads import configure_threads
+from sparkdl.spark.broadcasts import broadcast
 from sparkdl.spark.cluster import cores_per_task
 from sparkdl.train.checkpoint import decode_state, encode_state
 from sparkdl.types import SampleSpec, TrainingState
@@ -78,4 +79,4 @@ def ship(context: SparkContext, model: Any, spec: SampleSpec, *, compiled: bool)
     key = hashlib.sha256(arrays).hexdigest() + payload.fingerprint
     extra_losses = probe_extra_losses(model, spec) if compiled else None
     release_kernels()
-    return ShippedModel(key, context.broadcast((payload, arrays)), spec, cores_per_task(context), extra_losses)
+    return ShippedModel(key, broadcast(context, (payload, arrays)), spec, cores_per_task(context), extra_losses)
