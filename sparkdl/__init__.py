@@ -21,6 +21,10 @@ _HOMES = {
 
 __all__ = [*_HOMES, "__version__"]
 
+# So that Keras reads saved models with our layers; it imports neither Keras nor the layers.
+_REGISTRATION = "sparkdl.nn.registration"
+importlib.import_module(_REGISTRATION).register_with_keras()
+
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:

@@ -12,6 +12,7 @@ import keras
 # Each of these registers its converters.
 import sparkdl.importers.caffe.ends
 import sparkdl.importers.caffe.neurons
+import sparkdl.importers.caffe.recurrent
 import sparkdl.importers.caffe.shapes
 import sparkdl.importers.caffe.windows  # noqa: F401
 from sparkdl.errors import ArgumentError, ImporterError, SparkDLError
@@ -104,7 +105,7 @@ def read_definition(path: Path) -> Mapping[str, Any]:
         text = bytes(read_file(path)).decode("utf-8")
     except UnicodeDecodeError as error:
         raise ImporterError(
-            f"{name}, byte {error.start}: no text; expected a prototxt. Is it the caffemodel?"
+            f"{name}, byte {error.start}: no text, expected a prototxt: is it the caffemodel?"
         ) from None
     return upgrade(parse(text, "Net", name), name)
 

@@ -5,7 +5,6 @@ Fields that the table does not know are kept as they stand, so that a layer that
 
 from __future__ import annotations
 
-import codecs
 import math
 import re
 from typing import Any
@@ -28,6 +27,8 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
+_ESCAPE = re.compile(rb"\\(?:([0-7]{1,3})|x([0-9a-fA-F]{1,2})|(.))", re.DOTALL)
+_LETTERS = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 _BOOLEANS = {"true": True, "t": True, "True": True, "1": True, "false": False, "f": False, "False": False, "0": False}
 _CLOSING = {"{": "}", "<": ">"}
 
@@ -137,10 +138,9 @@ class _Parser:
         parts = []
         while self.kind == "string":  # adjacent strings are one
             try:
-                raw = self.token[1:-1].encode("utf-8")
-                parts.append(codecs.escape_decode(raw)[0].decode("utf-8"))  # type: ignore[attr-defined]
-            except (ValueError, UnicodeError):
-                raise self.error(f"a string with an escape that means nothing: {self._found()}") from None
+                parts.append(_ESCAPE.sub(_unescaped, self.token[1:-1].encode()).decode())
+            except UnicodeDecodeError:
+                raise self.error(f"a string with escapes that make no text: {self._found()}") from None
             self._advance()
         return "".join(parts)
 
@@ -158,6 +158,13 @@ class _Parser:
 
     def _found(self) -> str:
         return "the end of the file" if self.kind == "end" else repr(self.token[:60])
+
+
+def _unescaped(escape: re.Match[bytes]) -> bytes:
+    octal, hexadecimal, letter = escape.groups()
+    if letter is not None:
+        return _LETTERS.get(letter, letter)
+    return bytes([int(octal, 8) & 255 if octal else int(hexadecimal, 16)])
 
 
 def _convert(token: str, kind: str, field: Field | None) -> Any:

@@ -174,7 +174,7 @@ def _without_padding(layers: list[Message], path: str) -> list[Message]:
             message = {"Convolution": "convolution_param", "Pooling": "pooling_param"}.get(layer["type"])
             if message is None or len(layer["bottom"]) != 1 or len(source.get("bottom", [])) != 1:
                 raise ImporterError(
-                    f"{path}: padding layer {source['name']!r} leads to layer {layer['name']!r} ({layer['type']}); "
+                    f"{path}: padding layer {source['name']!r} leads to layer {layer.get('name')!r} ({layer['type']}); "
                     "expected a convolution or pooling with this one input."
                 )
             pad = [source["pad"]] if message == "convolution_param" else source["pad"]

@@ -1,0 +1,107 @@
+"""Recurrent layers over streams that begin anew within a batch: time first, and a mark where a sequence goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+
+class _Streams(keras.layers.Layer):
+    """What both layers below have in common.
+
+    Called on values (steps, streams, ...), on marks (steps, streams) that are 0 where a sequence begins and 1 where it
+    goes on, and optionally on values (streams, ...) that stay the same. Every stream begins with a state of zeros.
+
+    Args:
+        units: the size of the state.
+    """
+
+    gates = 1
+
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.units = units
+
+    def build(self, shapes: Sequence[Sequence[int]]) -> None:
+        wide = self.gates * self.units
+        self.kernel = self.add_weight((_size(shapes[0][2:]), wide), "glorot_uniform", name="kernel")
+        self.bias = self.add_weight((wide,), "zeros", name="bias")
+        self.static_kernel = None
+        if len(shapes) > 2:
+            self.static_kernel = self.add_weight((_size(shapes[2][1:]), wide), "glorot_uniform", name="static_kernel")
+        self.recurrent_kernel = self.add_weight((self.units, wide), "orthogonal", name="recurrent_kernel")
+
+    def driven(self, inputs: Sequence[Any]) -> Any:
+        """What the inputs of all steps add to the gates."""
+        values = inputs[0]
+        flat = ops.reshape(values, (-1, values.shape[1] or ops.shape(values)[1], self.kernel.shape[0]))
+        drive = ops.matmul(flat, self.kernel) + self.bias
+        if self.static_kernel is None:
+            return drive
+        return drive + ops.matmul(ops.reshape(inputs[2], (-1, self.static_kernel.shape[0])), self.static_kernel)
+
+    def compute_output_spec(self, inputs: Sequence[Any]) -> Any:
+        return keras.KerasTensor((*inputs[0].shape[:2], self.units), self.compute_dtype)
+
+
+def _size(shape: Sequence[int]) -> int:
+    size = 1
+    for length in shape:
+        size *= length
+    return size
+
+
+@keras.saving.register_keras_serializable("sparkdl")
+class StreamLSTM(_Streams):
+    """LSTM with the gates input, forget, output and candidate.
+
+    Example:
+        >>> layer = StreamLSTM(3)
+        >>> layer([keras.ops.ones((5, 2, 4)), keras.ops.ones((5, 2))]).shape
+        TensorShape([5, 2, 3])
+    """
+
+    gates = 4
+
+    def call(self, inputs: Sequence[Any]) -> Any:
+        drive = self.driven(inputs)
+        zeros = ops.zeros_like(drive[0, :, : self.units])
+
+        def step(state: tuple[Any, Any], now: tuple[Any, Any]) -> tuple[Any, Any]:
+            (hidden, cell), (added, goes_on) = state, now
+            mark = ops.expand_dims(goes_on, -1)
+            into, keep, out, new = ops.split(added + ops.matmul(hidden * mark, self.recurrent_kernel), 4, axis=-1)
+            cell = mark * ops.sigmoid(keep) * cell + ops.sigmoid(into) * ops.tanh(new)
+            return ops.sigmoid(out) * ops.tanh(cell), cell
+
+        return tf.scan(step, (drive, inputs[1]), (zeros, zeros))[0]
+
+
+@keras.saving.register_keras_serializable("sparkdl")
+class StreamRNN(_Streams):
+    """A simple recurrent layer with a layer of outputs, all with tanh.
+
+    Example:
+        >>> layer = StreamRNN(3)
+        >>> layer([keras.ops.ones((5, 2, 4)), keras.ops.ones((5, 2))]).shape
+        TensorShape([5, 2, 3])
+    """
+
+    def build(self, shapes: Sequence[Sequence[int]]) -> None:
+        super().build(shapes)
+        self.output_kernel = self.add_weight((self.units, self.units), "glorot_uniform", name="output_kernel")
+        self.output_bias = self.add_weight((self.units,), "zeros", name="output_bias")
+
+    def call(self, inputs: Sequence[Any]) -> Any:
+        drive = self.driven(inputs)
+
+        def step(hidden: Any, now: tuple[Any, Any]) -> Any:
+            added, goes_on = now
+            return ops.tanh(added + ops.matmul(hidden * ops.expand_dims(goes_on, -1), self.recurrent_kernel))
+
+        states = tf.scan(step, (drive, inputs[1]), ops.zeros_like(drive[0]))
+        return ops.tanh(ops.matmul(states, self.output_kernel) + self.output_bias)
