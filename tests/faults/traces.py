@@ -84,13 +84,16 @@ class Traces:
         return found
 
 
-def below(pid: int, parents: str = "") -> Iterator[tuple[int, str]]:
+def below(pid: int) -> Iterator[tuple[int, str]]:
     """The processes below one, each with the command line of the one that started it."""
     with suppress(FileNotFoundError, ProcessLookupError):
-        for task in list(Path(f"/proc/{pid}/task").iterdir()):
-            for child in map(int, (task / "children").read_text().split()):
-                yield child, command_of(pid)
-                yield from below(child)
+        command, children = command_of(pid), []
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
+                children += [int(child) for child in (task / "children").read_text().split()]
+        for child in children:
+            yield child, command
+            yield from below(child)
 
 
 def command_of(pid: int) -> str:
