@@ -1,22 +1,31 @@
-"""Writes the tables of docs/arguments.md from the verdicts in the code: `make docs`."""
+"""Writes the tables of docs/arguments.md and docs/caffe.md from the code: `make docs`."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
+from sparkdl.importers.caffe import load  # noqa: F401 - fills the table
+from sparkdl.importers.caffe import table as caffe
 from sparkdl.spark.arguments import VERDICTS, markdown
 
-PAGE = Path(__file__).parent / "arguments.md"
+DOCS = Path(__file__).parent
 
 
 def main() -> None:
-    """Puts each table below its heading, and leaves the rest of the page alone."""
-    text = PAGE.read_text()
-    for verb in VERDICTS:
-        table = re.compile(rf"^(## `\w+\.{verb}`\n\n)(?:\|.*\n)+", re.MULTILINE)
-        text = table.sub(lambda heading, verb=verb: f"{heading[1]}{markdown(verb)}\n", text)
-    PAGE.write_text(text)
+    """Puts each table below its heading, and leaves the rest of the pages alone."""
+    write(DOCS / "arguments.md", {rf"`\w+\.{verb}`": markdown(verb) for verb in VERDICTS})
+    write(DOCS / "caffe.md", {"Types of layers": caffe.markdown()})
+
+
+def write(page: Path, tables: Mapping[str, str]) -> None:
+    """Replaces the first table below each heading."""
+    text = page.read_text()
+    for heading, rows in tables.items():
+        place = re.compile(rf"^(## {heading}\n\n(?:[^|\n].*\n|\n)*)(?:\|.*\n)+", re.MULTILINE)
+        text = place.sub(lambda found, rows=rows: f"{found[1]}{rows.rstrip()}\n", text)
+    page.write_text(text)
 
 
 if __name__ == "__main__":

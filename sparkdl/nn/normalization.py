@@ -78,6 +78,8 @@ class ScaleAndShift(keras.layers.Layer):
         shape: the factors' shape, to be broadcast against the input.
         scale: whether there are factors.
         shift: whether there are summands.
+        scale_initializer: how the factors start.
+        shift_initializer: how the summands start.
 
     Example:
         >>> layer = ScaleAndShift([3], shift=True)
@@ -85,16 +87,33 @@ class ScaleAndShift(keras.layers.Layer):
         (TensorShape([2, 3]), 2)
     """
 
-    def __init__(self, shape: Sequence[int], scale: bool = True, shift: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        shape: Sequence[int],
+        scale: bool = True,
+        shift: bool = False,
+        scale_initializer: Any = "ones",
+        shift_initializer: Any = "zeros",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.size, self.scale, self.shift = list(shape), scale, shift
+        self.scale_initializer = keras.initializers.get(scale_initializer)
+        self.shift_initializer = keras.initializers.get(shift_initializer)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "shape": self.size, "scale": self.scale, "shift": self.shift}
+        return {
+            **super().get_config(),
+            "shape": self.size,
+            "scale": self.scale,
+            "shift": self.shift,
+            "scale_initializer": keras.initializers.serialize(self.scale_initializer),
+            "shift_initializer": keras.initializers.serialize(self.shift_initializer),
+        }
 
     def build(self, _: Any) -> None:
-        self.factors = self.add_weight(self.size, "ones", name="scale") if self.scale else None
-        self.summands = self.add_weight(self.size, "zeros", name="shift") if self.shift else None
+        self.factors = self.add_weight(self.size, self.scale_initializer, name="scale") if self.scale else None
+        self.summands = self.add_weight(self.size, self.shift_initializer, name="shift") if self.shift else None
 
     def call(self, inputs: Any) -> Any:
         if self.factors is not None:
@@ -110,14 +129,32 @@ class ScaledUnitNorm(keras.layers.Layer):
         axes: the axes over which the length is taken.
         shared: one factor for all channels.
         epsilon: added to the square of the length.
+        initializer: how the factors start.
     """
 
-    def __init__(self, axes: Sequence[int], shared: bool = False, epsilon: float = 1e-10, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        axes: Sequence[int],
+        shared: bool = False,
+        epsilon: float = 1e-10,
+        initializer: Any = "ones",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.axes, self.shared, self.epsilon = list(axes), shared, epsilon
+        self.initializer = keras.initializers.get(initializer)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "axes": self.axes,
+            "shared": self.shared,
+            "epsilon": self.epsilon,
+            "initializer": keras.initializers.serialize(self.initializer),
+        }
 
     def build(self, shape: Sequence[int]) -> None:
-        self.factors = self.add_weight([1 if self.shared else shape[-1]], "ones", name="scale")
+        self.factors = self.add_weight([1 if self.shared else shape[-1]], self.initializer, name="scale")
 
     def call(self, inputs: Any) -> Any:
         squares = ops.sum(ops.square(inputs), self.axes, keepdims=True)

@@ -18,22 +18,49 @@ class _Streams(keras.layers.Layer):
 
     Args:
         units: the size of the state.
+        kernel_initializer: how all matrices start.
+        bias_initializer: how all vectors start.
     """
 
     gates = 1
 
-    def __init__(self, units: int, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        units: int,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.units = units
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+        }
+
+    def matrix(self, rows: int, columns: int, name: str) -> Any:
+        """A new matrix of weights."""
+        # A copy each time: Keras's initializers with a seed of their own repeat themselves.
+        return self.add_weight((rows, columns), self.kernel_initializer.clone(), name=name)
+
+    def vector(self, size: int, name: str) -> Any:
+        """A new vector of weights."""
+        return self.add_weight((size,), self.bias_initializer, name=name)
 
     def build(self, shapes: Sequence[Sequence[int]]) -> None:
         wide = self.gates * self.units
-        self.kernel = self.add_weight((_size(shapes[0][2:]), wide), "glorot_uniform", name="kernel")
-        self.bias = self.add_weight((wide,), "zeros", name="bias")
+        self.kernel = self.matrix(_size(shapes[0][2:]), wide, "kernel")
+        self.bias = self.vector(wide, "bias")
         self.static_kernel = None
         if len(shapes) > 2:
-            self.static_kernel = self.add_weight((_size(shapes[2][1:]), wide), "glorot_uniform", name="static_kernel")
-        self.recurrent_kernel = self.add_weight((self.units, wide), "orthogonal", name="recurrent_kernel")
+            self.static_kernel = self.matrix(_size(shapes[2][1:]), wide, "static_kernel")
+        self.recurrent_kernel = self.matrix(self.units, wide, "recurrent_kernel")
 
     def driven(self, inputs: Sequence[Any]) -> Any:
         """What the inputs of all steps add to the gates."""
@@ -93,8 +120,8 @@ class StreamRNN(_Streams):
 
     def build(self, shapes: Sequence[Sequence[int]]) -> None:
         super().build(shapes)
-        self.output_kernel = self.add_weight((self.units, self.units), "glorot_uniform", name="output_kernel")
-        self.output_bias = self.add_weight((self.units,), "zeros", name="output_bias")
+        self.output_kernel = self.matrix(self.units, self.units, "output_kernel")
+        self.output_bias = self.vector(self.units, "output_bias")
 
     def call(self, inputs: Sequence[Any]) -> Any:
         drive = self.driven(inputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -180,7 +181,7 @@ def scale(
 ) -> Blob:
     """Learnt factors (and summands) along some axes, or factors from a second blob."""
     if factors is None:
-        return _scaled(site, x, axis, num_axes, scale=True, shift=bias_term)
+        return _scaled(site, x, (axis, num_axes), {"scale": filler, **({"shift": bias_filler} if bias_term else {})})
     if bias_term:
         site.refuse("it takes its factors from a blob and learns summands; expected one of both")
     return _with_blob(site, x, factors, axis, keras.layers.Multiply)
@@ -192,11 +193,13 @@ def bias(
 ) -> Blob:
     """Learnt summands along some axes, or summands from a second blob."""
     if summands is None:
-        return _scaled(site, x, axis, num_axes, scale=False, shift=True)
+        return _scaled(site, x, (axis, num_axes), {"shift": filler})
     return _with_blob(site, x, summands, axis, keras.layers.Add)
 
 
-def _scaled(site: Site, x: Blob, axis: int, num_axes: int, *, scale: bool, shift: bool) -> Blob:
+def _scaled(site: Site, x: Blob, axes: tuple[int, int], fillers: Mapping[str, Any]) -> Blob:
+    """Factors and summands, each with its filler, along some axes: the first, and how many."""
+    axis, num_axes = axes
     start = caffe_axis(axis, x.rank)
     stop = x.rank if num_axes == -1 else start + num_axes
     if not start <= stop <= x.rank or (start == 0 and stop > 0):
@@ -206,8 +209,10 @@ def _scaled(site: Site, x: Blob, axis: int, num_axes: int, *, scale: bool, shift
     tensor, last = (site.last(x), x.rank > 2) if (start, stop) == (1, 2) else (site.first(x), False)
     wide = shape if last else (*shape, *((1,) * (x.rank - stop)))
     fill = lambda *blobs: [blob.reshape(wide) for blob in blobs]  # noqa: E731
-    config = {"shape": wide, "scale": scale, "shift": shift}
-    return Blob(site.add_filled(ScaleAndShift, tensor, [shape] * (scale + shift), fill, **config), last)
+    config: dict[str, Any] = {"shape": wide, "scale": "scale" in fillers, "shift": "shift" in fillers}
+    config["scale_initializer"] = initializer(fillers.get("scale"), "ones")
+    config["shift_initializer"] = initializer(fillers.get("shift"), "zeros")
+    return Blob(site.add_filled(ScaleAndShift, tensor, [shape] * len(fillers), fill, **config), last)
 
 
 def _with_blob(site: Site, x: Blob, other: Blob, axis: int, kind: Any) -> Blob:
@@ -237,12 +242,19 @@ def mean_variance_normalization(
 
 @converter("Normalize", "norm_param")
 def normalize(
-    site: Site, x: Blob, *, across_spatial: bool = True, channel_shared: bool = True, eps: float = 1e-10
+    site: Site,
+    x: Blob,
+    *,
+    across_spatial: bool = True,
+    scale_filler: Any = None,
+    channel_shared: bool = True,
+    eps: float = 1e-10,
 ) -> Blob:
     """SSD's layer: vectors of length 1, times learnt factors."""
     channels = x.shape[1] or 0
     axes = list(range(1, x.rank)) if across_spatial else [x.rank - 1]
     fill = lambda factors: [factors.reshape(-1)]  # noqa: E731
     shape = (1,) if channel_shared else (channels,)
-    config = {"axes": axes, "shared": channel_shared, "epsilon": eps}
+    start = initializer(scale_filler, "ones")
+    config = {"axes": axes, "shared": channel_shared, "epsilon": eps, "initializer": start}
     return Blob(site.add_filled(ScaledUnitNorm, site.last(x), [shape], fill, **config), x.rank > 2)

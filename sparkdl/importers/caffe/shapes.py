@@ -71,10 +71,18 @@ def embed(
     num_output: int,
     input_dim: int,
     bias_term: bool = True,
+    weight_filler: Any = None,
+    bias_filler: Any = None,
 ) -> Blob:
     """Rows of a table by their numbers."""
     shapes = [(input_dim, num_output), *([(num_output,)] if bias_term else [])]
-    config = {"input_dim": input_dim, "output_dim": num_output, "use_bias": bias_term}
+    config = {
+        "input_dim": input_dim,
+        "output_dim": num_output,
+        "use_bias": bias_term,
+        "embeddings_initializer": initializer(weight_filler, "uniform"),
+        "bias_initializer": initializer(bias_filler, "zeros"),
+    }
     return Blob(site.add_filled(BiasedEmbedding, site.first(x), shapes, lambda *blobs: blobs, **config))
 
 

@@ -15,9 +15,7 @@ from sparkdl.errors import UnsupportedError
 from sparkdl.importers.caffe.net import Layer, Net
 
 # Fields that change nothing of what a layer computes: which code runs it, and what Caffe printed.
-NEUTRAL = frozenset(
-    {"engine", "force_nd_im2col", "debug_info", "stable_prod_grad", "share_in_parallel", "scale_filler", "filler"}
-)
+NEUTRAL = frozenset({"engine", "force_nd_im2col", "debug_info", "stable_prod_grad", "share_in_parallel"})
 COMMON = frozenset(
     {"name", "type", "bottom", "top", "phase", "param", "blobs", "propagate_down", "include", "exclude", "loss_weight"}
 )
@@ -114,3 +112,12 @@ def _strange(layer: Layer, row: Converter) -> Sequence[str]:
     # Each type reads messages of its own; those of other types are left unread, as Caffe does.
     outer = [name for name in layer.message if name not in COMMON and not name.endswith("_param")]
     return inner + outer
+
+
+def markdown() -> str:
+    """The table of types, for the documentation."""
+    rows = [
+        f"| `{row.type}` | {', '.join(f'`{name}`' for name in row.fields) or 'none'} | {row.note} |"
+        for row in sorted(CONVERTERS.values(), key=lambda row: row.type.lower())
+    ]
+    return "\n".join(["| type | fields that are honoured | |", "| --- | --- | --- |", *rows]) + "\n"

@@ -13,9 +13,9 @@ import pytest
 import sparkdl as sdl
 from sparkdl.importers.caffe import load  # noqa: F401 - fills the table
 from sparkdl.importers.caffe.schema import MESSAGES
-from sparkdl.importers.caffe.table import CONVERTERS, NEUTRAL
+from sparkdl.importers.caffe.table import CONVERTERS, NEUTRAL, markdown
 from tests.importers.caffe.files import caffemodel
-from tests.importers.caffe.goldens import COPIES, apart, read_case
+from tests.importers.caffe.goldens import COPIES, ROOT, apart, read_case
 from tests.importers.caffe.own_cases import OWN_CASES, OwnCase
 
 READERS = ("Data", "ImageData", "MemoryData", "HDF5Data", "WindowData")
@@ -51,6 +51,10 @@ def test_every_field_of_the_schema_is_understood_or_neutral_or_refused_by_name()
         known = {name for message in row.messages for name in MESSAGES[message]} | {"normalization"}
         assert set(row.fields) <= known, f"{row.type} asks for fields that the schema does not have"
     assert not NEUTRAL & {"axis", "pad"}
+
+
+def test_the_page_of_the_documentation_holds_the_table_of_the_code() -> None:
+    assert markdown() in (ROOT / "docs" / "caffe.md").read_text(), "run `make docs`"
 
 
 @pytest.mark.parametrize("type_", READERS)
