@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import shutil
 import subprocess
 import tempfile
-from pathlib import Path
 
 # Waits for the end of what it reads, of which nothing is ever written, and removes the folder.
 _JANITOR = 'read -r _; exec rm -rf -- "$1"'
@@ -25,6 +26,7 @@ class TemporaryFolder:
         name: its path.
 
     Example:
+        >>> from pathlib import Path
         >>> with TemporaryFolder("sparkdl-example-") as folder:
         ...     Path(folder, "file").write_text("text")
         4
@@ -33,18 +35,20 @@ class TemporaryFolder:
     """
 
     def __init__(self, prefix: str) -> None:
-        self.name = tempfile.mkdtemp(prefix=prefix)
+        self.name = os.path.join(tempfile.gettempdir(), prefix + secrets.token_hex(8))
+        # The janitor comes first, so that there is no moment at which the folder has none.
+        self._janitor = subprocess.Popen(
+            ["/bin/sh", "-c", _JANITOR, "sparkdl-janitor", self.name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,
+        )
         try:
-            self._janitor = subprocess.Popen(
-                ["/bin/sh", "-c", _JANITOR, "sparkdl-janitor", self.name],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd="/",
-                start_new_session=True,
-            )
+            os.mkdir(self.name, 0o700)
         except BaseException:
-            Path(self.name).rmdir()
+            self._janitor.communicate()
             raise
 
     def close(self) -> None:

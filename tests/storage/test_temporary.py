@@ -45,6 +45,14 @@ def test_what_was_removed_or_replaced_by_the_user_is_no_error():
     folder.close()
 
 
+def test_a_folder_that_cannot_be_made_leaves_no_process(place, monkeypatch):
+    monkeypatch.setattr(temporary.tempfile, "tempdir", str(place / "absent"))
+    processes = janitors()
+    with pytest.raises(FileNotFoundError):
+        TemporaryFolder("sparkdl-")
+    assert janitors() == processes
+
+
 PROGRAM = """
 import pathlib, sys
 from sparkdl.storage.temporary import TemporaryFolder
