@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,17 +12,6 @@ import tensorflow as tf
 
 from sparkdl.importers.caffe import load
 from sparkdl.importers.caffe.site import Awaiting
-
-ROOT = Path(__file__).parents[3]
-SHARED = Path(os.environ.get("SPARKDL_SHARED", ROOT.parent / "shared"))
-COPIES = ROOT / "tests" / "golden" / "caffe"
-
-
-def recorded(shared: str, copied: str, pattern: str) -> list[Path]:
-    """Files with answers: those beside the repository where they are, and the copies in it."""
-    found = {path.name: path for path in sorted((COPIES / copied).glob(pattern))}
-    found.update({path.name: path for path in sorted((SHARED / "golden" / shared).glob(pattern))})
-    return list(found.values())
 
 
 @dataclass

@@ -15,8 +15,9 @@ from sparkdl.importers.caffe import load  # noqa: F401 - fills the table
 from sparkdl.importers.caffe.schema import MESSAGES
 from sparkdl.importers.caffe.table import CONVERTERS, NEUTRAL, markdown
 from tests.importers.caffe.files import caffemodel
-from tests.importers.caffe.goldens import COPIES, ROOT, apart, read_case
+from tests.importers.caffe.goldens import apart, read_case
 from tests.importers.caffe.own_cases import OWN_CASES, OwnCase
+from tests.importers.caffe.places import COPIES, ROOT
 
 READERS = ("Data", "ImageData", "MemoryData", "HDF5Data", "WindowData")
 OTHERS = {"BatchNorm+Scale", "Dropout", "HDF5Output", *READERS}  # each has a test of its own

@@ -10,7 +10,8 @@ import pytest
 import sparkdl as sdl
 from sparkdl.errors import ImporterError
 from sparkdl.importers.caffe.upgrade import upgrade
-from tests.importers.caffe.goldens import COPIES, apart
+from tests.importers.caffe.goldens import apart
+from tests.importers.caffe.places import COPIES
 
 FOLDER = COPIES / "legacy"
 

@@ -15,7 +15,8 @@ import pytest
 import sparkdl as sdl
 from sparkdl.errors import ArgumentError, ImporterError, MissingFileError, UnsupportedError
 from tests.importers.caffe.files import caffemodel
-from tests.importers.caffe.goldens import ROOT, apart
+from tests.importers.caffe.goldens import apart
+from tests.importers.caffe.places import ROOT
 
 DATA = 'layer { name: "in" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 4 dim: 4 } } }\n'
 Load = Callable[..., Any]

@@ -17,7 +17,8 @@ import tensorflow as tf
 
 import sparkdl as sdl
 from tests.importers.caffe.files import blob, field
-from tests.importers.caffe.goldens import SHARED, apart
+from tests.importers.caffe.goldens import apart
+from tests.importers.caffe.places import SHARED
 
 NETS = SHARED / "golden" / "caffe_nets"
 LENET = SHARED / "data" / "caffe_lenet"

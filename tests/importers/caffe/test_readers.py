@@ -20,7 +20,7 @@ from sparkdl.importers.caffe.text import parse
 from sparkdl.importers.caffe.upgrade import upgrade
 from sparkdl.importers.caffe.wire import decode
 from tests.importers.caffe.files import blob, caffemodel, field, varint
-from tests.importers.caffe.goldens import COPIES
+from tests.importers.caffe.places import COPIES
 
 MUTANTS = 2500
 LEGACY = COPIES / "legacy"

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.importers.caffe.goldens import apart, forward, gradients, load_case, read_case, recorded
+from tests.importers.caffe.goldens import apart, forward, gradients, load_case, read_case
+from tests.importers.caffe.places import recorded
 
 CASES = recorded("caffe_zoo", "zoo", "*.npz")
 NO_GRADIENT = {"embed", "lstm_static", "rnn"}  # recorded without one

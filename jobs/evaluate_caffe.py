@@ -1,0 +1,72 @@
+"""Evaluates a Caffe net for handwritten digits over MNIST's images in a Spark DataFrame.
+
+Run it with `spark-submit jobs/evaluate_caffe.py net.prototxt net.caffemodel --mnist DIR`, or plainly with Python.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from digits import read_mnist
+from pyspark.sql import SparkSession
+from train_digits import digits_frame
+
+if TYPE_CHECKING:
+    import keras
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Accuracy of a Caffe net for digits, computed inside Spark.")
+    parser.add_argument("prototxt", type=Path, help="the definition of the net, which ends in probabilities")
+    parser.add_argument("caffemodel", type=Path, help="its weights")
+    parser.add_argument("--mnist", type=Path, metavar="DIR", required=True, help="MNIST's IDX files (gzipped or not)")
+    parser.add_argument("--scale", type=float, default=1 / 256, help="what pixels are multiplied with (%(default)s)")
+    parser.add_argument("--batch-size", type=int, default=500, help="rows per call of the net (default %(default)s)")
+    parser.add_argument("--master", default="local[*]", help="Spark master where spark-submit gives none (%(default)s)")
+    return parser.parse_args(arguments)
+
+
+def load_model(prototxt: Path, caffemodel: Path, scale: float) -> keras.Model:
+    """The net behind the scaling of pixels that Caffe did while it read them, compiled."""
+    import keras
+
+    import sparkdl as sdl
+
+    net = sdl.load_caffe(prototxt, caffemodel, data_format="channels_last")
+    pixels = keras.Input(net.input_shape[1:], name="pixels")
+    model = keras.Model(pixels, net(keras.layers.Rescaling(scale)(pixels)), name="digits")
+    model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def run(arguments: argparse.Namespace, spark: SparkSession) -> dict[str, float]:
+    """Loads, evaluates and prints."""
+    import sparkdl as sdl
+
+    digits = read_mnist(arguments.mnist)
+    frame = digits_frame(spark, digits, partitions=max(2, spark.sparkContext.defaultParallelism))
+    model = load_model(arguments.prototxt, arguments.caffemodel, arguments.scale)
+    start = time.perf_counter()
+    columns = {"features": "pixels", "label": "digit", "dtypes": {"pixels": "uint8"}}
+    scores = sdl.evaluate(model, frame, **columns, batch_size=arguments.batch_size)
+    seconds = time.perf_counter() - start
+    print(f"{len(digits.images):,} images in {seconds:.1f} s: " + ", ".join(f"{k} {v:.4f}" for k, v in scores.items()))
+    return scores
+
+
+def main() -> None:
+    """Runs the job."""
+    from sparkdl.spark.session import local_session
+
+    arguments = parse_arguments()
+    with local_session(arguments.master, app_name="evaluate Caffe") as spark:
+        run(arguments, spark)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,20 @@
+"""The LeNet that was trained in Caffe, over the real test images of MNIST, on Spark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.importers.caffe.places import SHARED
+from tests.jobs.programs import run_job
+
+LENET, MNIST = SHARED / "data" / "caffe_lenet", SHARED / "data" / "mnist"
+pytestmark = [pytest.mark.spark, pytest.mark.skipif(not LENET.is_dir(), reason="needs the LeNet trained in Caffe")]
+
+
+def test_accuracy_is_that_of_caffe(tmp_path: Path) -> None:
+    files = (LENET / "lenet_mnist.prototxt", LENET / "lenet_iter_10000.caffemodel")
+    printed = run_job("evaluate_caffe.py", *files, "--mnist", MNIST, "--master", "local[2]", folder=tmp_path)
+    assert "10,000 images" in printed
+    assert "accuracy 0.9914" in printed
