@@ -14,6 +14,7 @@ from sparkdl.importers.caffe.table import converter
 from sparkdl.nn.arrangement import Patches
 from sparkdl.nn.normalization import LocalResponseNormalization
 from sparkdl.nn.pooling import MaxPoolingPlaces, PaddedAveragePooling, PaddedMaxPooling
+from sparkdl.nn.transposed import GroupedConv2DTranspose
 
 _CONVOLUTIONS = {1: keras.layers.Conv1D, 2: keras.layers.Conv2D, 3: keras.layers.Conv3D}
 _DEPTHWISE = {1: keras.layers.DepthwiseConv1D, 2: keras.layers.DepthwiseConv2D}
@@ -176,30 +177,33 @@ def deconvolution(
     bias_filler: Any = None,
     axis: int = 1,
 ) -> Blob:
-    """A transposed convolution; groups are refused."""
+    """A transposed convolution; groups only of images, and without dilation."""
     count = _spatial(site, x, axis)
     window = _window(count, locals())
-    if group != 1:
-        site.refuse(f"it has {group} groups, which Keras's transposed convolutions do not know")
+    if group != 1 and (count != 2 or max(window.dilation) > 1):
+        site.refuse(f"it has {group} groups, {count} spatial axes and dilation {window.dilation}; groups need 2 and 1")
     if max(window.stride) > 1 and max(window.dilation) > 1:
         site.refuse(f"it has both stride {window.stride} and dilation {window.dilation}, which Keras does not know")
     channels = x.shape[1] or 0
+    if group < 1 or channels % group or num_output % group:
+        raise ValueError(f"{group} groups for {channels} channels and num_output {num_output}")
+    extra = {"dilation_rate": window.dilation} if group == 1 else {"groups": group}
     full = site.add_filled(
-        _TRANSPOSED[count],
+        _TRANSPOSED[count] if group == 1 else GroupedConv2DTranspose,
         site.last(x),
-        [(channels, num_output, *window.kernel), *([(num_output,)] if bias_term else [])],
+        [(channels, num_output // group, *window.kernel), *([(num_output,)] if bias_term else [])],
         lambda weights, *bias: [_kernel_of(weights), *bias],
         filters=num_output,
         kernel_size=window.kernel,
         strides=window.stride,
-        dilation_rate=window.dilation,
         use_bias=bias_term,
         kernel_initializer=initializer(weight_filler, "glorot_uniform"),
         bias_initializer=initializer(bias_filler, "zeros"),
+        **extra,
     )
     # Keras fills up to the next step where the window is smaller than the stride; Caffe ends with the last window.
     margins = [
-        (pad, pad + max(stride - reach, 0))
+        (pad, pad + (max(stride - reach, 0) if group == 1 else 0))
         for pad, stride, reach in zip(window.pad, window.stride, window.reach, strict=True)
     ]
     if not any(map(any, margins)):

@@ -63,6 +63,7 @@ _LABELS = np.array([1, 0, 2, 1], "float32")
 _IMAGE = _values(2, 3, 4, 5)
 _FACTORS = _values(3)
 _KERNEL = _values(3, 1, 1, 1)
+_SPREAD = _values(3, 1, 2, 3)
 
 OWN_CASES = [
     OwnCase("Log", "log_param { base: 2 scale: 0.5 shift: 3 }", {"x": np.abs(_IMAGE)}, lambda x: np.log2(3 + 0.5 * x)),
@@ -112,6 +113,13 @@ OWN_CASES = [
             [np.insert(np.insert(x[:, 0], [1, 2, 3], 0, 1), [1, 2, 3, 4], 0, 2) * k for k in (2, 3, 4)], 1
         ),
         (np.array([2, 3, 4], "float32").reshape(1, 3, 1, 1),),
+    ),
+    OwnCase(
+        "Deconvolution",
+        "convolution_param { num_output: 3 group: 3 kernel_h: 2 kernel_w: 3 stride_h: 2 stride_w: 3 }",
+        {"x": _IMAGE},
+        lambda x: np.einsum("nchw,cij->nchiwj", x, _SPREAD[:, 0]).reshape(2, 3, 8, 15) + _FACTORS[:, None, None],
+        (_SPREAD, _FACTORS),
     ),
     OwnCase("Eltwise", "eltwise_param { operation: SUM }", {"x": _IMAGE}, lambda x: x),
     OwnCase(

@@ -155,7 +155,9 @@ REFUSED = [
     (layer("a", "Pooling", "data", "a", "pooling_param { kernel_size: 2 pool: STOCHASTIC }"), "pool STOCHASTIC"),
     (layer("a", "LRN", "data", "a", "lrn_param { local_size: 4 }"), "an odd number"),
     (
-        layer("a", "Deconvolution", "data", "a", "convolution_param { num_output: 3 group: 3 kernel_size: 2 }"),
+        layer(
+            "a", "Deconvolution", "data", "a", "convolution_param { num_output: 3 group: 3 kernel_size: 2 dilation: 2 }"
+        ),
         "3 groups",
     ),
     (layer("a", "Convolution", "data", "a", "convolution_param { num_output: 1 kernel_size: 2 axis: 2 }"), "axis 2"),

@@ -205,3 +205,14 @@ def test_altered_files_are_read_or_refused(name: str) -> None:
     tracemalloc.stop()
     assert refused > MUTANTS / 4
     assert peak < 2**22
+
+
+def test_altered_files_of_hdf5_are_read_or_refused(tmp_path: Path) -> None:
+    good, dice, refused = (LEGACY / "w.caffemodel.h5").read_bytes(), random.Random("hdf5"), 0
+    for _ in range(2000):
+        (tmp_path / "w").write_bytes(good[:8] + _mutant(good[8:], dice))
+        try:
+            read_weights(tmp_path / "w")
+        except ImporterError:
+            refused += 1
+    assert refused > 1000
