@@ -17,7 +17,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from proxy import ANSWERS, CALLS, Proxy
-from workers import Workers
+from worker_processes import Workers
 
 from sparkdl.collective.channel import Channel, Hub
 from sparkdl.errors import CollectiveError
