@@ -14,7 +14,7 @@ from pathlib import Path
 
 # Hadoop 2.7 was written for Java 8, and looks into what later Javas close.
 OPENED = ("java.base/java.lang", "java.base/java.util", "java.base/java.net", "java.base/sun.nio.ch")
-DEADLINE = 60.0
+DEADLINE = 150.0
 LOGGING = """
 log4j.rootLogger=WARN,console
 log4j.appender.console=org.apache.log4j.ConsoleAppender
