@@ -1,0 +1,1 @@
+"""TensorFlow: read files (`read`), choose inputs, outputs and weights, and hand the graph to `nn.graph` (`load`)."""

@@ -1,0 +1,29 @@
+"""What the files of a TensorFlow model say, in whichever form they were: the hand-over from readers to `load`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from tensorflow.core.framework import graph_pb2
+
+
+@dataclass(frozen=True)
+class GraphSource:
+    """A graph with the values of its variables.
+
+    Attributes:
+        path: what messages call it.
+        graph: the graph with its library of functions.
+        variables: the value of each variable by the name of its node (VariableV2, VarHandleOp); empty where the graph
+            is frozen. It may read lazily.
+        inputs: tensors by the keys of the signature; empty where the file has none.
+        outputs: likewise.
+    """
+
+    path: str
+    graph: graph_pb2.GraphDef
+    variables: Mapping[str, np.ndarray]
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
