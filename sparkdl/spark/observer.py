@@ -72,11 +72,11 @@ class ChannelObserver:
 
     def wants_state(self, in_epoch: bool) -> bool:
         """See `train.run.Observer`."""
-        self._asked = time.monotonic()
-        elapsed = self._asked - self._captured
+        now = time.monotonic()
         if in_epoch:
-            return elapsed > CAPTURE_SECONDS
-        return self._cost is None or elapsed > self._cost / CAPTURE_SHARE
+            return now - self._captured > CAPTURE_SECONDS
+        self._asked = now
+        return self._cost is None or now - self._captured > self._cost / CAPTURE_SHARE
 
     def state(self, state: TrainingState, due: bool) -> None:
         """See `train.run.Observer`."""
@@ -87,7 +87,8 @@ class ChannelObserver:
         self._finish_sending()
         self._sending = self._thread.submit(self._send, TrainingState(arrays, state.info), due)
         self._captured = time.monotonic()
-        self._cost = self._captured - self._asked
+        if not state.info["step"]:  # in the middle of an epoch there is a step between question and capture
+            self._cost = self._captured - self._asked
 
     def close(self) -> None:
         """Returns when everything was sent; safe to call twice.
