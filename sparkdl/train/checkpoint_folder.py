@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -111,20 +110,17 @@ class CheckpointFolder:
         """The newest checkpoint that is whole, with a warning for each newer one that is not; None in an empty folder.
 
         Raises:
-            DataError: there are some, and none is whole.
+            DataError: there are some, and none can be used.
         """
-        names = self.names()
-        for name, state in self._whole(names):
-            return name, state
-        if names:
-            raise DataError(
-                f"none of the {len(names)} checkpoints in {self.location!r} can be used: all are truncated or altered."
-            )
-        return None
-
-    def _whole(self, names: list[str]) -> Iterator[tuple[str, TrainingState]]:
+        names, errors = self.names(), []
         for name in names:
             try:
-                yield name, self.read(name)
+                return name, self.read(name)
             except (DataError, StorageError) as error:
                 logger.warning("checkpoint %s in %s cannot be used and is passed over: %s", name, self.location, error)
+                errors.append(error)
+        if errors:
+            raise DataError(
+                f"none of the {len(names)} checkpoints in {self.location!r} can be used; of the newest: {errors[0]}"
+            )
+        return None
