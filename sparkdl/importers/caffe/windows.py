@@ -93,6 +93,16 @@ def _kernel_of(weights: np.ndarray) -> np.ndarray:
     return weights.transpose(*range(2, weights.ndim), 1, 0)
 
 
+def _channels(site: Site, x: Blob, window: Window, group: int, num_output: int) -> int:
+    """The channels of the input, when they and the window are what Keras can convolve."""
+    if max(window.stride) > 1 and max(window.dilation) > 1:
+        site.refuse(f"it has both stride {window.stride} and dilation {window.dilation}, which Keras does not know")
+    channels = x.shape[1] or 0
+    if group < 1 or channels % group or num_output % group:
+        raise ValueError(f"{group} groups for {channels} channels and num_output {num_output}")
+    return channels
+
+
 @converter("Convolution", "convolution_param")
 def convolution(
     site: Site,
@@ -118,11 +128,7 @@ def convolution(
     """A convolution of 1 to 3 spatial axes; depthwise where each channel is its own group."""
     count = _spatial(site, x, axis)
     window = _window(count, locals())
-    if max(window.stride) > 1 and max(window.dilation) > 1:
-        site.refuse(f"it has both stride {window.stride} and dilation {window.dilation}, which Keras does not know")
-    channels = x.shape[1] or 0
-    if group < 1 or channels % group or num_output % group:
-        raise ValueError(f"{group} groups for {channels} channels and num_output {num_output}")
+    channels = _channels(site, x, window, group, num_output)
     shapes = [(num_output, channels // group, *window.kernel), *([(num_output,)] if bias_term else [])]
     common = {
         "kernel_size": window.kernel,
@@ -182,11 +188,7 @@ def deconvolution(
     window = _window(count, locals())
     if group != 1 and (count != 2 or max(window.dilation) > 1):
         site.refuse(f"it has {group} groups, {count} spatial axes and dilation {window.dilation}; groups need 2 and 1")
-    if max(window.stride) > 1 and max(window.dilation) > 1:
-        site.refuse(f"it has both stride {window.stride} and dilation {window.dilation}, which Keras does not know")
-    channels = x.shape[1] or 0
-    if group < 1 or channels % group or num_output % group:
-        raise ValueError(f"{group} groups for {channels} channels and num_output {num_output}")
+    channels = _channels(site, x, window, group, num_output)
     extra = {"dilation_rate": window.dilation} if group == 1 else {"groups": group}
     full = site.add_filled(
         _TRANSPOSED[count] if group == 1 else GroupedConv2DTranspose,
