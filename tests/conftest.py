@@ -57,6 +57,20 @@ def _kind(item: pytest.Item) -> int:
 
 
 @pytest.fixture(scope="session")
+def identity() -> Any:
+    """Certificate and key of a run."""
+    from sparkdl.collective.certificate import make_identity
+
+    return make_identity()
+
+
+@pytest.fixture(params=["clear", "encrypted"])
+def own_identity(request: pytest.FixtureRequest) -> Any:
+    """For tests that must hold with TLS and without."""
+    return request.getfixturevalue("identity") if request.param == "encrypted" else None
+
+
+@pytest.fixture(scope="session")
 def spark_local() -> Iterator[Any]:
     """A SparkSession on local[2]: two slots, all in one JVM."""
     yield from _session("local[2]")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sparkdl.collective.certificate import Identity, make_identity
+from sparkdl.collective.certificate import Identity
 from sparkdl.collective.mesh import Mesh
 from sparkdl.collective.rendezvous import connect_mesh, open_listener
 
@@ -98,15 +98,3 @@ def mesh() -> Iterator[Callable[..., list[Mesh]]]:
 @pytest.fixture(scope="session")
 def secret() -> bytes:
     return SECRET
-
-
-@pytest.fixture(scope="session")
-def identity() -> Identity:
-    """Certificate and key of a run."""
-    return make_identity()
-
-
-@pytest.fixture(params=["clear", "encrypted"])
-def own_identity(request: pytest.FixtureRequest) -> Identity | None:
-    """For tests that must hold with TLS and without."""
-    return request.getfixturevalue("identity") if request.param == "encrypted" else None
