@@ -56,26 +56,40 @@ class Failure:
         return errors.WorkerError(f"{where}: {self.kind}: {self.message}\n\n{self.traceback}")
 
 
+@dataclass(frozen=True)
+class Outlets:
+    """Where what the workers tell goes to, whichever attempt they belong to.
+
+    Attributes:
+        progress: shown while the run goes on.
+        history: filled while it goes on.
+        files: writes the files of callbacks.
+        recording: TensorBoard event files, where they are asked for.
+        checkpoints: writes the states that the user wants to keep.
+    """
+
+    progress: Progress
+    history: History
+    files: FileWriter
+    recording: Recording | None = None
+    checkpoints: CheckpointWriter | None = None
+
+
 @dataclass
 class Monitor:
     """Collects what the workers send; runs on the hub's thread.
 
     Attributes:
         start: what the workers begin with.
-        files: writes the files of callbacks.
-        checkpoints: writes the states that the user wants to keep.
+        outlets: where it goes to.
         newest: the newest complete state, encoded.
-        known_labels: what a run that goes on knows of its string labels.
+        known_labels: what an earlier attempt or run, which goes on, knew of its string labels.
         failed: set when a worker has failed or is gone.
         noticed: what nobody said and the driver saw: a silent worker, missing slots.
     """
 
     start: TrainingState
-    progress: Progress
-    history: History
-    files: FileWriter
-    recording: Recording | None = None
-    checkpoints: CheckpointWriter | None = None
+    outlets: Outlets
     newest: bytes | None = None
     known_labels: Mapping[str, list[str]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
@@ -117,27 +131,27 @@ class Monitor:
             self.hub.send(rank, "start", {}, encode_state(self.start))
 
     def _on_step(self, rank: int, header: dict[str, Any], payload: bytes) -> None:
-        self.progress.step(**header)
-        if self.recording is not None:
-            self.recording.step(header)
+        self.outlets.progress.step(**header)
+        if self.outlets.recording is not None:
+            self.outlets.recording.step(header)
 
     def _on_epoch(self, rank: int, header: dict[str, Any], payload: bytes) -> None:
-        self.history.append(header["epoch"], header["logs"], header["seconds"])
-        self.progress.epoch(header["epoch"], header["logs"], header["seconds"])
-        if self.recording is not None:
-            self.recording.epoch(header["epoch"], header["logs"], header["learning_rate"])
+        self.outlets.history.append(header["epoch"], header["logs"], header["seconds"])
+        self.outlets.progress.epoch(header["epoch"], header["logs"], header["seconds"])
+        if self.outlets.recording is not None:
+            self.outlets.recording.epoch(header["epoch"], header["logs"], header["learning_rate"])
 
     def _on_state(self, rank: int, header: dict[str, Any], payload: bytes) -> None:
         self.newest = payload
-        if header["due"] and self.checkpoints is not None:
-            past = self.history.until(header["epoch"])
+        if header["due"] and self.outlets.checkpoints is not None:
+            past = self.outlets.history.until(header["epoch"])
             kept = {"history": past.history, "epoch": past.epoch, "epoch_seconds": past.epoch_seconds}
-            self.checkpoints.submit(payload, generation=header["generation"], past=kept, labels=self.labels)
-        if self.recording is not None and self.recording.histograms:
-            self.recording.state(decode_state(payload))
+            self.outlets.checkpoints.submit(payload, generation=header["generation"], past=kept, labels=self.labels)
+        if self.outlets.recording is not None and self.outlets.recording.histograms:
+            self.outlets.recording.state(decode_state(payload))
 
     def _on_file(self, rank: int, header: dict[str, Any], payload: bytes) -> None:
-        self.files.submit(header["path"], payload)
+        self.outlets.files.submit(header["path"], payload)
 
     def _on_say(self, rank: int, header: dict[str, Any], payload: bytes) -> None:
         logger.warning("worker %d: %s", rank, header["text"])
@@ -147,8 +161,8 @@ class Monitor:
         for column, words in self.known_labels.items():
             if header.get(column, words) != words:
                 text = (
-                    f"label column {column!r} has the values {header[column]} now and had {words} when the checkpoint "
-                    "was written, so that class numbers would mean something else: go on with the same rows."
+                    f"label column {column!r} has the values {header[column]} now and had {words} when the run "
+                    "began, so that class numbers would mean something else: go on with the same rows."
                 )
                 self.failures.append(Failure(rank, "DataError", text, "", "", "", secondary=False))
                 self.failed.set()

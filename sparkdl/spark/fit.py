@@ -25,6 +25,7 @@ from sparkdl.errors import ArgumentError
 from sparkdl.history import History
 from sparkdl.spark.arguments import refuse, refuse_compiled
 from sparkdl.spark.assignment import Assignment
+from sparkdl.spark.attempt import Outlets
 from sparkdl.spark.checkpoint_writer import CheckpointWriter
 from sparkdl.spark.cluster import choose_workers, context_of
 from sparkdl.spark.encryption import identity_of_run
@@ -191,9 +192,9 @@ def fit(
         files = stack.enter_context(FileWriter(functools.partial(write_file, spark=context)))
         recording = stack.enter_context(closing(Recording(log_dir, files, layout, context))) if log_dir else None
         writer = stack.enter_context(CheckpointWriter(folder, description_of(model))) if folder else None
-        labels = {} if resumed is None else resumed.info["labels"]
-        run = Attempts(context, rows_for, history, progress, max_failures, files, recording, writer, labels)
-        outcome = launch(run, prepared, assignment, start)
+        outlets = Outlets(progress, history, files, recording, writer)
+        run = Attempts(context, rows_for, max_failures, outlets)
+        outcome = launch(run, prepared, assignment, start, None if resumed is None else resumed.info["labels"])
     bring_back(model, callbacks, outcome)
     history.seconds = time.perf_counter() - started
     if outcome.error is not None:

@@ -7,7 +7,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pyspark import SparkContext
@@ -15,16 +15,11 @@ from pyspark.sql import SparkSession
 
 from sparkdl.collective.channel import Hub
 from sparkdl.errors import DataError, SparkDLError, WorkerError
-from sparkdl.history import History
 from sparkdl.spark.assignment import Assignment
-from sparkdl.spark.attempt import Failure, Monitor, run_stage
-from sparkdl.spark.checkpoint_writer import CheckpointWriter
+from sparkdl.spark.attempt import Failure, Monitor, Outlets, run_stage
 from sparkdl.spark.cluster import available_workers, driver_address, resource_profile
 from sparkdl.spark.failures import executor_was_lost, gist, hint
-from sparkdl.spark.file_writer import FileWriter
 from sparkdl.spark.frames import Prepared
-from sparkdl.spark.progress import Progress
-from sparkdl.spark.recording import Recording
 from sparkdl.spark.vigil import Vigil
 from sparkdl.spark.worker import run_on_arrow, run_on_rows
 from sparkdl.types import TrainingState
@@ -50,50 +45,43 @@ class Attempts:
     Attributes:
         context: the Spark context.
         prepare: gives the rows for a number of workers (a later attempt may have fewer).
-        history: filled while the run goes on.
-        progress: shown while it goes on.
         max_failures: how many lost workers are survived.
-        files: writes the files of callbacks.
-        checkpoints: writes the states that the user wants to keep.
-        known_labels: what an earlier run, which goes on, knew of its string labels.
-        recording: TensorBoard event files, where they are asked for.
+        outlets: where what the workers tell goes to.
     """
 
     context: SparkContext
     prepare: Callable[[int], Prepared]
-    history: History
-    progress: Progress
     max_failures: int
-    files: FileWriter
-    recording: Recording | None = None
-    checkpoints: CheckpointWriter | None = None
-    known_labels: Mapping[str, list[str]] = field(default_factory=dict)
-
-    def monitor(self, start: TrainingState, newest: bytes | None = None) -> Monitor:
-        """The ear of a new attempt."""
-        outlets = (self.progress, self.history, self.files, self.recording, self.checkpoints)
-        return Monitor(start, *outlets, newest, self.known_labels)
+    outlets: Outlets
 
 
-def launch(run: Attempts, prepared: Prepared, assignment: Assignment, start: TrainingState) -> Outcome:
+def launch(
+    run: Attempts,
+    prepared: Prepared,
+    assignment: Assignment,
+    start: TrainingState,
+    known_labels: Mapping[str, list[str]] | None = None,
+) -> Outcome:
     """Runs attempts until one ends the training, fails for a reason of its own, or too many were lost.
 
     Args:
         prepared: the rows for the first attempt.
         assignment: of the first attempt.
         start: the model's arrays, what its optimizer has learnt, and the state of an earlier run to go on from.
+        known_labels: what that run knew of its string labels.
     """
-    monitor, wanted = run.monitor(start), assignment.plan.workers
+    monitor, wanted = Monitor(start, run.outlets, known_labels=known_labels or {}), assignment.plan.workers
+    history = run.outlets.history
     before: Failure | None = None
     for attempt in range(run.max_failures + 1):
-        run.history.attempts = attempt + 1
+        history.attempts = attempt + 1
         said = run_attempt(run.context, prepared, assignment, monitor)
-        run.progress.close()
+        run.outlets.progress.close()
         failure = monitor.primary_failure
         if failure is not None and (not failure.may_pass or failure.repeats(before) or attempt == run.max_failures):
             return Outcome(monitor.state, monitor.labels, failure.exception())
         if len(monitor.timings) == assignment.plan.workers:
-            run.history.timings = [monitor.timings[rank] for rank in sorted(monitor.timings)]
+            history.timings = [monitor.timings[rank] for rank in sorted(monitor.timings)]
             return Outcome(monitor.state, monitor.labels)
         if error := never_began(said, monitor):
             return Outcome(None, {}, error)
@@ -183,8 +171,8 @@ def next_attempt(run: Attempts, assignment: Assignment, lost: Monitor, wanted: i
         # Of what the last attempt began with, only the model: the middle of an epoch has arrays that its end has not.
         model = {name: array for name, array in start.arrays.items() if name.startswith("model/")}
         start = TrainingState({**model, **newest.arrays}, newest.info)
-    run.history.truncate(int(start.info.get("epoch", plan.initial_epoch)))
-    return replace(assignment, plan=plan), run.monitor(start, lost.newest)
+    run.outlets.history.truncate(int(start.info.get("epoch", plan.initial_epoch)))
+    return replace(assignment, plan=plan), Monitor(start, run.outlets, lost.newest, lost.labels or lost.known_labels)
 
 
 def where(monitor: Monitor) -> str:

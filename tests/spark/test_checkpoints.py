@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from models import blobs, classifier, frame
 
 import sparkdl as sdl
-from sparkdl.errors import ArgumentError, ModelError, WorkerError
+from sparkdl.errors import ArgumentError, DataError, ModelError, WorkerError
 from sparkdl.spark.resuming import description_of
 from sparkdl.spark.storage import storage_for
 from sparkdl.storage.local import LocalStorage
@@ -211,6 +211,33 @@ def test_other_rows_than_before_are_noticed(
     with caplog.at_level(logging.WARNING, "sparkdl"):
         sdl.fit(everything(), frame(spark_local, *blobs(44, seed=9)), epochs=3, resume=str(trained), **ARGUMENTS)
     assert "are not those that the run began with" in caplog.text
+
+
+def test_classes_keep_their_numbers(spark_local: SparkSession, tmp_path: Path) -> None:
+    schema, (x, y) = "id int, features array<float>, label string", blobs(24)
+
+    def named(*words: str) -> Any:
+        rows = [(i, values.tolist(), words[label]) for i, (values, label) in enumerate(zip(x, y, strict=True))]
+        return spark_local.createDataFrame(rows, schema).repartition(2, "id").sortWithinPartitions("id")
+
+    callbacks = [sdl.Checkpoint(str(tmp_path))]
+    sdl.fit(classifier(), named("ash", "elm", "oak"), epochs=1, callbacks=callbacks, **ARGUMENTS)
+    again = sdl.fit(classifier(), named("ash", "elm", "oak"), epochs=2, resume=str(tmp_path), **ARGUMENTS)
+    assert again.epoch == [0, 1]
+    with pytest.raises(DataError, match="label column 'label' has the values .*'fir'.* and had .*'oak'"):
+        sdl.fit(classifier(), named("ash", "elm", "fir"), epochs=2, resume=str(tmp_path), **ARGUMENTS)
+
+
+def test_a_run_that_has_ended_says_that_nothing_is_left(
+    spark_local: SparkSession, trained: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    newest = CheckpointFolder(LocalStorage(trained)).newest()
+    assert newest is not None
+    epochs = newest[1].info["epoch"]
+    with caplog.at_level(logging.WARNING, "sparkdl"):
+        history = sdl.fit(everything(), frame(spark_local, *blobs(44)), epochs=epochs, resume=str(trained), **ARGUMENTS)
+    assert f"has trained {epochs} epochs already, and epochs={epochs}: nothing is left to train" in caplog.text
+    assert history.epoch == list(range(epochs))
 
 
 def wider() -> keras.Model:

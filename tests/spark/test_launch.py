@@ -1,0 +1,55 @@
+"""Where the attempt after a lost one begins, and on how many workers."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sparkdl.history import History
+from sparkdl.spark import launch
+from sparkdl.spark.assignment import Assignment
+from sparkdl.spark.attempt import Monitor, Outlets
+from sparkdl.train.checkpoint import encode_state
+from sparkdl.types import SampleSpec, TrainingPlan, TrainingState
+
+
+def outlets() -> Any:
+    return Outlets(SimpleNamespace(), History(), SimpleNamespace())  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def assignment() -> Any:
+    plan = TrainingPlan("first", workers=2, cores_per_worker=1, batch_size=8, epochs=4)
+    return Assignment(plan, SampleSpec((), ()), None, iter, ("", 0), b"")  # type: ignore[arg-type]
+
+
+def test_workers_that_come_back_are_used_again(monkeypatch: pytest.MonkeyPatch, assignment: Assignment) -> None:
+    slots = iter([1, 2])
+    monkeypatch.setattr(launch, "available_workers", lambda context, wanted, cores: min(wanted, next(slots)))
+    run = launch.Attempts(None, None, 3, outlets())  # type: ignore[arg-type]
+    lost = Monitor(TrainingState({}, {}), run.outlets)
+    second, lost = launch.next_attempt(run, assignment, lost, wanted=2)
+    third, _ = launch.next_attempt(run, second, lost, wanted=2)
+    assert [made.plan.workers for made in (second, third)] == [1, 2]
+    assert len({made.plan.generation for made in (assignment, second, third)}) == 3
+
+
+def test_an_attempt_begins_with_the_newest_state_and_what_is_known_of_labels(
+    monkeypatch: pytest.MonkeyPatch, assignment: Assignment
+) -> None:
+    monkeypatch.setattr(launch, "available_workers", lambda context, wanted, cores: wanted)
+    run = launch.Attempts(None, None, 3, outlets())  # type: ignore[arg-type]
+    run.outlets.history.append(0, {"loss": 1.0}, 0.1)
+    run.outlets.history.append(1, {"loss": 0.5}, 0.1)
+    start = TrainingState({"model/weights": np.zeros(2), "sums/loss": np.ones(1)}, {"epoch": 0, "step": 3})
+    newest = encode_state(TrainingState({"model/weights": np.ones(2)}, {"epoch": 1, "step": 0}))
+    lost = Monitor(start, run.outlets, newest, labels={"label": ["ash", "elm"]})
+    _, monitor = launch.next_attempt(run, assignment, lost, wanted=2)
+    assert set(monitor.start.arrays) == {"model/weights"}, "sums of half an epoch are not for the next one"
+    np.testing.assert_array_equal(monitor.start.arrays["model/weights"], np.ones(2))
+    assert run.outlets.history.epoch == [0]
+    assert monitor.known_labels == {"label": ["ash", "elm"]}
+    assert launch.where(monitor) == "from the end of epoch 1"
