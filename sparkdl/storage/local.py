@@ -10,6 +10,8 @@ from pathlib import Path
 from sparkdl.storage.base import buffers, part_name, storage_errors, whole
 from sparkdl.types import Content
 
+_NAMELESS = getattr(os, "O_TMPFILE", 0) if os.path.isdir("/proc/self/fd") else 0
+
 
 class LocalStorage:
     """A directory of this machine. What `write` has written survives a crash of the machine.
@@ -42,10 +44,7 @@ class LocalStorage:
         with storage_errors("written", target):
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
-                with part.open("xb") as file:
-                    file.writelines(buffers(content))
-                    file.flush()
-                    os.fsync(file.fileno())
+                _write_synced(part, content)
                 part.replace(target)
                 _sync(target.parent)
             except BaseException:
@@ -71,6 +70,21 @@ class LocalStorage:
         """See `Storage`."""
         with storage_errors("read", self._root / name):
             return (self._root / name).exists()
+
+
+def _write_synced(part: Path, content: Content) -> None:
+    """Writes a new file; where Linux can, it has no name until it is whole, so that a kill leaves nothing behind."""
+    try:
+        descriptor = os.open(part.parent, _NAMELESS | os.O_WRONLY, 0o666) if _NAMELESS else None
+    except OSError:  # NFS and others have no files without a name
+        descriptor = None
+    with open(part, "xb") if descriptor is None else open(descriptor, "wb") as file:
+        file.writelines(buffers(content))
+        file.flush()
+        os.fsync(file.fileno())
+        if descriptor is not None:
+            # Any directory's descriptor makes Python call linkat, which alone follows the link in /proc.
+            os.link(f"/proc/self/fd/{descriptor}", part, src_dir_fd=descriptor, follow_symlinks=True)
 
 
 def _sync(directory: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from storage_contract import StorageContract
 
 from sparkdl.errors import StorageError
+from sparkdl.storage import local
 from sparkdl.storage.local import LocalStorage
 
 
@@ -27,6 +29,37 @@ class TestLocal(StorageContract):
 
     def all_names(self, storage: LocalStorage) -> list[str]:
         return os.listdir(storage.location)
+
+
+class TestLocalWithNames(TestLocal):
+    """As on file systems, such as NFS, that have no files without a name."""
+
+    @pytest.fixture(autouse=True)
+    def _names(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(local, "_NAMELESS", 0)
+
+
+WRITES_FOR_EVER = """
+import itertools, sys
+from sparkdl.storage.local import LocalStorage
+
+class Content(list):
+    def __iter__(self):
+        yield b"begun"
+        print("writing", flush=True)
+        yield from itertools.repeat(bytes(1000), 10_000_000)
+
+LocalStorage(sys.argv[1]).write("file", Content())
+"""
+
+
+@pytest.mark.skipif(not local._NAMELESS, reason="Linux alone has files without a name")
+def test_a_writer_that_is_killed_leaves_nothing_behind(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WRITES_FOR_EVER, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None and writer.stdout.readline() == "writing\n"
+        writer.kill()
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
