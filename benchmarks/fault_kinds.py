@@ -65,6 +65,7 @@ class Fault:
         callbacks: for faults of the program itself: the callbacks that raise, in a folder of theirs.
         masters: beginnings of the masters on which it can be done.
         needs_disk: whether checkpoints must lie on a small file system of their own.
+        victims_end: whether whom it hit must be gone in the end; otherwise they are killed when the run is over.
     """
 
     strike: Callable[[Scene], str] | None = None
@@ -75,6 +76,7 @@ class Fault:
     callbacks: Callable[[Path, random.Random], list[Any]] = lambda folder, random: []
     masters: tuple[str, ...] = ("local-cluster", "spark://")
     needs_disk: bool = False
+    victims_end: bool = True
 
 
 def kill_worker(scene: Scene) -> str:
@@ -90,6 +92,11 @@ def kill_executor(scene: Scene) -> str:
 def stop_worker(scene: Scene) -> str:
     """A process stands still, with all its connections open: as one that is swapped out, or whose host hangs."""
     return scene.hit(scene.workers(), signal.SIGSTOP)
+
+
+def stop_executor(scene: Scene) -> str:
+    """A JVM of Spark stands still, and its worker goes on: only Spark's heartbeats tell, after two minutes."""
+    return scene.hit(executors(), signal.SIGSTOP)
 
 
 def cut_driver(scene: Scene) -> str:
@@ -160,6 +167,7 @@ FAULTS: dict[str, Fault] = {
     "kill worker twice": Fault(kill_worker, strikes=2),
     "kill executor": Fault(kill_executor),
     "stop worker": Fault(stop_worker, deadline=5.0),
+    "stop executor": Fault(stop_executor, lost=False, victims_end=False),
     "cut from driver": Fault(cut_driver),
     "cut between workers": Fault(cut_mesh),
     "full disk": Fault(fill_disk, lost=False, needs_disk=True),

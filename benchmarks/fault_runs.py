@@ -104,6 +104,8 @@ def disturbed_run(spark: Any, name: str, seed: int, folder: Path, reference: Ref
         outcome.problem = judge(fault, outcome, reference, trained, error, watch)
         if checkpoint is not None and trained is not None and not outcome.problem:
             outcome.problem = judge_checkpoints(checkpoints)
+    if not fault.victims_end:
+        kill_all(scene.victims)
     left = wait_until_gone(scene.victims, LEFTOVER_SECONDS)
     if left:
         outcome.problem = outcome.problem or f"left behind: {[(process.pid, process.state) for process in left]}"

@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.tf,
     pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes as Linux shows them"),
 ]
-OTHERWISE = {"kill driver", "kill worker twice"}  # another test below; the benchmark
+OTHERWISE = {"kill driver", "kill worker twice", "stop executor"}  # a test below; the benchmark
 IN_SESSION = [name for name, fault in FAULTS.items() if "local-cluster" in fault.masters and name not in OTHERWISE]
 
 
