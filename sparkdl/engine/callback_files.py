@@ -46,6 +46,19 @@ def divide(path: str, folder: bool) -> tuple[str, str]:
     return base, rest
 
 
+def folders_of(callbacks: Sequence[Any]) -> dict[int, str]:
+    """The folders that callbacks write to, by position in the list.
+
+    Example:
+        >>> folders_of([keras.callbacks.History(), keras.callbacks.CSVLogger("runs/log.csv")])
+        {1: 'runs'}
+    """
+    found = {number: path_attribute(callback) for number, callback in enumerate(callbacks)}
+    return {
+        number: divide(getattr(callbacks[number], where[0]), where[1])[0] for number, where in found.items() if where
+    }
+
+
 def remote_folders(callbacks: Sequence[Any]) -> dict[str, str]:
     """The folders that callbacks write to in remote storage, and the class of a callback that does.
 
@@ -53,12 +66,10 @@ def remote_folders(callbacks: Sequence[Any]) -> dict[str, str]:
         >>> remote_folders([keras.callbacks.CSVLogger("hdfs://name/runs/log.csv"), keras.callbacks.CSVLogger("l.csv")])
         {'hdfs://name/runs': 'CSVLogger'}
     """
-    found = {}
-    for callback in callbacks:
-        attribute = path_attribute(callback)
-        if attribute is not None and local_path(getattr(callback, attribute[0])) is None:
-            found[divide(getattr(callback, attribute[0]), attribute[1])[0]] = type(callback).__name__
-    return found
+    folders = folders_of(callbacks)
+    return {
+        folder: type(callbacks[number]).__name__ for number, folder in folders.items() if local_path(folder) is None
+    }
 
 
 def unwritable(callback: Any) -> str | None:
@@ -111,35 +122,34 @@ class CallbackFiles:
 
     def __init__(self, callbacks: Sequence[Any], folder: str, contents: Mapping[int, bytes]) -> None:
         self._callbacks = callbacks
-        self._folders: list[tuple[Path, str]] = []
+        self._folders: dict[int, Path] = {}
         self._seen: dict[Path, tuple[int, int]] = {}
         for number, callback in enumerate(callbacks):
             found = path_attribute(callback)
             if found is None:
                 continue
-            base, rest = divide(getattr(callback, found[0]), found[1])
             here = Path(folder, str(number))
             here.mkdir()
-            moved = here / rest
+            moved = here / divide(getattr(callback, found[0]), found[1])[1]
             setattr(callback, found[0], str(moved))
-            self._folders.append((here, base))
+            self._folders[number] = here
             if number in contents:
                 moved.write_bytes(contents[number])
                 self._seen[moved] = _version(moved)
 
-    def collect(self) -> list[tuple[str, bytes]]:
-        """New and changed files since the last call: the path the user meant, and the content."""
+    def collect(self) -> list[tuple[int, str, bytes]]:
+        """New and changed files since the last call: number of the callback, path below its folder, content."""
         for callback in self._callbacks:
             if isinstance(callback, keras.callbacks.TensorBoard):
                 for writer in callback._writers.values():
                     writer.flush()
-        return [found for here, base in self._folders for found in self._changed(here, base)]
+        return [(number, *found) for number, here in self._folders.items() for found in self._changed(here)]
 
-    def _changed(self, here: Path, base: str) -> Iterable[tuple[str, bytes]]:
+    def _changed(self, here: Path) -> Iterable[tuple[str, bytes]]:
         for path in sorted(here.rglob("*")):
             if path.is_file() and self._seen.get(path) != _version(path):
                 self._seen[path] = _version(path)
-                yield join(base, path.relative_to(here).as_posix()), path.read_bytes()
+                yield path.relative_to(here).as_posix(), path.read_bytes()
 
 
 def _version(path: Path) -> tuple[int, int]:

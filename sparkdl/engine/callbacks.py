@@ -184,8 +184,8 @@ class KerasCallbackRunner:
         """Restores what `state` gave; where training has not begun, right after its `on_train_begin`."""
         self._pending = state
 
-    def collect_files(self) -> list[tuple[str, bytes]]:
-        """Files written or changed since the last call: the path the user named, and the content."""
+    def collect_files(self) -> list[tuple[int, str, bytes]]:
+        """Files written or changed since the last call: see `CallbackFiles.collect`."""
         return self._files.collect()
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ from sparkdl.spark.failures import may_pass
 from sparkdl.spark.file_writer import FileWriter
 from sparkdl.spark.progress import Progress
 from sparkdl.spark.recording import Recording
+from sparkdl.storage.paths import join_below
 from sparkdl.train.checkpoint import decode_state, encode_state
 from sparkdl.types import TrainingState
 
@@ -64,6 +65,7 @@ class Outlets:
         progress: shown while the run goes on.
         history: filled while it goes on.
         files: writes the files of callbacks.
+        folders: where those files go, by the callback's position; what leads out of them is refused.
         recording: TensorBoard event files, where they are asked for.
         checkpoints: writes the states that the user wants to keep.
     """
@@ -71,6 +73,7 @@ class Outlets:
     progress: Progress
     history: History
     files: FileWriter
+    folders: Mapping[int, str] = field(default_factory=dict)
     recording: Recording | None = None
     checkpoints: CheckpointWriter | None = None
 
@@ -151,7 +154,8 @@ class Monitor:
             self.outlets.recording.state(decode_state(payload))
 
     def _on_file(self, rank: int, header: dict[str, Any], payload: bytes) -> None:
-        self.outlets.files.submit(header["path"], payload)
+        folder = self.outlets.folders[header["callback"]]
+        self.outlets.files.submit(join_below(folder, header["path"]), payload)
 
     def _on_say(self, rank: int, header: dict[str, Any], payload: bytes) -> None:
         logger.warning("worker %d: %s", rank, header["text"])

@@ -11,7 +11,7 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 from sparkdl.collective.certificate import Identity
-from sparkdl.engine.callback_files import remote_folders
+from sparkdl.engine.callback_files import folders_of, remote_folders
 from sparkdl.engine.callback_pack import check_callbacks, pack_callbacks
 from sparkdl.engine.callback_state import apply_states
 from sparkdl.engine.capture import capture_model, restore_model
@@ -192,7 +192,7 @@ def fit(
         files = stack.enter_context(FileWriter(functools.partial(write_file, spark=context)))
         recording = stack.enter_context(closing(Recording(log_dir, files, layout, context))) if log_dir else None
         writer = stack.enter_context(CheckpointWriter(folder, description_of(model))) if folder else None
-        outlets = Outlets(progress, history, files, recording, writer)
+        outlets = Outlets(progress, history, files, folders_of(callbacks), recording, writer)
         run = Attempts(context, rows_for, max_failures, outlets)
         outcome = launch(run, prepared, assignment, start, None if resumed is None else resumed.info["labels"])
     bring_back(model, callbacks, outcome)

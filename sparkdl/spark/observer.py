@@ -110,5 +110,5 @@ class ChannelObserver:
             sending.result()
 
     def _send_files(self) -> None:
-        for path, content in self._runner.collect_files() if self._runner is not None else ():
-            self._channel.send("file", {"path": path}, content)
+        for number, path, content in self._runner.collect_files() if self._runner is not None else ():
+            self._channel.send("file", {"callback": number, "path": path}, content)

@@ -74,6 +74,24 @@ def join(directory: str, name: str) -> str:
     return base + slash + name + query
 
 
+def join_below(directory: str, name: str) -> str:
+    """`join`, for a name that somebody else has sent.
+
+    Raises:
+        ValueError: where it leads out of the directory.
+
+    Example:
+        >>> join_below("runs", "a/m.keras")
+        'runs/a/m.keras'
+        >>> join_below("runs", "../m.keras")
+        Traceback (most recent call last):
+        ValueError: '../m.keras' is not the name of a file below 'runs'
+    """
+    if not name or "\\" in name or not {"", ".", ".."}.isdisjoint(name.split("/")):
+        raise ValueError(f"{name!r} is not the name of a file below {directory!r}")
+    return join(directory, name)
+
+
 def cut_query(path: str) -> tuple[str, str]:
     """A URL as what stands before its query, and the query with its question mark (plain and Hadoop paths have none).
 

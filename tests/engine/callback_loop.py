@@ -6,8 +6,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from sparkdl.engine.callback_files import folders_of
 from sparkdl.engine.callbacks import KerasCallbackRunner, pack_callbacks
 from sparkdl.engine.updater import KerasUpdater, excluded_variables
+from sparkdl.storage.paths import join
 from tests.engine.optimizer_cases import flatten, layout_of
 
 BATCH, ROWS = 8, 24
@@ -65,6 +67,7 @@ class Loop:
             excluded_variables(model.optimizer, model.trainable_variables),
         )
         params = {"epochs": epochs, "steps": ROWS // BATCH, "verbose": 0}
+        self.folders = folders_of(callbacks)
         given = pack_callbacks(callbacks, model) if packed else callbacks
         self.runner = KerasCallbackRunner(given, model, params, self.updater, self.replica)
         self.history, self.decisions, self.files, self.saves = {}, [], [], []
@@ -77,7 +80,8 @@ class Loop:
         if decision.learning_rate is not None:
             self.updater.learning_rate = decision.learning_rate
         self.decisions.append((name, index, decision))
-        self.files += self.runner.collect_files()
+        collected = self.runner.collect_files()
+        self.files += [(join(self.folders[number], path), content) for number, path, content in collected]
         return decision.stop
 
     def step(self, x, y):

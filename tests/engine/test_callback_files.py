@@ -7,7 +7,15 @@ from pathlib import Path
 import keras
 import pytest
 
-from sparkdl.engine.callback_files import CallbackFiles, divide, existing_contents, remote_folders, unwritable
+from sparkdl.engine.callback_files import (
+    CallbackFiles,
+    divide,
+    existing_contents,
+    folders_of,
+    remote_folders,
+    unwritable,
+)
+from sparkdl.storage.paths import join
 
 _k = keras.callbacks
 
@@ -22,11 +30,11 @@ def test_new_and_changed_files_are_told_once(tmp_path):
         file.write("a")
     with open(checkpoint.filepath.format(epoch=3), "w") as file:
         file.write("w")
-    assert files.collect() == [("runs/log.csv", b"a"), ("3.weights.h5", b"w")]
+    assert files.collect() == [(0, "log.csv", b"a"), (2, "3.weights.h5", b"w")]
     assert files.collect() == []
     with open(logger.filename, "a") as file:
         file.write("b")
-    assert files.collect() == [("runs/log.csv", b"ab")]
+    assert files.collect() == [(0, "log.csv", b"ab")]
 
 
 def test_content_to_go_on_with_is_there_and_not_told(tmp_path):
@@ -53,12 +61,13 @@ def test_remote_paths_are_redirected_too(tmp_path):
     }
     assert [unwritable(callback) for callback in callbacks] == [None] * 3
     contents = existing_contents(callbacks, lambda path: path.encode())
+    folders = folders_of(callbacks)
     assert contents == {2: b"s3://bucket/runs/log.csv?scheme=http"}
     files = CallbackFiles(callbacks, str(tmp_path), contents)
     for path in (f"{board.log_dir}/train/events", checkpoint.filepath.format(epoch=3), logger.filename):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_bytes(b"new and longer than it was before")
-    assert [path for path, _ in files.collect()] == [
+    assert [join(folders[number], path) for number, path, _ in files.collect()] == [
         "gs://bucket/logs/train/events",
         "hdfs://name/3/m.keras",
         "s3://bucket/runs/log.csv?scheme=http",
