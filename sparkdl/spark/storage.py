@@ -10,6 +10,7 @@ from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from sparkdl.errors import MissingFileError
+from sparkdl.importers import files
 from sparkdl.spark.hadoop import HadoopStorage, hadoop_knows
 from sparkdl.storage.base import check_writable
 from sparkdl.storage.local import LocalStorage
@@ -89,3 +90,7 @@ def check_folders(folders: Mapping[str, str], spark: Any = None) -> None:
     """
     for folder, name in folders.items():
         check_writable(storage_for(folder, spark), f"the folder of callback {name}")
+
+
+# Importers know nothing of Spark; their models may lie where only Hadoop reads, with the credentials of the session.
+files.open_remote_with(lambda directory: storage_for(directory, SparkContext._active_spark_context))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,32 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from sparkdl.errors import ImporterError, MissingFileError, StorageError
+from sparkdl.errors import ImporterError
 from sparkdl.importers.caffe.upgrade import upgrade
 from sparkdl.importers.caffe.wire import decode
+from sparkdl.importers.files import local_copy, map_file
 
 Blobs = Mapping[str, tuple[np.ndarray, ...]]
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _DIMENSIONS = 32  # Caffe's own limit
 _FOUR = ("num", "channels", "height", "width")
-
-
-def read_file(path: str | os.PathLike[str]) -> Any:
-    """The bytes of a file: mapped into memory, or b"" where it is empty.
-
-    Raises:
-        MissingFileError: where it does not exist.
-        StorageError: where it cannot be read.
-    """
-    try:
-        with open(path, "rb") as file:
-            empty = os.fstat(file.fileno()).st_size == 0
-            return b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except FileNotFoundError as error:
-        raise MissingFileError(f"{os.fspath(path)} does not exist; give the path of a local file.") from error
-    except OSError as error:
-        raise StorageError(f"{os.fspath(path)} cannot be read: {error.strerror or error}.") from error
 
 
 def read_weights(path: str | os.PathLike[str]) -> Blobs:
@@ -45,9 +28,11 @@ def read_weights(path: str | os.PathLike[str]) -> Blobs:
         ImporterError: where the file is neither, or damaged.
         MissingFileError: where it does not exist.
     """
-    data, name = read_file(path), os.fspath(path)
-    if data[: len(_HDF5)] == _HDF5:
-        return _read_hdf5(Path(path))
+    name = os.fspath(path)
+    with local_copy(path) as local:
+        data = map_file(local)
+        if data[: len(_HDF5)] == _HDF5:
+            return _read_hdf5(Path(local))
     net = upgrade(decode(data, "Net", name), name)
     return {
         layer.get("name", ""): tuple(blob_array(blob, f"{name}: layer {layer.get('name', '')!r}") for blob in blobs)
@@ -60,7 +45,7 @@ def read_caffe_mean(path: str | os.PathLike[str]) -> np.ndarray:
     """Reads a mean image as Caffe's `compute_image_mean` writes it.
 
     Args:
-        path: a `.binaryproto` file on this machine.
+        path: a `.binaryproto` file; local, or a URL of any storage that Spark, pyarrow or fsspec knows.
 
     Returns:
         The mean, float32, channels first: (channels, height, width), with Caffe's order of channels (BGR).
@@ -78,7 +63,7 @@ def read_caffe_mean(path: str | os.PathLike[str]) -> np.ndarray:
         array([[[1., 2.]]], dtype=float32)
     """
     name = os.fspath(path)
-    mean = blob_array(decode(read_file(path), "Blob", name), name)
+    mean = blob_array(decode(map_file(path), "Blob", name), name)
     if mean.ndim == 4 and len(mean) == 1:
         mean = mean[0]
     if mean.ndim != 3:

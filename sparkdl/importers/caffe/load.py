@@ -10,19 +10,23 @@ from typing import Any, Literal
 import keras
 
 # Each of these registers its converters.
+import sparkdl.importers.caffe.detection
 import sparkdl.importers.caffe.ends
+import sparkdl.importers.caffe.forks
 import sparkdl.importers.caffe.neurons
+import sparkdl.importers.caffe.pooling
 import sparkdl.importers.caffe.recurrent
 import sparkdl.importers.caffe.shapes
 import sparkdl.importers.caffe.windows  # noqa: F401
 from sparkdl.errors import ArgumentError, ImporterError, SparkDLError
-from sparkdl.importers.caffe.blobs import read_file, read_weights
+from sparkdl.importers.caffe.blobs import read_weights
 from sparkdl.importers.caffe.net import Layer, Net, resolve, with_weights
 from sparkdl.importers.caffe.passes import cut, fuse_batch_norms, outputs_of
 from sparkdl.importers.caffe.site import Blob, Builder, Site, fill_weights, keras_name
 from sparkdl.importers.caffe.table import CONVERTERS, check_supported, fields_of
 from sparkdl.importers.caffe.text import parse
 from sparkdl.importers.caffe.upgrade import upgrade
+from sparkdl.importers.files import map_file
 
 Path = str | os.PathLike[str]
 CustomLayer = Callable[[list[Any], Mapping[str, Any]], Any]
@@ -102,7 +106,7 @@ def read_definition(path: Path) -> Mapping[str, Any]:
     """
     name = os.fspath(path)
     try:
-        text = bytes(read_file(path)).decode("utf-8")
+        text = bytes(map_file(path)).decode("utf-8")
     except UnicodeDecodeError as error:
         raise ImporterError(
             f"{name}, byte {error.start}: no text, expected a prototxt: is it the caffemodel?"

@@ -1,0 +1,113 @@
+"""The values of a graph's variables, read when they are asked for."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.framework import graph_pb2
+
+from sparkdl.errors import ImporterError
+from sparkdl.importers.tensorflow.restore import VARIABLES, Source
+from sparkdl.importers.tensorflow.slices import Slice
+
+_COMPARED = 5000  # names to which a missing one is compared
+
+
+@dataclass(frozen=True)
+class Values:
+    """Where values come from.
+
+    Attributes:
+        path: of the file, for error messages.
+        names: of all values in it.
+        read: from a name and a slice (None: all) to the value.
+        aliases: gives what values are called in the file by names of variables that they are not called by.
+        typed: whether values have the types that their variables have; else all are floats.
+    """
+
+    path: str
+    names: Sequence[str]
+    read: Callable[[str, Slice | None], np.ndarray]
+    aliases: Callable[[], Mapping[str, str]] = dict
+    typed: bool = True
+
+
+class Variables(Mapping[str, np.ndarray]):
+    """The values of all variables of a graph by the names of their nodes; each is read when it is asked for.
+
+    So a variable that the user's outputs do not need (a counter of steps, an optimizer's) may be missing.
+
+    Args:
+        path: of the graph, for error messages.
+        graph: the graph.
+        sources: what the value of each may be called.
+        values: where they come from; None where nothing was given.
+    """
+
+    def __init__(
+        self, path: str, graph: graph_pb2.GraphDef, sources: Mapping[str, Sequence[Source]], values: Values | None
+    ) -> None:
+        self._path = path
+        self._nodes = {node.name: node for node in graph.node if node.op in VARIABLES}
+        self._sources = sources
+        self._values = values
+        self._keys = frozenset(values.names if values is not None else ())
+        self._aliases = values.aliases() if values is not None and self._nodes else {}
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._nodes)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._nodes
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """The value of a variable.
+
+        Raises:
+            KeyError: where the graph has no such variable.
+            ImporterError: where no file with its value was given, or it has none, or one that does not fit.
+        """
+        node = self._nodes[name]
+        values = self._values
+        if values is None:
+            raise ImporterError(
+                f"{self._path} has variables whose values are not in it, {self._examples()}; give the checkpoint by "
+                "checkpoint=, or BigDL's file of weights by bin_file=."
+            )
+        source = self._found(name)
+        if source is None:
+            raise ImporterError(self._missing(name, values))
+        value = values.read(source.key, source.part)
+        dtype = np.dtype(tf.dtypes.as_dtype(node.attr["dtype"].type).as_numpy_dtype)
+        shape = None if node.attr["shape"].shape.unknown_rank else node.attr["shape"].shape
+        if not tf.TensorShape(shape).is_compatible_with(value.shape) or (values.typed and value.dtype != dtype):
+            raise ImporterError(
+                f"{values.path}: {source.key!r} is {value.dtype} of shape {list(value.shape)}; expected {dtype} of "
+                f"shape {tf.TensorShape(shape)}, as variable {name!r} of {self._path} is. Do the two belong together?"
+            )
+        return value if value.dtype == dtype else value.astype(dtype)
+
+    def _found(self, name: str) -> Source | None:
+        named = self._sources.get(name, ())
+        called = (Source(self._aliases[source.key], source.part) for source in named if source.key in self._aliases)
+        return next((source for source in (*named, *called) if source.key in self._keys), None)
+
+    def _examples(self) -> str:
+        names = sorted(self._nodes)
+        return ", ".join(map(repr, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+    def _missing(self, name: str, values: Values) -> str:
+        close = difflib.get_close_matches(name, values.names[:_COMPARED], 3, 0.5)
+        known = ", ".join(map(repr, close or values.names[:5]))
+        tried = sorted({source.key for source in self._sources.get(name, ())} - {name})
+        called = f" (or {', '.join(map(repr, tried))})" if tried else ""
+        return f"{values.path} has no value for variable {name!r}{called} of {self._path}; " + (
+            f"did you mean {known}?" if close else f"it has {known}."
+        )
