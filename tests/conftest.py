@@ -37,14 +37,15 @@ CONF = {"spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "4", "spark
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks by what a test uses, and sorts by kind: a process has one Spark context, and starting one is slow.
 
-    With pytest-xdist, all tests with a context go to one process, in this order, and those of a file stay together.
+    With pytest-xdist, those of a kind go to one process, in this order, and so do those of a file without a context.
     """
     for item in items:
         folders = item.path.relative_to(ROOT).parts
         if _kind(item):
             item.add_marker(pytest.mark.spark)
         # The jobs share what they have trained.
-        group = "spark" if _kind(item) else "jobs" if "jobs" in folders else str(item.path)
+        own = "jobs" if "jobs" in folders else str(item.path)
+        group = ("", "spark_local", "clusters", "clusters")[_kind(item)] or own
         item.add_marker(pytest.mark.xdist_group(group))
         if TENSORFLOW_FOLDERS.intersection(folders):
             item.add_marker(pytest.mark.tf)
