@@ -47,7 +47,7 @@ def sources(graph: graph_pb2.GraphDef, collections: Mapping[str, Any], path: str
     for node in graph.node:
         if node.op in VARIABLES:
             shared = node.attr["shared_name"].s.decode("utf-8", "replace") if "shared_name" in node.attr else ""
-            found[node.name] += [Source(name) for name in (node.name, shared) if name]
+            found[node.name] += [Source(name) for name in dict.fromkeys((node.name, shared)) if name]
     return found
 
 
