@@ -89,6 +89,24 @@ class TakeRows(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("sparkdl")
+class SelectRows(keras.layers.Layer):
+    """The rows of all tensors but the last for which the last one is not 0.
+
+    Example:
+        >>> SelectRows()([keras.ops.arange(3), keras.ops.array([1.0, 0.0, 2.0])])[0].numpy().tolist()
+        [0, 2]
+    """
+
+    def call(self, inputs: Sequence[Any]) -> Any:
+        *values, selector = inputs
+        chosen = tf.reshape(selector, (-1,)) != 0
+        return [tf.boolean_mask(tensor, chosen) for tensor in values]
+
+    def compute_output_spec(self, inputs: Sequence[Any]) -> Any:
+        return [keras.KerasTensor((None, *tensor.shape[1:]), tensor.dtype) for tensor in inputs[:-1]]
+
+
+@keras.saving.register_keras_serializable("sparkdl")
 class Reduction(keras.layers.Layer):
     """Sum, sum of absolute values, sum of squares or mean over all axes from `axis` on, times `coefficient`.
 
@@ -114,7 +132,7 @@ class Reduction(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("sparkdl")
 class TopClasses(keras.layers.Layer):
-    """The places of the `top` largest values along an axis, or all the rest of a row, as floats.
+    """The places of the `top` largest values along an axis, or all the rest of a row, as floats; of equals the last.
 
     Args:
         top: how many.
@@ -129,11 +147,15 @@ class TopClasses(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         if self.axis is None:
-            largest, places = ops.top_k(ops.reshape(inputs, (-1, math.prod(inputs.shape[1:]))), self.top)
+            largest, places = self._last_top(ops.reshape(inputs, (-1, math.prod(inputs.shape[1:]))))
             parts = [ops.cast(places, inputs.dtype), *([largest] if self.values else [])]
             return ops.stack(parts, axis=1)
-        largest, places = ops.top_k(ops.moveaxis(inputs, self.axis, -1), self.top)
+        largest, places = self._last_top(ops.moveaxis(inputs, self.axis, -1))
         return ops.moveaxis(largest if self.values else ops.cast(places, inputs.dtype), -1, self.axis)
+
+    def _last_top(self, values: Any) -> tuple[Any, Any]:
+        largest, places = ops.top_k(ops.flip(values, -1), self.top)
+        return largest, values.shape[-1] - 1 - places
 
 
 @keras.saving.register_keras_serializable("sparkdl")

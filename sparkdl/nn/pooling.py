@@ -45,7 +45,7 @@ class PaddedMaxPooling(_Windows):
     """
 
     def call(self, inputs: Any) -> Any:
-        return tf.nn.pool(self.padded(inputs, inputs.dtype.min), self.pool_size, "MAX", self.strides)
+        return tf.nn.max_pool2d(self.padded(inputs, inputs.dtype.min), self.pool_size, self.strides, "VALID")
 
 
 @keras.saving.register_keras_serializable("sparkdl")
@@ -73,7 +73,7 @@ class PaddedAveragePooling(_Windows):
         self.counted = list(counted)
 
     def call(self, inputs: Any) -> Any:
-        means = tf.nn.pool(self.padded(inputs, 0.0), self.pool_size, "AVG", self.strides)
+        means = tf.nn.avg_pool2d(self.padded(inputs, 0.0), self.pool_size, self.strides, "VALID")
         return means * tf.constant(self._shares(inputs.shape[1:-1], means.shape[1:-1]), means.dtype)
 
     def _shares(self, sizes: Sequence[int], pooled: Sequence[int]) -> np.ndarray:
@@ -97,3 +97,42 @@ class MaxPoolingPlaces(_Windows):
         places //= inputs.shape[-1]
         rows, columns = places // padded.shape[2] - self.padding[0][0], places % padded.shape[2] - self.padding[1][0]
         return tf.cast(rows * inputs.shape[2] + columns, inputs.dtype)
+
+
+@keras.saving.register_keras_serializable("sparkdl")
+class StochasticPooling(_Windows):
+    """In training one value of each window, by a chance in proportion to it; else the mean, weighted so too.
+
+    Values are meant to be at least 0; padding is 0.
+
+    Example:
+        >>> layer = StochasticPooling([1, 2], [1, 2], [[0, 0], [0, 0]])
+        >>> layer(keras.ops.reshape(keras.ops.array([1.0, 3.0]), (1, 1, 2, 1))).numpy().ravel()
+        array([2.5], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        pool_size: Sequence[int],
+        strides: Sequence[int],
+        padding: Sequence[Sequence[int]],
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(pool_size, strides, padding, **kwargs)
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        padded = self.padded(inputs, 0.0)
+        if not training:
+            squares, sums = (tf.nn.avg_pool2d(x, self.pool_size, self.strides, "VALID") for x in (padded**2, padded))
+            return tf.where(sums > 0, tf.math.divide_no_nan(squares, sums), 0)
+        sizes = [[1, *pair, 1] for pair in (self.pool_size, self.strides, (1, 1))]
+        found = tf.image.extract_patches(padded, *sizes, padding="VALID")
+        shape = (-1, *found.shape[1:3], self.pool_size[0] * self.pool_size[1], inputs.shape[-1])
+        values = tf.reshape(found, shape)
+        reached = tf.cumsum(values, axis=3)
+        drawn = keras.random.uniform(tf.shape(reached[:, :, :, -1]), seed=self.seed_generator, dtype=values.dtype)
+        chosen = tf.argmax(reached >= (drawn * reached[:, :, :, -1])[:, :, :, tf.newaxis], axis=3)
+        return tf.reduce_sum(values * tf.one_hot(chosen, values.shape[3], axis=3, dtype=values.dtype), axis=3)

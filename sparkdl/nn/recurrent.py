@@ -14,25 +14,29 @@ class _Streams(keras.layers.Layer):
     """What both layers below have in common.
 
     Called on values (steps, streams, ...), on marks (steps, streams) that are 0 where a sequence begins and 1 where it
-    goes on, and optionally on values (streams, ...) that stay the same. Every stream begins with a state of zeros.
+    goes on, and optionally on values (streams, ...) that stay the same. Every stream begins with a state of zeros; with
+    `stateful_ends` with states (1, streams, units) that come last among the inputs, and the states at the end follow
+    the result.
 
     Args:
         units: the size of the state.
         kernel_initializer: how all matrices start.
         bias_initializer: how all vectors start.
+        stateful_ends: see above.
     """
 
-    gates = 1
+    gates = states = 1
 
     def __init__(
         self,
         units: int,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
+        stateful_ends: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.units = units
+        self.units, self.stateful_ends = units, stateful_ends
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
 
@@ -42,6 +46,7 @@ class _Streams(keras.layers.Layer):
             "units": self.units,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+            "stateful_ends": self.stateful_ends,
         }
 
     def matrix(self, rows: int, columns: int, name: str) -> Any:
@@ -58,7 +63,7 @@ class _Streams(keras.layers.Layer):
         self.kernel = self.matrix(_size(shapes[0][2:]), wide, "kernel")
         self.bias = self.vector(wide, "bias")
         self.static_kernel = None
-        if len(shapes) > 2:
+        if len(shapes) > 2 + self.states * self.stateful_ends:
             self.static_kernel = self.matrix(_size(shapes[2][1:]), wide, "static_kernel")
         self.recurrent_kernel = self.matrix(self.units, wide, "recurrent_kernel")
 
@@ -71,8 +76,22 @@ class _Streams(keras.layers.Layer):
             return drive
         return drive + ops.matmul(ops.reshape(inputs[2], (-1, self.static_kernel.shape[0])), self.static_kernel)
 
+    def begin(self, inputs: Sequence[Any], drive: Any) -> list[Any]:
+        """The states before the first step."""
+        if self.stateful_ends:
+            return [ops.reshape(state, (-1, self.units)) for state in inputs[-self.states :]]
+        return [ops.zeros_like(drive[0, :, : self.units])] * self.states
+
+    def ended(self, result: Any, *states: Any) -> Any:
+        """The result, and the last of the states of all steps where they are asked for."""
+        return [result, *(state[-1:] for state in states)] if self.stateful_ends else result
+
     def compute_output_spec(self, inputs: Sequence[Any]) -> Any:
-        return keras.KerasTensor((*inputs[0].shape[:2], self.units), self.compute_dtype)
+        result = keras.KerasTensor((*inputs[0].shape[:2], self.units), self.compute_dtype)
+        if not self.stateful_ends:
+            return result
+        shape = (1, inputs[0].shape[1], self.units)
+        return [result, *(keras.KerasTensor(shape, self.compute_dtype) for _ in range(self.states))]
 
 
 def _size(shape: Sequence[int]) -> int:
@@ -92,20 +111,40 @@ class StreamLSTM(_Streams):
         TensorShape([5, 2, 3])
     """
 
-    gates = 4
+    gates, states = 4, 2
 
     def call(self, inputs: Sequence[Any]) -> Any:
         drive = self.driven(inputs)
-        zeros = ops.zeros_like(drive[0, :, : self.units])
 
         def step(state: tuple[Any, Any], now: tuple[Any, Any]) -> tuple[Any, Any]:
             (hidden, cell), (added, goes_on) = state, now
             mark = ops.expand_dims(goes_on, -1)
-            into, keep, out, new = ops.split(added + ops.matmul(hidden * mark, self.recurrent_kernel), 4, axis=-1)
-            cell = mark * ops.sigmoid(keep) * cell + ops.sigmoid(into) * ops.tanh(new)
-            return ops.sigmoid(out) * ops.tanh(cell), cell
+            cell, hidden = lstm_unit(cell, added + ops.matmul(hidden * mark, self.recurrent_kernel), mark)
+            return hidden, cell
 
-        return tf.scan(step, (drive, inputs[1]), (zeros, zeros))[0]
+        hidden, cells = tf.scan(step, (drive, inputs[1]), tuple(self.begin(inputs, drive)))
+        return self.ended(hidden, hidden, cells)
+
+
+def lstm_unit(cell: Any, gates: Any, mark: Any) -> tuple[Any, Any]:
+    """The next cell state and the hidden state, from the sums of the gates (input, forget, output, candidate)."""
+    into, keep, out, new = ops.split(gates, 4, axis=-1)
+    cell = mark * ops.sigmoid(keep) * cell + ops.sigmoid(into) * ops.tanh(new)
+    return cell, ops.sigmoid(out) * ops.tanh(cell)
+
+
+@keras.saving.register_keras_serializable("sparkdl")
+class StreamLSTMUnit(keras.layers.Layer):
+    """One step of an LSTM: from cell states, sums of gates and marks to cell states and hidden states.
+
+    Example:
+        >>> parts = [keras.ops.ones(shape) for shape in [(1, 2, 3), (1, 2, 12), (1, 2)]]
+        >>> StreamLSTMUnit()(parts)[0].shape
+        TensorShape([1, 2, 3])
+    """
+
+    def call(self, inputs: Sequence[Any]) -> Any:
+        return list(lstm_unit(inputs[0], inputs[1], ops.expand_dims(inputs[2], -1)))
 
 
 @keras.saving.register_keras_serializable("sparkdl")
@@ -130,5 +169,5 @@ class StreamRNN(_Streams):
             added, goes_on = now
             return ops.tanh(added + ops.matmul(hidden * ops.expand_dims(goes_on, -1), self.recurrent_kernel))
 
-        states = tf.scan(step, (drive, inputs[1]), ops.zeros_like(drive[0]))
-        return ops.tanh(ops.matmul(states, self.output_kernel) + self.output_bias)
+        states = tf.scan(step, (drive, inputs[1]), self.begin(inputs, drive)[0])
+        return self.ended(ops.tanh(ops.matmul(states, self.output_kernel) + self.output_bias), states)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 
+from sparkdl.importers.caffe.blobs import blob_array
 from sparkdl.importers.caffe.site import Blob, Site, caffe_axis
-from sparkdl.importers.caffe.table import converter
+from sparkdl.importers.caffe.table import converter, refusal
+from sparkdl.importers.caffe.wire import decode
+from sparkdl.importers.files import map_file
 from sparkdl.nn.arrangement import Free
 from sparkdl.nn.losses import (
+    ClassAccuracy,
     ContrastiveLoss,
     EuclideanLoss,
     HingeLoss,
+    InfogainLoss,
     LogLoss,
     SigmoidLoss,
     SoftmaxLoss,
@@ -49,6 +56,10 @@ def _reader(site: Site) -> list[Blob]:
 _MESSAGES = ("data_param", "image_data_param", "memory_data_param", "hdf5_data_param", "window_data_param")
 for _type in ("Data", "ImageData", "MemoryData", "HDF5Data", "WindowData"):
     converter(_type, inputs=0)(_reader)
+
+refusal("Python", "it is a program that is not in the file; give a function for the `layer` of its python_param")
+for _type in ("AnnotatedData", "DenseImageData", "ImageSegData", "SegData", "VideoData"):
+    refusal(_type, "readers of forks label each element of an image, or more; give the net `input` fields instead")
 
 
 @converter("HDF5Output", inputs=(1, 1000))
@@ -108,17 +119,61 @@ def softmax_with_loss(
     ignore_label: int | None = None,
     normalization: str | None = None,
     normalize: bool | None = None,
+    weight_by_label_freqs: bool = False,
+    class_weighting: Sequence[float] = (),
 ) -> Any:
     """The loss of a batch, without loss_weight; a second top is the softmax."""
     along = caffe_axis(axis, x.rank)
+    if weight_by_label_freqs and len(class_weighting) != x.shape[along]:
+        raise ValueError(f"{len(class_weighting)} class_weighting for {x.shape[along]} classes")
     config: dict[str, Any] = {
         "ignored": ignore_label,
         "normalization": _normalization(normalization, normalize, "VALID"),
+        "class_weights": [float(weight) for weight in class_weighting] if weight_by_label_freqs else None,
     }
     loss = Blob(site.add(SoftmaxLoss, [site.first(x), site.first(labels)], axis=along, **config))
+    return _with_softmax(site, loss, x, axis)
+
+
+def _with_softmax(site: Site, loss: Blob, x: Blob, axis: int) -> Any:
     if len(site.layer.tops) < 2:
         return loss
     return [loss, Blob(site.add(keras.layers.Softmax, x.tensor, "_softmax", axis=x.axis(axis)), x.last)]
+
+
+@converter("InfogainLoss", "loss_param", "infogain_loss_param", inputs=(2, 3))
+def infogain_loss(
+    site: Site,
+    x: Blob,
+    labels: Blob,
+    matrix: Blob | None = None,
+    *,
+    source: str = "",
+    axis: int = 1,
+    ignore_label: int | None = None,
+    normalization: str = "VALID",
+) -> Any:
+    """The loss of a batch, its matrix a third blob or a file; a second top is the softmax."""
+    along = caffe_axis(axis, x.rank)
+    classes = x.shape[along] or 0
+    tensors = [site.first(blob) for blob in (x, labels, *([matrix] if matrix else []))]
+    weights = None
+    if matrix is None:
+        weights = _read_matrix(site, source, classes)
+    config: dict[str, Any] = {"ignored": ignore_label, "normalization": normalization.lower()}
+    loss = Blob(site.add(InfogainLoss, tensors, matrix=weights, axis=along, **config))
+    return _with_softmax(site, loss, x, axis)
+
+
+def _read_matrix(site: Site, source: str, classes: int) -> list[list[float]]:
+    """The matrix in a file that lies beside the net, or where its path leads."""
+    if not source:
+        raise ValueError("neither a third blob nor a source")
+    path = os.path.join(os.path.dirname(site.builder.path), source)
+    values = blob_array(decode(map_file(path), "Blob", path), path)
+    if values.size != classes**2:
+        raise ValueError(f"{values.size} numbers in {path} for {classes} classes")
+    return values.reshape(classes, classes).tolist()
 
 
 @converter("SigmoidCrossEntropyLoss", "loss_param", inputs=2)
@@ -136,13 +191,23 @@ def sigmoid_cross_entropy_loss(
         "ignored": ignore_label,
         "normalization": _normalization(normalization, normalize, "BATCH_SIZE"),
     }
-    return Blob(site.add(SigmoidLoss, site.alike([x, labels])[0], **config))
+    return Blob(site.add(SigmoidLoss, _paired(site, x, labels), **config))
+
+
+def _paired(site: Site, x: Blob, other: Blob) -> list[Any]:
+    """Two blobs with as many elements, whose shapes may differ by axes of 1: then in Caffe's order."""
+    if x.shape == other.shape:
+        return site.alike([x, other])[0]
+    counts = [math.prod(size or 1 for size in blob.shape) for blob in (x, other)]
+    if counts[0] != counts[1]:
+        raise ValueError(f"{counts[0]} and {counts[1]} elements in a row")
+    return [site.first(x), site.first(other)]
 
 
 @converter("EuclideanLoss", inputs=2)
 def euclidean_loss(site: Site, x: Blob, target: Blob) -> Blob:
     """The loss of a batch, without loss_weight."""
-    return Blob(site.add(EuclideanLoss, site.alike([x, target])[0]))
+    return Blob(site.add(EuclideanLoss, _paired(site, x, target)))
 
 
 @converter("HingeLoss", "hinge_loss_param", inputs=2)
@@ -169,10 +234,11 @@ def contrastive_loss(
 @converter("Accuracy", "accuracy_param", inputs=2)
 def accuracy(
     site: Site, x: Blob, labels: Blob, *, top_k: int = 1, axis: int = 1, ignore_label: int | None = None
-) -> Blob:
-    """The share of a batch that is right; accuracies by class are refused."""
-    if len(site.layer.tops) > 1:
-        site.refuse("it has a second top, the accuracies by class; expected one")
+) -> Any:
+    """The share of a batch that is right; a second top is that of each class."""
     tensors = [site.first(x), site.first(labels)]
     config: dict[str, Any] = {"top": top_k, "axis": caffe_axis(axis, x.rank), "ignored": ignore_label}
-    return Blob(site.add(TopAccuracy, tensors, **config))
+    share = Blob(site.add(TopAccuracy, tensors, **config))
+    if len(site.layer.tops) < 2:
+        return share
+    return [share, Blob(site.add(ClassAccuracy, tensors, "_classes", **config))]

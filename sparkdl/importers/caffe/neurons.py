@@ -10,6 +10,8 @@ import numpy as np
 
 from sparkdl.importers.caffe.site import Blob, Site, caffe_axis, initializer
 from sparkdl.importers.caffe.table import converter
+from sparkdl.nn.arrangement import FullReshape
+from sparkdl.nn.batch_statistics import BatchStatisticsNormalization, FixedStatisticsNormalization
 from sparkdl.nn.elementwise import Absolute, Clip, Exponential, Logarithm, Power, Swish, Threshold
 from sparkdl.nn.normalization import MeanVarianceNormalization, ScaleAndShift, ScaledUnitNorm
 
@@ -121,11 +123,14 @@ def batch_norm(
     moving_average_fraction: float = 0.999,
     eps: float = 1e-5,
 ) -> Blob:
-    """Normalisation of channels; use_global_stats: true freezes it."""
+    """Normalisation of channels; use_global_stats says with which statistics, see above."""
+    if use_global_stats is False and site.builder.phase == "TEST":
+        shapes = [(x.shape[1] or 0,)] * 2 + [(1,)]
+        config: dict[str, Any] = {"affine": False, "epsilon": eps}
+        kind = BatchStatisticsNormalization
+        return Blob(site.add_filled(kind, site.last(x), shapes, lambda *_: [], **config), x.rank > 2)
     config = {"momentum": moving_average_fraction, "epsilon": eps, "center": False, "scale": False}
-    if use_global_stats:
-        config["trainable"] = False
-    return _batch_norm(site, x, [], config)
+    return _batch_norm(site, x, [], config, fixed=bool(use_global_stats))
 
 
 @converter("BatchNorm+Scale", "batch_norm_param", "scale_param")
@@ -151,10 +156,10 @@ def batch_norm_and_scale(
         "gamma_initializer": initializer(filler, "ones"),
         "beta_initializer": initializer(bias_filler, "zeros"),
     }
-    return _batch_norm(site, x, [(channels,)] * (2 if bias_term else 1), config)
+    return _batch_norm(site, x, [(channels,)] * (2 if bias_term else 1), config, fixed=bool(use_global_stats))
 
 
-def _batch_norm(site: Site, x: Blob, learnt: list[tuple[int, ...]], config: dict[str, Any]) -> Blob:
+def _batch_norm(site: Site, x: Blob, learnt: list[tuple[int, ...]], config: dict[str, Any], fixed: bool) -> Blob:
     channels = x.shape[1] or 0
 
     def fill(mean: np.ndarray, variance: np.ndarray, factor: np.ndarray, *rest: np.ndarray) -> list[np.ndarray]:
@@ -163,7 +168,7 @@ def _batch_norm(site: Site, x: Blob, learnt: list[tuple[int, ...]], config: dict
         return [*rest, mean * scale, variance * scale]
 
     shapes = [(channels,), (channels,), (1,), *learnt]
-    layer = keras.layers.BatchNormalization
+    layer = FixedStatisticsNormalization if fixed else keras.layers.BatchNormalization
     return Blob(site.add_filled(layer, site.last(x), shapes, fill, **config), x.rank > 2)
 
 
@@ -182,9 +187,10 @@ def scale(
     """Learnt factors (and summands) along some axes, or factors from a second blob."""
     if factors is None:
         return _scaled(site, x, (axis, num_axes), {"scale": filler, **({"shift": bias_filler} if bias_term else {})})
-    if bias_term:
-        site.refuse("it takes its factors from a blob and learns summands; expected one of both")
-    return _with_blob(site, x, factors, axis, keras.layers.Multiply)
+    if not bias_term:
+        return _with_blob(site, x, factors, axis, keras.layers.Multiply)
+    scaled = _with_blob(site, x, factors, axis, keras.layers.Multiply, "_scaled")
+    return _scaled(site, scaled, (axis, factors.rank), {"shift": bias_filler})
 
 
 @converter("Bias", "bias_param", inputs=(1, 2))
@@ -215,19 +221,24 @@ def _scaled(site: Site, x: Blob, axes: tuple[int, int], fillers: Mapping[str, An
     return Blob(site.add_filled(ScaleAndShift, tensor, [shape] * len(fillers), fill, **config), last)
 
 
-def _with_blob(site: Site, x: Blob, other: Blob, axis: int, kind: Any) -> Blob:
+def _with_blob(site: Site, x: Blob, other: Blob, axis: int, kind: Any, suffix: str = "") -> Blob:
     """Another blob, spread over the axes that it does not have."""
-    from sparkdl.nn.arrangement import FullReshape
-
-    start = caffe_axis(axis, x.rank)
+    start = caffe_axis(axis, x.rank) if other.rank else 0
     if start + other.rank > x.rank:
         raise ValueError(f"a second blob of {other.rank} axes at axis {start} of {x.rank}")
+    if other.rank == x.rank:
+        tensors, last = site.alike([x, other])
+        return Blob(site.add(kind, tensors, suffix), last)
     sizes = [-1 if size is None else size for size in other.shape]
     if sizes.count(-1) > 1:
         raise ValueError(f"a second blob of the unknown shape {other.shape}")
     wide = [1] * start + sizes + [1] * (x.rank - start - other.rank)
+    # What has rows and channels alone is spread as well over images with the channels behind.
+    last = x.last and start + other.rank <= 2
+    if last:
+        wide = [*wide[:1], *[1] * (x.rank - 2), *wide[1:2]]
     spread = site.add(FullReshape, site.first(other), "_spread", shape=wide)
-    return Blob(site.add(kind, [site.first(x), spread]))
+    return Blob(site.add(kind, [x.tensor if last else site.first(x), spread], suffix), last)
 
 
 @converter("MVN", "mvn_param")

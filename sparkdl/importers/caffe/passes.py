@@ -52,7 +52,8 @@ def fuse_batch_norms(net: Net, outputs: Collection[str]) -> Net:
     """Makes one layer of a BatchNorm and the Scale behind it, where nothing else reads what is between them."""
     layers: list[Layer] = []
     for index, layer in enumerate(net.layers):
-        norm = next((item for item in layers if _fits(item, layer)), None) if layer.type == "Scale" else None
+        fits = (item for item in layers if _fits(item, layer, net.phase))
+        norm = next(fits, None) if layer.type == "Scale" else None
         if norm is None or not _alone(net, norm, index, outputs):
             layers.append(layer)
             continue
@@ -62,12 +63,13 @@ def fuse_batch_norms(net: Net, outputs: Collection[str]) -> Net:
     return replace(net, layers=tuple(layers))
 
 
-def _fits(norm: Layer, scale: Layer) -> bool:
+def _fits(norm: Layer, scale: Layer, phase: str) -> bool:
     fields = scale.message.get("scale_param", {})
+    statistics = norm.message.get("batch_norm_param", {}).get("use_global_stats")
     return (
         norm.type == "BatchNorm"
         and norm.tops == scale.bottoms
-        and not norm.message.get("batch_norm_param", {}).get("use_global_stats")
+        and not (statistics is False and phase == "TEST")
         and (fields.get("axis", 1), fields.get("num_axes", 1)) == (1, 1)
         and not (norm.shared or scale.shared)
     )

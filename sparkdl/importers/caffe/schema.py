@@ -1,7 +1,8 @@
 """The messages of Caffe's files, as one table that drives both readers (`text` and `wire`).
 
 A line is a message; a field is `name number type`, with `*` where it repeats. A field without a type holds the message
-of its own name. A field with number 0 belongs to forks that disagree about its number: it is known in text only.
+of its own name. A field with number 0 belongs to forks that disagree about its number: it is known in text only. (What
+layers are is said by text; of a caffemodel, names and blobs are read, whose numbers all forks have left alone.)
 What layers assume for absent fields stands where it is used, as the defaults of the converters' parameters.
 """
 
@@ -28,7 +29,9 @@ Layer: name 1 string, type 2 string, bottom 3 string*, top 4 string*, phase 10 P
  memory_data_param 119, mvn_param 120, parameter_param 145, pooling_param 121, power_param 122, prelu_param 131,
  python_param 130, recurrent_param 146, reduction_param 136, relu_param 123, reshape_param 133, scale_param 142,
  sigmoid_param 124, softmax_param 125, spp_param 132, slice_param 126, swish_param 147, tanh_param 127,
- threshold_param 128, tile_param 138, window_data_param 129, permute_param 0, norm_param 0, upsample_param 0
+ threshold_param 128, tile_param 138, window_data_param 129, prior_box_param 0, detection_output_param 0,
+ permute_param 0, norm_param 0, roi_pooling_param 0, smooth_l1_loss_param 0, bn_param 0, upsample_param 0,
+ interp_param 0, shuffle_channel_param 0
 V1Layer: layer 1 V0Layer, bottom 2 string*, top 3 string*, name 4 string, include 32 Rule*, exclude 33 Rule*,
  type 5 V1Type, blobs 6 Blob*, param 1001 string*, blob_share_mode 1002 ShareMode*, blobs_lr 7 float*,
  weight_decay 8 float*, loss_weight 35 float*, accuracy_param 27, argmax_param 23, concat_param 9,
@@ -36,7 +39,8 @@ V1Layer: layer 1 V0Layer, bottom 2 string*, top 3 string*, name 4 string, includ
  eltwise_param 24, exp_param 41, hdf5_data_param 13, hdf5_output_param 14, hinge_loss_param 29, image_data_param 15,
  infogain_loss_param 16, inner_product_param 17, lrn_param 18, memory_data_param 22, mvn_param 34, pooling_param 19,
  power_param 21, relu_param 30, sigmoid_param 38, softmax_param 39, slice_param 31, tanh_param 37,
- threshold_param 25, window_data_param 20, transform_param 36, loss_param 42
+ threshold_param 25, window_data_param 20, transform_param 36, loss_param 42, prelu_param 0, bn_param 0,
+ upsample_param 0, interp_param 0, roi_pooling_param 0
 V0Layer: name 1 string, type 2 string, num_output 3 uint, biasterm 4 bool, weight_filler 5 Filler,
  bias_filler 6 Filler, pad 7 uint, kernelsize 8 uint, group 9 uint, stride 10 uint, pool 11 Pool,
  dropout_ratio 12 float, local_size 13 uint, alpha 14 float, beta 15 float, k 22 float, source 16 string,
@@ -47,7 +51,8 @@ Filler: type 1 string, value 2 float, min 3 float, max 4 float, mean 5 float, st
  variance_norm 8 VarianceNorm
 transform_param: scale 1 float, mirror 2 bool, crop_size 3 uint, mean_file 4 string, mean_value 5 float*,
  force_color 6 bool, force_gray 7 bool
-loss_param: ignore_label 1 int, normalization 3 Normalization, normalize 2 bool
+loss_param: ignore_label 1 int, normalization 3 Normalization, normalize 2 bool, weight_by_label_freqs 0 bool,
+ class_weighting 0 float*
 accuracy_param: top_k 1 uint, axis 2 int, ignore_label 3 int
 argmax_param: out_max_val 1 bool, top_k 2 uint, axis 3 int
 batch_norm_param: use_global_stats 1 bool, moving_average_fraction 2 float, eps 3 float
@@ -106,9 +111,25 @@ threshold_param: threshold 1 float
 tile_param: axis 1 int, tiles 2 int
 window_data_param: source 1 string, scale 2 float, mean_file 3 string, batch_size 4 uint, crop_size 5 uint,
  mirror 6 bool
+prior_box_param: min_size 1 float*, max_size 2 float*, aspect_ratio 3 float*, flip 4 bool, clip 5 bool,
+ variance 6 float*, img_size 7 uint, img_h 8 uint, img_w 9 uint, step 10 float, step_h 11 float, step_w 12 float,
+ offset 13 float
+detection_output_param: num_classes 1 uint, share_location 2 bool, background_label_id 3 int, nms_param 4,
+ save_output_param 5, code_type 6 Code, variance_encoded_in_target 8 bool, keep_top_k 7 int,
+ confidence_threshold 9 float, visualize 10 bool, visualize_threshold 11 float, save_file 12 string
+nms_param: nms_threshold 1 float, top_k 2 int, eta 3 float
+save_output_param: output_directory 1 string, output_name_prefix 2 string, output_format 3 string,
+ label_map_file 4 string, name_size_file 5 string, num_test_image 6 uint
 permute_param: order 1 uint*
 norm_param: across_spatial 1 bool, scale_filler 2 Filler, channel_shared 3 bool, eps 4 float
-upsample_param: scale 1 uint, scale_h 2 uint, scale_w 3 uint
+roi_pooling_param: pooled_h 1 uint, pooled_w 2 uint, spatial_scale 3 float
+smooth_l1_loss_param: sigma 1 float
+bn_param: slope_filler 1 Filler, bias_filler 2 Filler, momentum 3 float, eps 4 float, frozen 5 bool, engine 6 Engine,
+ scale_filler 0 Filler, shift_filler 0 Filler, bn_mode 0 BNMode
+upsample_param: scale 1 uint, scale_h 2 uint, scale_w 3 uint, pad_out_h 4 bool, pad_out_w 5 bool, upsample_h 6 uint,
+ upsample_w 7 uint
+interp_param: height 1 int, width 2 int, zoom_factor 3 int, shrink_factor 4 int, pad_beg 5 int, pad_end 6 int
+shuffle_channel_param: group 1 uint
 """
 
 _ENUMS = """
@@ -124,6 +145,8 @@ Region: ACROSS_CHANNELS 0, WITHIN_CHANNEL 1
 Pool: MAX 0, AVE 1, STOCHASTIC 2
 Round: CEIL 0, FLOOR 1
 Reduction: SUM 1, ASUM 2, SUMSQ 3, MEAN 4
+Code: CORNER 1, CENTER_SIZE 2, CORNER_SIZE 3
+BNMode: LEARN 0, INFERENCE 1
 V1Type: NONE 0, ABSVAL 35, ACCURACY 1, ARGMAX 30, BNLL 2, CONCAT 3, CONTRASTIVE_LOSS 37, CONVOLUTION 4, DATA 5,
  DECONVOLUTION 39, DROPOUT 6, DUMMY_DATA 32, EUCLIDEAN_LOSS 7, ELTWISE 25, EXP 38, FLATTEN 8, HDF5_DATA 9,
  HDF5_OUTPUT 10, HINGE_LOSS 28, IM2COL 11, IMAGE_DATA 12, INFOGAIN_LOSS 13, INNER_PRODUCT 14, LRN 15, MEMORY_DATA 29,

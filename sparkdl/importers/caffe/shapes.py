@@ -10,7 +10,7 @@ import keras
 
 from sparkdl.importers.caffe.site import Blob, Shape, Site, caffe_axis, initializer
 from sparkdl.importers.caffe.table import converter
-from sparkdl.nn.arrangement import FullReshape, Reduction, Slice, TakeRows, Tile, TopClasses, Transpose
+from sparkdl.nn.arrangement import FullReshape, Reduction, SelectRows, Slice, TakeRows, Tile, TopClasses, Transpose
 from sparkdl.nn.elementwise import WeightedSum
 from sparkdl.nn.embedding import BiasedEmbedding
 
@@ -235,7 +235,11 @@ def reduction(site: Site, x: Blob, *, operation: str = "SUM", axis: int = 0, coe
 def arg_max(site: Site, x: Blob, *, out_max_val: bool = False, top_k: int = 1, axis: int | None = None) -> Blob:
     """The places of the largest values."""
     if axis is None:
-        return Blob(site.add(TopClasses, site.first(x), top=top_k, axis=None, values=out_max_val))
+        top = site.add(TopClasses, site.first(x), top=top_k, axis=None, values=out_max_val)
+        if x.rank < 4:
+            return Blob(top)
+        kinds, ones = 2 if out_max_val else 1, [1] * (x.rank - 3)
+        return Blob(site.add(keras.layers.Reshape, top, "_axes", target_shape=[kinds, top_k, *ones]))
     return site.each(TopClasses, x, top=top_k, axis=x.axis(axis), values=out_max_val)
 
 
@@ -245,11 +249,12 @@ def batch_reindex(site: Site, x: Blob, rows: Blob) -> Blob:
     return Blob(site.add(TakeRows, [x.tensor, rows.tensor]), x.last)
 
 
-@converter("Upsample", "upsample_param")
-def upsample(site: Site, x: Blob, *, scale: int = 2, scale_h: int | None = None, scale_w: int | None = None) -> Blob:
-    """Forks' layer: each element several times in both directions; with a mask it is refused."""
-    size = (scale_h or scale, scale_w or scale)
-    return Blob(site.add(keras.layers.UpSampling2D, site.last(x), size=size), True)
+@converter("Filter", inputs=(2, MANY))
+def filter_rows(site: Site, *blobs: Blob) -> list[Blob]:
+    """The rows for which the last blob is not 0; their number, the batch's, changes."""
+    *xs, selector = blobs
+    chosen = site.add(SelectRows, [*(x.tensor for x in xs), site.first(selector)])
+    return [Blob(tensor, x.last) for tensor, x in zip(chosen, xs, strict=True)]
 
 
 @converter("Silence", inputs=(1, MANY))

@@ -246,7 +246,7 @@ def fill_weights(source: Layer, awaiting: Awaiting, path: str) -> None:
         )
     fitted = []
     for index, (blob, shape) in enumerate(zip(blobs, awaiting.shapes, strict=True)):
-        # Old files have four sizes for every blob, the first of which are 1.
+        # Old files have four sizes for every blob, of which the first or, for channels, the last are 1.
         if _significant(blob.shape) != _significant(shape):
             raise ImporterError(
                 f"{path}: blob {index} of {source} has the shape {blob.shape}; expected {tuple(shape)}, as the net's "
@@ -261,6 +261,8 @@ def _significant(shape: Sequence[int]) -> tuple[int, ...]:
     sizes = list(shape)
     while sizes and sizes[0] == 1:
         sizes.pop(0)
+    while sizes and sizes[-1] == 1:
+        sizes.pop()
     return tuple(sizes)
 
 

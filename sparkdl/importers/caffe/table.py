@@ -15,7 +15,9 @@ from sparkdl.errors import UnsupportedError
 from sparkdl.importers.caffe.net import Layer, Net
 
 # Fields that change nothing of what a layer computes: which code runs it, and what Caffe printed.
-NEUTRAL = frozenset({"engine", "force_nd_im2col", "debug_info", "stable_prod_grad", "share_in_parallel"})
+NEUTRAL = frozenset({"engine", "force_nd_im2col", "debug_info", "stable_prod_grad", "share_in_parallel"}) | frozenset(
+    {"save_output_param", "save_file", "visualize", "visualize_threshold"}  # files that are written on the way
+)
 COMMON = frozenset(
     {"name", "type", "bottom", "top", "phase", "param", "blobs", "propagate_down", "include", "exclude", "loss_weight"}
 )
@@ -39,6 +41,7 @@ class Converter:
 
 
 CONVERTERS: dict[str, Converter] = {}
+REFUSALS: dict[str, str] = {}
 
 
 def converter(type_: str, *messages: str, inputs: int | tuple[int, int] = 1) -> Callable[[Any], Any]:
@@ -57,6 +60,11 @@ def converter(type_: str, *messages: str, inputs: int | tuple[int, int] = 1) -> 
         return function
 
     return register
+
+
+def refusal(type_: str, why: str) -> None:
+    """Registers a type of layer that is known, and cannot be converted."""
+    REFUSALS[type_] = why
 
 
 def fields_of(layer: Layer, row: Converter) -> dict[str, Any]:
@@ -87,6 +95,8 @@ def check_supported(net: Net, known: Iterable[str] = ()) -> None:
 
 def _why_not(layer: Layer) -> str:
     row = CONVERTERS.get(layer.type)
+    if layer.type in REFUSALS:
+        return REFUSALS[layer.type]
     if row is None:
         close = difflib.get_close_matches(layer.type, CONVERTERS, 1)
         return f"this type is not known{f' (did you mean {close[0]!r}?)' if close else ''}"
@@ -120,4 +130,5 @@ def markdown() -> str:
         f"| `{row.type}` | {', '.join(f'`{name}`' for name in row.fields) or 'none'} | {row.note} |"
         for row in sorted(CONVERTERS.values(), key=lambda row: row.type.lower())
     ]
-    return "\n".join(["| type | fields that are honoured | |", "| --- | --- | --- |", *rows]) + "\n"
+    refused = [f"| `{name}` | refused | {why}. |" for name, why in sorted(REFUSALS.items())]
+    return "\n".join(["| type | fields that are honoured | |", "| --- | --- | --- |", *rows, *refused]) + "\n"

@@ -17,13 +17,16 @@ Message = dict[str, Any]
 _V1_NAMES = {
     "ABSVAL": "AbsVal",
     "ARGMAX": "ArgMax",
+    "BN": "BN",
     "BNLL": "BNLL",
     "HDF5_DATA": "HDF5Data",
     "HDF5_OUTPUT": "HDF5Output",
     "IM2COL": "Im2col",
     "LRN": "LRN",
     "MVN": "MVN",
+    "PRELU": "PReLU",
     "RELU": "ReLU",
+    "ROI_POOLING": "ROIPooling",
     "SOFTMAX_LOSS": "SoftmaxWithLoss",
     "TANH": "TanH",
 }

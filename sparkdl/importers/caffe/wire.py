@@ -68,7 +68,12 @@ class _Reader:
             field, wire = numbered.get(key >> 3), key & 7
             stop, place = self._extent(wire, place, end, start)
             if field is not None:
-                self._store(result, field, wire, (place, stop, start))
+                try:
+                    self._store(result, field, wire, (place, stop, start))
+                except ImporterError:
+                    # Forks gave the same numbers to fields of layers of their own; such fields stand in the prototxt.
+                    if not field.name.endswith("_param"):
+                        raise
             elif key >> 3 == 0:
                 raise self.error(start, "a field has the number 0")
             place = stop

@@ -13,7 +13,7 @@ Arrays = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class OwnCase:
-    """One layer `l` over inputs, each given with its values; `weights` are its blobs."""
+    """One layer over inputs, each given with its values; `weights` are its blobs, `tops` how many answers it has."""
 
     type: str
     fields: str
@@ -21,7 +21,7 @@ class OwnCase:
     expected: Callable[..., Any]
     weights: tuple[np.ndarray, ...] = ()
     tops: int = 1
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -33,8 +33,13 @@ class OwnCase:
             for name, value in self.inputs.items()
         ]
         bottoms = " ".join(f'bottom: "{name}"' for name in self.inputs)
-        top = 'top: "l"' if self.tops else ""
-        return "\n".join([*layers, f'layer {{ name: "l" type: "{self.type}" {bottoms} {top} {self.fields} }}'])
+        tops = " ".join(f'top: "{name}"' for name in self.names)
+        return "\n".join([*layers, f'layer {{ name: "l" type: "{self.type}" {bottoms} {tops} {self.fields} }}'])
+
+    @property
+    def names(self) -> list[str]:
+        """The blobs that the layer makes."""
+        return ["l", *(f"l{number}" for number in range(1, self.tops))]
 
 
 _DICE = np.random.default_rng(4)

@@ -14,25 +14,34 @@ import sparkdl as sdl
 from sparkdl.importers.caffe import load  # noqa: F401 - fills the table
 from sparkdl.importers.caffe.schema import MESSAGES
 from sparkdl.importers.caffe.table import CONVERTERS, NEUTRAL, markdown
+from tests.importers.caffe.detection_cases import DETECTION_CASES
+from tests.importers.caffe.field_cases import FIELD_CASES
 from tests.importers.caffe.files import caffemodel
+from tests.importers.caffe.fork_cases import FORK_CASES
 from tests.importers.caffe.goldens import apart, read_case
 from tests.importers.caffe.own_cases import OWN_CASES, OwnCase
 from tests.importers.caffe.places import COPIES, ROOT
 
 READERS = ("Data", "ImageData", "MemoryData", "HDF5Data", "WindowData")
+CASES = [*OWN_CASES, *FIELD_CASES, *FORK_CASES, *DETECTION_CASES]
 OTHERS = {"BatchNorm+Scale", "Dropout", "HDF5Output", *READERS}  # each has a test of its own
 
 
 def _load(case: OwnCase, folder: Path) -> Any:
     (folder / "net.prototxt").write_text(case.text)
     (folder / "net.caffemodel").write_bytes(caffemodel({"l": case.weights}))
+    for name, content in case.files.items():
+        (folder / name).write_bytes(content)
     return sdl.load_caffe(folder / "net.prototxt", folder / "net.caffemodel" if case.weights else None)
 
 
-@pytest.mark.parametrize("case", OWN_CASES, ids=lambda case: f"{case.type}-{case.fields[:30]}")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.type}-{case.fields[:40]}")
 def test_layer_answers_as_defined(case: OwnCase, tmp_path: Path) -> None:
     model, values = _load(case, tmp_path), list(case.inputs.values())
-    assert apart(model(values if len(values) > 1 else values[0]), np.asarray(case.expected(*values))) < 1e-5
+    found, expected = model(values if len(values) > 1 else values[0]), case.expected(*values)
+    pairs = [(found, expected)] if case.tops == 1 else zip(found, expected, strict=True)
+    assert model.output_names == case.names
+    assert max(apart(answer, np.asarray(value)) for answer, value in pairs) < 1e-5
     again = keras.Model.from_config(model.get_config())
     assert [weight.shape for weight in again.weights] == [weight.shape for weight in model.weights]
 
@@ -43,7 +52,7 @@ def test_every_converter_has_a_case() -> None:
         for path in (COPIES / "zoo").glob("*.npz")
         for name in re.findall(r'type: "([A-Z]\w*)"', read_case(path).text)
     }
-    covered = recorded | {case.type for case in OWN_CASES} | OTHERS
+    covered = recorded | {case.type for case in CASES} | OTHERS
     assert set(CONVERTERS) - covered == set()
 
 

@@ -152,22 +152,16 @@ REFUSED = [
     (layer("a", "ReLU", "data", "a", "of_a_fork { x: 1 }"), "fields of_a_fork are not known"),
     (layer("a", "Crop", "data", "a"), "reads 1 blobs, expected 2"),
     (layer("a", "InnerProduct", "data", "a"), "fields num_output are missing"),
-    (layer("a", "Pooling", "data", "a", "pooling_param { kernel_size: 2 pool: STOCHASTIC }"), "pool STOCHASTIC"),
+    (layer("a", "Pooling", "data", "a", "pooling_param { kernel_size: 2 pad: 1 pool: STOCHASTIC }"), "with padding"),
+    (layer("a", "MultiBoxLoss", "data", "a"), "SSD's loss matches boxes .*outputs="),
     (layer("a", "LRN", "data", "a", "lrn_param { local_size: 4 }"), "an odd number"),
     (
-        layer(
-            "a", "Deconvolution", "data", "a", "convolution_param { num_output: 3 group: 3 kernel_size: 2 dilation: 2 }"
-        ),
-        "3 groups",
+        layer("r", "Reshape", "data", "r", "reshape_param { shape { dim: 0 dim: 3 dim: 16 } }")
+        + layer("a", "Deconvolution", "r", "a", "convolution_param { num_output: 3 group: 3 kernel_size: 2 }"),
+        "3 groups and 1 spatial axes",
     ),
     (layer("a", "Convolution", "data", "a", "convolution_param { num_output: 1 kernel_size: 2 axis: 2 }"), "axis 2"),
-    (
-        layer(
-            "a", "Convolution", "data", "a", "convolution_param { num_output: 1 kernel_size: 2 stride: 2 dilation: 2 }"
-        ),
-        "both stride",
-    ),
-    (layer("a", "Python", "data", "a", "python_param { module: 'm' layer: 'L' }"), "layer 'a' \\(Python\\)"),
+    (layer("a", "Python", "data", "a", "python_param { module: 'm' layer: 'L' }"), "'a' \\(Python\\): it is a program"),
     (
         'layer { name: "a" type: "DummyData" top: "a" '
         'dummy_data_param { shape { dim: 1 } data_filler { type: "gaussian" } } }',
@@ -193,6 +187,8 @@ WRONG = [
         r"\(None, 3, 4, 4\), cannot be built: a window of 9",
     ),
     (layer("a", "Pooling", "data", "a", "pooling_param { kernel_size: 2 stride: 0 }"), "stride"),
+    (layer("a", "Pooling", "data", "a", "pooling_param { kernel_size: 2 pad: 2 }"), "padding \\(2, 2\\) of windows"),
+    (layer("a", "Interp", "data", "a"), "neither height and width"),
     (convolution("a", "data", "a", 4_000_000_000), "cannot be built: weights of shape"),
     (layer("a", "Slice", "data", "a", "slice_param { slice_point: 9 }"), "slice points"),
     (layer("a", "Reshape", "data", "a", "reshape_param { shape { dim: 0 dim: 7 dim: -1 } }"), "do not fill"),
@@ -262,7 +258,11 @@ def test_a_scale_is_fused_where_nothing_else_reads_the_norm(between: str, layers
 def test_a_norm_that_the_file_freezes_stays_frozen(load: Load) -> None:
     frozen = "batch_norm_param { use_global_stats: true }"
     model = load(DATA + layer("b", "BatchNorm", "data", "b", frozen) + layer("s", "Scale", "b", "s"))
-    assert [weight.path for weight in model.trainable_weights] == ["s/scale"]
+    assert [weight.path for weight in model.trainable_weights] == ["b/gamma"]
+    x = np.random.default_rng(1).normal(size=(2, 3, 4, 4)).astype("float32")
+    assert apart(model(x, training=True), model(x).numpy()) == 0
+    alone = load(DATA + layer("b", "BatchNorm", "data", "b", frozen))
+    assert alone.trainable_weights == []
 
 
 @pytest.mark.parametrize(
