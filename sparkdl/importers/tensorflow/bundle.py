@@ -82,7 +82,7 @@ def _entry(bundle: _Bundle, key: bytes, name: str) -> Entry:
     if proto.slices:
         parts = [slice_of(item) for item in proto.slices]
         pieces = [(part, partial(_load_slice, bundle, name, part, proto.dtype, place)) for part in parts]
-    return Entry(place, proto.dtype, shape, pieces)
+    return Entry(place, proto.dtype, shape, sum(map(len, bundle.shards.values())), pieces)
 
 
 def _load_slice(bundle: _Bundle, name: str, part: Slice, dtype: int, place: str) -> np.ndarray:

@@ -12,6 +12,7 @@ import tensorflow as tf
 from sparkdl.errors import ImporterError, UnsupportedError
 from sparkdl.importers.tensorflow.slices import Shape, Slice, check_pieces, whole
 
+_WIDENED = 8  # bytes of a number that format 1 may write as one
 NEWEST = 1  # the version of both formats of checkpoints that TensorFlow writes
 
 
@@ -23,12 +24,14 @@ class Entry:
         place: the file and the tensor, for error messages.
         dtype: TensorFlow's number of its type.
         shape: of the whole tensor.
+        stored: the bytes of the files in which it lies: a limit of what is worth joining.
         pieces: slices, each with what reads it.
     """
 
     place: str
     dtype: int
     shape: Shape
+    stored: int
     pieces: Sequence[tuple[Slice, Callable[[], np.ndarray]]]
 
     def read(self, part: Slice | None = None) -> np.ndarray:
@@ -46,7 +49,11 @@ class Entry:
             if piece.fits(self.shape) and piece.index(self.shape) == index:
                 return load()
         check_pieces(self.shape, [piece for piece, _ in self.pieces], self.place)
-        full = np.zeros(self.shape, numpy_type(self.dtype, self.place))
+        dtype = numpy_type(self.dtype, self.place)
+        size = math.prod(self.shape) * dtype.itemsize
+        if size > _WIDENED * self.stored:
+            raise ImporterError(f"{self.place} has slices of {size} bytes in files of {self.stored}; they are damaged.")
+        full = np.zeros(self.shape, dtype)
         for piece, load in self.pieces:
             full[piece.index(self.shape)] = load()
         return full[index]

@@ -48,19 +48,21 @@ def read_saved_slices(files: Sequence[str], shown: Sequence[str]) -> dict[str, E
     Raises:
         ImporterError: where one is damaged.
     """
+    contents = [memoryview(map_file(file)) for file in files]
+    stored = sum(map(len, contents))
     found: dict[str, Entry] = {}
-    for file, path in zip(files, shown, strict=True):
-        table = read_table(memoryview(map_file(file)), path)
+    pieces: dict[str, Pieces] = {}
+    for data, path in zip(contents, shown, strict=True):
+        table = read_table(data, path)
         for tensor in _tensors(table.get(b""), path):
             place = f"{path}: tensor {tensor.name!r}"
             shape = shape_of(tensor.shape, place)
-            pieces = _pieces(table, tensor, shape, place)
-            before = found.get(tensor.name)
-            if before is not None:
-                if (before.shape, before.dtype) != (shape, tensor.type):
-                    raise ImporterError(f"{place} is of another shape or type than in {before.place}.")
-                pieces = [*before.pieces, *pieces]
-            found[tensor.name] = Entry(place, tensor.type, shape, pieces)
+            before = found.setdefault(
+                tensor.name, Entry(place, tensor.type, shape, stored, pieces.setdefault(tensor.name, []))
+            )
+            if (before.shape, before.dtype) != (shape, tensor.type):
+                raise ImporterError(f"{place} is of another shape or type than in {before.place}.")
+            pieces[tensor.name] += _pieces(table, tensor, shape, place)
     return found
 
 
