@@ -1,0 +1,264 @@
+"""What must not be in a graph: ops that reach outside, ops that nobody knows, and what would bring TensorFlow down."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.core.framework import graph_pb2, node_def_pb2
+from tensorflow.python.framework import op_def_registry
+
+from sparkdl.errors import ImporterError, UnsupportedError
+from sparkdl.nn.graph.arrays import ARRAYS
+from sparkdl.nn.graph.program import CALLS, Library, Program, functions_of, library_of, ranges_of
+from sparkdl.nn.graph.replay import FUNCTIONAL
+
+# What is refused, and why; a pattern matches the whole name of an op.
+REFUSED: Mapping[str, str] = {
+    "runs code of the user": r"E?a?g?e?r?PyFunc|PyFuncStateless|PyFunc|Generator.*|XlaLaunch.*|Xla.*Host.*|_Xla.*|"
+    r"CustomCall|XlaCustomCall.*|XlaCallModule|XlaHostCompute|TF?LiteSubgraphExecute|SymbolicGradient|RemoteCall|"
+    r"JitFusedMatMul|Mlir.*|TfLite.*|EncapsulatedFunction.*",
+    "reads or writes files": r"ReadFile|WriteFile|MatchingFiles|Save|SaveV2|SaveSlices|ShardedFilename|ShardedFilespec|"
+    r"Restore|RestoreV2|RestoreSlice|MergeV2Checkpoints|InitializeTableFromTextFile.*|.*SummaryWriter.*|Write.*Summary|"
+    r"ImportEvent|LoadDataset|SaveDataset.*|ImmutableConst|CheckpointExists|.*Cache(Dataset)?V?2?|DebugIdentity.*|DebugNan.*|"
+    r"DebugNumericSummary.*|PrintV2|LoadAndRemapMatrix|GenerateVocabRemapping",
+    "reads data": r".*Reader(V2)?|Reader.*|.*Queue(V2)?|Queue.*|.*Dataset(V[2-9])?|.*Iterator.*|Experimental.*|Stage|"
+    r"Unstage|Map(Stage|Unstage|Peek|Clear|Size|Incomplete).*|OrderedMap.*|StagePeek|StageSize|.*Barrier.*|LMDB.*|BigQuery.*|"
+    r"CloudBigtable.*|RecordInput|DataService.*|GetSessionHandle.*|GetSessionTensor|DeleteSessionTensor|.*Accumulator.*",
+    "talks to other processes": r"_?Send|_?Recv|_Host(Send|Recv)|.*Rpc.*|Collective.*|Nccl.*|.*TPU.*|Tpu.*|.*Infeed.*|"
+    r".*Outfeed.*|XlaSend.*|XlaRecv.*|.*Coordinat.*|ConfigureDistributed.*|ShutdownDistributed.*",
+    "keeps tables or resources that the graph alone does not fill": r".*HashTable.*|LookupTable.*|InitializeTable.*|"
+    r"Stack(Push|Pop|Close)?(V2)?|Mutex.*|.*Lru.*|TemporaryVariable|DestroyTemporaryVariable|.*Boosted.*|.*TreeEnsemble.*|"
+    r"TensorForest.*|DecodeProto.*|EncodeProto.*|KafkaDataset|Conditional.*",
+    "belongs to training in TensorFlow": r"(Resource)?(Sparse)?Apply.*|.*Gradient(V3)?Handle|TensorArrayGrad.*|"
+    r"Scatter(Add|Sub|Mul|Div|Min|Max|Update)|ResourceScatter.*|ScatterNd(Add|Sub|Update)|CountUpTo|"
+    r"ResourceCountUpTo|Resource.*Assign|StridedSliceAssign",
+}
+_REFUSED = {reason: re.compile(pattern) for reason, pattern in REFUSED.items()}
+
+# A constant of one value may say that it is repeated this often.
+_MAXIMAL_FILL = 1 << 27
+_MAXIMAL_DIMENSION = 1 << 40
+
+
+def check(graph: graph_pb2.GraphDef) -> None:
+    """Checks a graph and its functions before anything of TensorFlow's gets to see them.
+
+    Raises:
+        UnsupportedError: where ops are refused or unknown; it names them all.
+        ImporterError: where something contradicts itself.
+    """
+    library = library_of(graph)
+    nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+    check_ops(((node.name, node.op) for node in nodes), library)
+    check_recursion(library)
+    for node in nodes:
+        _check_node(node, library)
+
+
+def check_part(program: Program, library: Library) -> None:
+    """Refuses ops of a part of a graph, and of the functions that it uses.
+
+    Raises:
+        UnsupportedError: where there are such.
+    """
+    found = [(node.name, node.op) for node in program.nodes.values()]
+    waiting, seen = [name for node in program.nodes.values() for name in functions_of(node.attr)], set()
+    while waiting:
+        name = waiting.pop()
+        if name in library and name not in seen:
+            seen.add(name)
+            found.extend((node.name, node.op) for node in library[name].node_def)
+            waiting.extend(inner for node in library[name].node_def for inner in [node.op, *functions_of(node.attr)])
+    check_ops(found, library)
+
+
+def why_refused(op: str) -> str | None:
+    """Why an op is refused; None where it is not.
+
+    Example:
+        >>> why_refused("PyFunc"), why_refused("Conv2D")
+        ('runs code of the user', None)
+    """
+    return next((reason for reason, pattern in _REFUSED.items() if pattern.fullmatch(op)), None)
+
+
+def check_ops(ops: Iterable[tuple[str, str]], library: Library) -> None:
+    """Refuses ops by name, all at once.
+
+    Raises:
+        UnsupportedError: where there are such.
+    """
+    found: dict[str, str] = {}
+    for name, op in ops:
+        if op in found or op in library:
+            continue
+        if reason := why_refused(op):
+            found[op] = f"{op} (node {name!r}) {reason}"
+        elif op_def_registry.get(op) is None:
+            near = difflib.get_close_matches(op, dir(tf.raw_ops), 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            found[op] = f"{op} (node {name!r}) is no op of TensorFlow {tf.__version__}{hint}"
+    if found:
+        raise UnsupportedError(f"the graph has ops that cannot be used: {'; '.join(found.values())}.")
+
+
+def check_recursion(library: Library) -> None:
+    """Refuses functions that call themselves, directly or not.
+
+    Raises:
+        ImporterError: where there are such.
+    """
+    calls = {
+        name: {
+            called for node in function.node_def for called in [node.op, *functions_of(node.attr)] if called in library
+        }
+        for name, function in library.items()
+    }
+    callers: dict[str, list[str]] = {}
+    for name, called in calls.items():
+        for other in called:
+            callers.setdefault(other, []).append(name)
+    open_ = {name: len(called) for name, called in calls.items()}
+    ready = [name for name, count in open_.items() if not count]
+    while ready:
+        for caller in callers.get(ready.pop(), ()):
+            open_[caller] -= 1
+            if not open_[caller]:
+                ready.append(caller)
+    rounds = sorted(name for name, count in open_.items() if count)
+    if rounds:
+        raise ImporterError(f"the functions {', '.join(rounds[:5])} call themselves in a round.")
+
+
+def _check_node(node: node_def_pb2.NodeDef, library: Library) -> None:
+    if node.op in library:
+        return
+    definition = op_def_registry.get(node.op)
+    known = {item.name: item for item in definition.attr}
+    for key, value in node.attr.items():
+        if key.startswith("_") or value.placeholder:
+            continue
+        if key not in known:
+            raise UnsupportedError(
+                f"node {node.name!r} ({node.op}) has the attribute {key!r}, which TensorFlow {tf.__version__} does not "
+                "know."
+            )
+        _check_attribute(node, known[key], value)
+    missing = [k for k, item in known.items() if k not in node.attr and not item.HasField("default_value")]
+    # What stands for an input is never applied.
+    if missing and node.op != "Placeholder":
+        raise ImporterError(f"node {node.name!r} ({node.op}) lacks the attribute {missing[0]!r}.")
+    _check_inputs(node, definition)
+    if any(value.HasField("func") for value in node.attr.values()) and node.op not in CALLS | FUNCTIONAL:
+        raise UnsupportedError(f"node {node.name!r} ({node.op}) runs functions in a way that is not known here.")
+
+
+def _check_inputs(node: node_def_pb2.NodeDef, definition: Any) -> None:
+    given = sum(1 for text in node.input if not text.startswith("^"))
+    if any(value.placeholder for value in node.attr.values()) or node.op in ARRAYS:
+        return
+    expected = sum(count for _, _, count in ranges_of(definition.input_arg, _with_defaults(node, definition)))
+    if given != expected:
+        raise ImporterError(f"node {node.name!r} ({node.op}) reads {given} tensors; expected {expected}.")
+
+
+def _with_defaults(node: node_def_pb2.NodeDef, definition: Any) -> Mapping[str, Any]:
+    return {
+        **{item.name: item.default_value for item in definition.attr if item.HasField("default_value")},
+        **node.attr,
+    }
+
+
+_FIELDS = {
+    "string": "s",
+    "int": "i",
+    "float": "f",
+    "bool": "b",
+    "type": "type",
+    "shape": "shape",
+    "tensor": "tensor",
+    "func": "func",
+}
+
+
+def _check_attribute(node: node_def_pb2.NodeDef, item: Any, value: Any) -> None:
+    field = "list" if item.type.startswith("list(") else _FIELDS.get(item.type)
+    place = f"node {node.name!r} ({node.op}), attribute {item.name!r}"
+    if value.WhichOneof("value") != field:
+        raise ImporterError(f"{place} is of another kind than {item.type}.")
+    if field == "list":
+        _check_list(place, item, value.list)
+    elif field == "shape":
+        check_shape(value.shape, place)
+    elif field == "tensor":
+        check_tensor(value.tensor, place)
+        if "dtype" in node.attr and node.attr["dtype"].type != value.tensor.dtype:
+            raise ImporterError(f"{place} has another type than the node's dtype.")
+    elif field == "type":
+        _check_type(value.type, place)
+
+
+def _check_list(place: str, item: Any, values: Any) -> None:
+    inner = _FIELDS.get(item.type[5:-1])
+    others = [field.name for field, _ in values.ListFields() if field.name != inner]
+    if others:
+        raise ImporterError(f"{place} is of another kind than {item.type}.")
+    for shape in values.shape:
+        check_shape(shape, place)
+    for tensor in values.tensor:
+        check_tensor(tensor, place)
+    for number in values.type:
+        _check_type(number, place)
+
+
+def _check_type(number: int, place: str) -> None:
+    try:
+        tf.as_dtype(number)
+    except TypeError as error:
+        raise ImporterError(f"{place}: {number} is no type of TensorFlow.") from error
+
+
+def check_shape(shape: Any, place: str) -> None:
+    """Refuses shapes that cannot be."""
+    sizes = [dim.size for dim in shape.dim]
+    if len(sizes) > 254 or any(size < -1 or size > _MAXIMAL_DIMENSION for size in sizes):
+        raise ImporterError(f"{place}: no tensor has the shape {sizes[:8]}.")
+    if math.prod(size for size in sizes if size > 0) > 1 << 62 or (shape.unknown_rank and sizes):
+        raise ImporterError(f"{place}: no tensor has the shape {sizes[:8]}.")
+
+
+def check_tensor(tensor: Any, place: str) -> None:
+    """Refuses tensors whose values do not fit their shape, or that would fill the memory from a few bytes."""
+    check_shape(tensor.tensor_shape, place)
+    _check_type(tensor.dtype, place)
+    sizes = [dim.size for dim in tensor.tensor_shape.dim]
+    if any(size < 0 for size in sizes) or tensor.tensor_shape.unknown_rank:
+        raise ImporterError(f"{place}: a constant has the open shape {sizes[:8]}.")
+    dtype, count = tf.as_dtype(tensor.dtype), math.prod(sizes)
+    if dtype in _VALUELESS:
+        raise ImporterError(f"{place}: a constant cannot be of type {dtype.name}.")
+    if tensor.tensor_content:
+        size = count * max(dtype.size, 1)
+        if dtype == tf.string or len(tensor.tensor_content) != size:
+            found = len(tensor.tensor_content)
+            raise ImporterError(f"{place}: {found} bytes are given for the shape {sizes[:8]}; expected {size}.")
+        return
+    given = max((len(values) for values in _values(tensor)), default=0)
+    if given > count * (2 if dtype.is_complex else 1):
+        raise ImporterError(f"{place}: {given} values are given for the shape {sizes[:8]}.")
+    if count > max(given, _MAXIMAL_FILL):
+        raise ImporterError(f"{place}: {count} elements are asked for, and {given} given.")
+
+
+_VALUELESS = frozenset({tf.resource, tf.variant})
+
+
+def _values(tensor: Any) -> Iterator[Any]:
+    for field, value in tensor.ListFields():
+        if field.name.endswith("_val"):
+            yield value
