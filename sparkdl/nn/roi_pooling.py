@@ -32,7 +32,7 @@ class RegionPooling(keras.layers.Layer):
         self.size, self.scale = list(size), scale
 
     def call(self, inputs: Sequence[Any]) -> Any:
-        images, regions = inputs[0], tf.reshape(inputs[1], (-1, 5))
+        images, regions = inputs[0], tf.reshape(tf.cast(inputs[1], tf.float32), (-1, 5))
         height, width = images.shape[1], images.shape[2]
         edges = _rounded(tf.stop_gradient(regions)[:, 1:] * self.scale)
         down = _parts(edges[:, 1], edges[:, 3], self.size[0], height)

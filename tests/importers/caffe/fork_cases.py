@@ -26,7 +26,7 @@ def _by_own_statistics(x: np.ndarray) -> np.ndarray:
 
 
 def _unpooled(x: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    result = np.zeros((2, 3, 20), "float32")
+    result = np.zeros((2, 3, 20))
     for n, c, h, w in product(*map(range, x.shape)):
         result[n, c, int(mask[n, c, h, w])] = x[n, c, h, w]
     return result.reshape(2, 3, 4, 5)

@@ -27,7 +27,8 @@ CASES = [*OWN_CASES, *FIELD_CASES, *FORK_CASES, *DETECTION_CASES]
 OTHERS = {"BatchNorm+Scale", "Dropout", "HDF5Output", *READERS}  # each has a test of its own
 
 
-def _load(case: OwnCase, folder: Path) -> Any:
+def load_case(case: OwnCase, folder: Path) -> Any:
+    """The model of a case, loaded from files."""
     (folder / "net.prototxt").write_text(case.text)
     (folder / "net.caffemodel").write_bytes(caffemodel({"l": case.weights}))
     for name, content in case.files.items():
@@ -37,7 +38,7 @@ def _load(case: OwnCase, folder: Path) -> Any:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.type}-{case.fields[:40]}")
 def test_layer_answers_as_defined(case: OwnCase, tmp_path: Path) -> None:
-    model, values = _load(case, tmp_path), list(case.inputs.values())
+    model, values = load_case(case, tmp_path), list(case.inputs.values())
     found, expected = model(values if len(values) > 1 else values[0]), case.expected(*values)
     pairs = [(found, expected)] if case.tops == 1 else zip(found, expected, strict=True)
     assert model.output_names == case.names
