@@ -13,6 +13,7 @@ _HOMES = {
     "predict": "sparkdl.spark.predict",
     "load_checkpoint": "sparkdl.spark.load_checkpoint",
     "load_caffe": "sparkdl.importers.caffe.load",
+    "load_keras": "sparkdl.importers.keras.load",
     "load_tensorflow": "sparkdl.importers.tensorflow.load",
     "read_caffe_mean": "sparkdl.importers.caffe.blobs",
     "cut": "sparkdl.importers.transfer",

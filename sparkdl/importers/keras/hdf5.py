@@ -1,0 +1,118 @@
+"""HDF5 files of others: only what is named is followed, and memory is taken for what the file holds."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from sparkdl.errors import ImporterError, SparkDLError
+
+MAGIC = b"\x89HDF\r\n\x1a\n"
+ITEMS = 10**6  # names in one attribute
+SMALL = 2**28  # bytes that may be taken whatever a file is like
+EXPANSION = 100  # how often a file's size its arrays may have, where they are compressed
+
+
+@contextlib.contextmanager
+def opened(content: Path | bytes, path: str) -> Iterator[h5py.File]:
+    """An HDF5 file for reading; what goes wrong with it is an ImporterError.
+
+    Args:
+        content: where the file is, or what is in it.
+        path: the file, for messages.
+
+    Raises:
+        ImporterError: where it is damaged.
+    """
+    try:
+        with h5py.File(content if isinstance(content, Path) else io.BytesIO(content), "r") as file:
+            yield file
+    except SparkDLError:
+        raise
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError, MemoryError) as error:
+        raise ImporterError(f"{path} cannot be read: {error}; expected HDF5 as Keras writes it.") from error
+
+
+def text(item: Any, name: str, path: str) -> str | None:
+    """An attribute that is a text, or None where there is none."""
+    if name not in item.attrs:
+        return None
+    value = item.attrs[name]
+    if isinstance(value, bytes):
+        return value.decode("utf-8")
+    if isinstance(value, str):
+        return value
+    raise ImporterError(f"{path}: the attribute {name!r} is no text; the file is damaged.")
+
+
+def names(item: Any, name: str, path: str) -> list[str]:
+    """An attribute that is a list of names, which may be stored in pieces `name0`, `name1`, ...
+
+    Raises:
+        ImporterError: where it is none.
+    """
+    pieces = [name] if name in item.attrs else []
+    while not (pieces and pieces[0] == name) and f"{name}{len(pieces)}" in item.attrs and len(pieces) < ITEMS:
+        pieces.append(f"{name}{len(pieces)}")
+    found: list[str] = []
+    for piece in pieces:
+        if math.prod(item.attrs.get_id(piece).shape) > ITEMS:
+            raise ImporterError(f"{path}: the attribute {piece!r} has too many names; the file is damaged.")
+        value = np.asarray(item.attrs[piece])
+        if value.size and value.dtype.kind not in "SUO":
+            raise ImporterError(f"{path}: the attribute {piece!r} is no list of names; the file is damaged.")
+        found.extend(part.decode("utf-8") if isinstance(part, bytes) else str(part) for part in value.reshape(-1))
+    return found
+
+
+def child(group: Any, name: str, path: str) -> Any:
+    """A group or dataset in a group, by a name that may have slashes; links to elsewhere are not followed.
+
+    Raises:
+        ImporterError: where it is not there.
+    """
+    for part in filter(None, name.split("/")):
+        link = group.get(part, getlink=True) if isinstance(group, h5py.Group) else None
+        if not isinstance(link, h5py.HardLink):
+            raise ImporterError(
+                f"{path}: {name!r} is missing in {getattr(group, 'name', '/')!r}, or lies in another file; the file "
+                "is damaged."
+            )
+        group = group[part]
+    return group
+
+
+def array_of(dataset: Any, size: int, path: str) -> np.ndarray:
+    """The numbers of a dataset.
+
+    Args:
+        dataset: an item of an open file.
+        size: the size of the file.
+        path: the file, for messages.
+
+    Raises:
+        ImporterError: where it is no array of numbers, or one that is larger than the file explains.
+    """
+    check_dataset(dataset, size, path)
+    return np.asarray(dataset)
+
+
+def check_dataset(dataset: Any, size: int, path: str) -> None:
+    """Refuses what is no array of numbers within the file."""
+    if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in "fiubV":
+        raise ImporterError(f"{path}: {getattr(dataset, 'name', dataset)!r} is no array of numbers.")
+    if dataset.external or dataset.is_virtual:
+        raise ImporterError(f"{path}: {dataset.name!r} lies in another file; expected all weights in one.")
+    taken = math.prod(dataset.shape) * dataset.dtype.itemsize
+    if taken > max(SMALL, EXPANSION * size):
+        raise ImporterError(
+            f"{path}: {dataset.name!r} has the shape {dataset.shape}, {taken} bytes, but the file has only {size}; it "
+            "is damaged."
+        )
