@@ -155,6 +155,7 @@ def _checkpoint_values(path: PathLike, shown: str | None = None) -> Values:
     return Values(
         shown or os.fspath(path),
         tuple(entries),
+        lambda key: entries[key].shape,
         lambda key, part: entries[key].read(part),
         partial(full_names, entries),
     )
@@ -166,7 +167,7 @@ def _bin_values(path: PathLike) -> Values:
     def read(key: str, part: Slice | None) -> np.ndarray:
         return arrays[key] if part is None else arrays[key][part.index(arrays[key].shape)]
 
-    return Values(os.fspath(path), tuple(arrays), read, typed=False)
+    return Values(os.fspath(path), tuple(arrays), lambda key: arrays[key].shape, read, typed=False)
 
 
 def _parts(

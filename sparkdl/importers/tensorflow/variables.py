@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
-from tensorflow.core.framework import graph_pb2
+from tensorflow.core.framework import graph_pb2, node_def_pb2
 
 from sparkdl.errors import ImporterError
+from sparkdl.importers.tensorflow.entry import numpy_type
 from sparkdl.importers.tensorflow.restore import VARIABLES, Source
-from sparkdl.importers.tensorflow.slices import Slice
+from sparkdl.importers.tensorflow.slices import Shape, Slice
 
+_PART = "/part_"  # TensorFlow's names of the parts of a partitioned variable end so, with a number from 0
 _COMPARED = 5000  # names to which a missing one is compared
 
 
@@ -24,6 +25,7 @@ class Values:
     Attributes:
         path: of the file, for error messages.
         names: of all values in it.
+        shape: from a name to the shape of the value.
         read: from a name and a slice (None: all) to the value.
         aliases: gives what values are called in the file by names of variables that they are not called by.
         typed: whether values have the types that their variables have; else all are floats.
@@ -31,9 +33,21 @@ class Values:
 
     path: str
     names: Sequence[str]
+    shape: Callable[[str], Shape]
     read: Callable[[str, Slice | None], np.ndarray]
     aliases: Callable[[], Mapping[str, str]] = dict
     typed: bool = True
+
+
+def _static_shape(node: node_def_pb2.NodeDef) -> Shape:
+    return tuple(dimension.size for dimension in node.attr["shape"].shape.dim)
+
+
+def _fits(node: node_def_pb2.NodeDef, shape: Shape) -> bool:
+    """Whether a variable may have this shape; a size of -1 is not known."""
+    known = _static_shape(node)
+    same = len(known) == len(shape) and all(mine in (size, -1) for mine, size in zip(known, shape, strict=True))
+    return same or node.attr["shape"].shape.unknown_rank
 
 
 class Variables(Mapping[str, np.ndarray]):
@@ -85,19 +99,34 @@ class Variables(Mapping[str, np.ndarray]):
         if source is None:
             raise ImporterError(self._missing(name, values))
         value = values.read(source.key, source.part)
-        dtype = np.dtype(tf.dtypes.as_dtype(node.attr["dtype"].type).as_numpy_dtype)
-        shape = None if node.attr["shape"].shape.unknown_rank else node.attr["shape"].shape
-        if not tf.TensorShape(shape).is_compatible_with(value.shape) or (values.typed and value.dtype != dtype):
+        dtype = numpy_type(node.attr["dtype"].type, f"{self._path}: variable {name!r}")
+        if not _fits(node, value.shape) or (values.typed and value.dtype != dtype):
             raise ImporterError(
                 f"{values.path}: {source.key!r} is {value.dtype} of shape {list(value.shape)}; expected {dtype} of "
-                f"shape {tf.TensorShape(shape)}, as variable {name!r} of {self._path} is. Do the two belong together?"
+                f"shape {list(_static_shape(node))}, as variable {name!r} of {self._path} is. Do they belong together?"
             )
         return value if value.dtype == dtype else value.astype(dtype)
 
     def _found(self, name: str) -> Source | None:
         named = self._sources.get(name, ())
         called = (Source(self._aliases[source.key], source.part) for source in named if source.key in self._aliases)
-        return next((source for source in (*named, *called) if source.key in self._keys), None)
+        return next((source for source in (*named, *called) if source.key in self._keys), None) or self._part(name)
+
+    def _part(self, name: str) -> Source | None:
+        """A part of a partitioned variable, in a graph that says nothing of it but by the names of its nodes."""
+        full_name, _, number = name.rpartition(_PART)
+        if self._values is None or full_name not in self._keys or not number.isdecimal():
+            return None
+        full, start = self._values.shape(full_name), 0
+        mine = _static_shape(self._nodes[name])
+        axis = next((axis for axis, (size, whole) in enumerate(zip(mine, full, strict=False)) if size != whole), 0)
+        for before in range(int(number)):
+            part = self._nodes.get(f"{full_name}{_PART}{before}")
+            if part is None or len(_static_shape(part)) <= axis:
+                return None
+            start += _static_shape(part)[axis]
+        starts = tuple(start if index == axis else 0 for index in range(len(mine)))
+        return Source(full_name, Slice(starts, mine))
 
     def _examples(self) -> str:
         names = sorted(self._nodes)

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 from google.protobuf import text_format
 from tensorflow.core.framework import graph_pb2
-from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 from sparkdl.errors import ArgumentError, ImporterError, MissingFileError, UnsupportedError
 from sparkdl.importers.tensorflow.message import read_message
@@ -125,18 +125,27 @@ def test_partitioned_variables_are_read_by_slices(form: str, tmp_path: Path) -> 
     values = save_graph(graph, tmp_path / "model.ckpt", form)
     ids = np.array([0, 3, 4, 9, 6])
     expected = np.concatenate([values[f"net/table/part_{i}"] for i in range(3)])[ids] @ values["net/weights"]
+    # Ops of the Saver tell what slices there are, collections of a MetaGraph do, and names of nodes.
+    forward = tf.compat.v1.graph_util.extract_sub_graph(graph.as_graph_def(), ["scores"])
+    message = meta_graph_pb2.MetaGraphDef.FromString((tmp_path / "model.ckpt.meta").read_bytes())
+    message.graph_def.CopyFrom(forward)
+    (tmp_path / "forward.meta").write_bytes(message.SerializeToString())
     (tmp_path / "graph.pb").write_bytes(graph.as_graph_def().SerializeToString())
+    (tmp_path / "forward.pb").write_bytes(forward.SerializeToString())
     for source in (
         read_source(tmp_path / "model.ckpt.meta"),
         read_source(tmp_path / "graph.pb", checkpoint=tmp_path / "model.ckpt"),
+        read_source(tmp_path / "forward.pb", checkpoint=tmp_path / "model.ckpt"),
+        read_source(tmp_path / "forward.meta", checkpoint=tmp_path / "model.ckpt"),
     ):
-        for name, value in values.items():
-            np.testing.assert_array_equal(source.variables[name], value)
+        for name in source.variables:
+            if name in values:
+                np.testing.assert_array_equal(source.variables[name], values[name])
         np.testing.assert_allclose(run(source, outputs.name, {"ids:0": ids}), expected, rtol=1e-6)
-        with pytest.raises(ImporterError, match="model.ckpt.* has no value for variable 'counter' of .*"):
-            source.variables["counter"]
         with pytest.raises(KeyError):
             source.variables["net/table"]
+    with pytest.raises(ImporterError, match="model.ckpt.* has no value for variable 'counter' of .*"):
+        read_source(tmp_path / "model.ckpt.meta").variables["counter"]
 
 
 def test_a_graph_without_partitions_joins_the_slices(tmp_path: Path) -> None:
@@ -153,7 +162,7 @@ def test_a_graph_without_partitions_joins_the_slices(tmp_path: Path) -> None:
     np.testing.assert_array_equal(source.variables["net/table"], parts)
     with pytest.raises(ImporterError, match="no value for variable 'net/weight' .*did you mean 'net/weights'"):
         source.variables["net/weight"]
-    with pytest.raises(ImporterError, match=r"shape \[4, 2\]; expected float32 of shape \(4, 3\), as variable"):
+    with pytest.raises(ImporterError, match=r"shape \[4, 2\]; expected float32 of shape \[4, 3\], as variable"):
         source.variables["net/weights"]
 
 
