@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import keras
 import tensorflow as tf
 from google.protobuf.message import DecodeError
+from tensorflow.compat import v1
 from tensorflow.core.framework import graph_pb2
+from tensorflow.python.framework import func_graph
 
 from sparkdl.errors import ArgumentError, ImporterError
 from sparkdl.nn.graph.check import check
@@ -87,6 +89,7 @@ class GraphLayer(keras.layers.Layer):
         self._names = [self._known(name) for name in inputs], [self._known(name) for name in outputs]
         self._training, self._effects = tuple(training), tuple(effects)
         self._specs = {spec.name: spec for spec in map(_spec, weights)}
+        self._frozen = {name for name, spec in self._specs.items() if spec.frozen}
         self._eager = _Compiled(self)
         missing = {n for n, node in self._program.nodes.items() if node.op in VARIABLES} - set(self._specs)
         if missing:
@@ -113,7 +116,7 @@ class GraphLayer(keras.layers.Layer):
                 autocast=False,
                 name=last,
             )
-        if spec.frozen:
+        if spec.frozen and spec.trainable:
             variable.trainable = False
         return variable
 
@@ -142,6 +145,16 @@ class GraphLayer(keras.layers.Layer):
     def output_tensors(self) -> list[str]:
         """The names of the tensors that come out."""
         return [_short(name) for name in self._names[1]]
+
+    def set_trainable(self, variables: Iterable[Any], trainable: bool) -> None:
+        """Freezes weights of this layer, or lets them be trained again; frozen moving averages are not updated."""
+        chosen = {id(variable) for variable in variables}
+        for name, variable in self._variables_by_name.items():
+            if id(variable) not in chosen:
+                continue
+            (self._frozen.discard if trainable else self._frozen.add)(name)
+            if self._specs[name].trainable:
+                variable.trainable = trainable
 
     def ancestors(self, name: str) -> list[Any]:
         """The weights that a tensor is computed from."""
@@ -186,14 +199,28 @@ class GraphLayer(keras.layers.Layer):
         given = [tf.convert_to_tensor(value) for value in _listed(inputs)]
         if len(given) != len(self._names[0]):
             raise ArgumentError(f"layer {self.name!r} takes {self.input_tensors}, and was given {len(given)} tensors.")
+        # As in Keras's own normalisation: what is frozen works as in inference.
+        training = bool(training) and self.trainable
         if tf.executing_eagerly():
             weights = [tf.convert_to_tensor(variable.value) for variable in self._variables_by_name.values()]
-            outputs, updates = self._eager(given, weights, bool(training))
+            outputs, updates = self._eager(given, weights, training)
         else:
-            outputs, updates = self.replay(given, lambda name: self._variables_by_name[name].value, bool(training))
+            outputs, updates = self.replay(given, lambda name: self._variables_by_name[name].value, training)
         for name, value in updates.items():
-            self._variables_by_name[name].assign(value)
+            if name not in self._frozen:
+                self._variables_by_name[name].assign(value)
         return outputs[0] if len(outputs) == 1 else outputs
+
+    def compute_output_spec(self, inputs: Any, training: bool | None = None) -> Any:
+        """The shapes and types of what comes out."""
+        with func_graph.FuncGraph("shapes").as_default():
+            given = [v1.placeholder(tensor.dtype, tensor.shape) for tensor in _listed(inputs)]
+            outputs, _ = self.replay(given, lambda name: self._variables_by_name[name].value, False)
+        for name, tensor in zip(self.output_tensors, outputs, strict=True):
+            if not isinstance(tensor, tf.Tensor) or tensor.shape.rank is None:
+                raise ImporterError(f"the tensor {name!r} has no known number of axes, and cannot come out of a layer.")
+        made = [keras.KerasTensor(tensor.shape.as_list(), tensor.dtype.name) for tensor in outputs]
+        return made[0] if len(made) == 1 else made
 
     def replay(self, given: Sequence[Any], weight: Any, training: bool) -> tuple[list[Any], dict[str, Any]]:
         """The outputs, and the new values of variables, as a function of inputs and weights."""
@@ -219,15 +246,12 @@ class GraphLayer(keras.layers.Layer):
     def _current_specs(self) -> list[WeightSpec]:
         """The weights, with what has been frozen since."""
         return [
-            WeightSpec(
-                spec.name,
-                spec.shape,
-                spec.dtype,
-                spec.trainable,
-                spec.trainable and self.trainable and not self._variables_by_name[spec.name].trainable,
-            )
-            for spec in self._specs.values()
+            replace(spec, frozen=name in self._frozen or self._is_frozen(spec)) for name, spec in self._specs.items()
         ]
+
+    def _is_frozen(self, spec: WeightSpec) -> bool:
+        """Whether a weight was frozen by itself, and not with the whole layer."""
+        return spec.trainable and self.trainable and not self._variables_by_name[spec.name].trainable
 
     def get_config(self) -> dict[str, Any]:
         """The graph without the values of its weights."""

@@ -29,11 +29,11 @@ def _new(node: Node, size: Any) -> tuple[Any, ...]:
     shape = tf.TensorShape(node.attr["element_shape"].shape) if "element_shape" in node.attr else tf.TensorShape(None)
     dynamic = node.attr["dynamic_size"].b if "dynamic_size" in node.attr else False
     handle = ArrayHandle(tf.as_dtype(node.attr["dtype"].type), shape, dynamic)
-    return handle, list_ops.tensor_list_reserve(_shape(shape), size, handle.dtype)
+    return handle, list_ops.tensor_list_reserve(shape, size, handle.dtype)
 
 
 def _shape(shape: tf.TensorShape) -> Any:
-    """A shape as list ops take it, -1 where it is unknown."""
+    """A shape as raw ops of lists take it, -1 where it is unknown."""
     return -1 if shape.rank is None else [-1 if size is None else size for size in shape.as_list()]
 
 
@@ -43,7 +43,7 @@ def _element(node: Node, handle: ArrayHandle) -> tf.TensorShape:
 
 
 def _read(node: Node, handle: ArrayHandle, index: Any, flow: Any) -> tuple[Any, ...]:
-    return (list_ops.tensor_list_get_item(flow, index, handle.dtype, element_shape=_shape(handle.shape)),)
+    return (list_ops.tensor_list_get_item(flow, index, handle.dtype, element_shape=handle.shape),)
 
 
 def _write(node: Node, handle: ArrayHandle, index: Any, value: Any, flow: Any) -> tuple[Any, ...]:
@@ -51,12 +51,12 @@ def _write(node: Node, handle: ArrayHandle, index: Any, value: Any, flow: Any) -
 
 
 def _gather(node: Node, handle: ArrayHandle, indices: Any, flow: Any) -> tuple[Any, ...]:
-    shape = _shape(_element(node, handle))
+    shape = _element(node, handle)
     return (list_ops.tensor_list_gather(flow, indices, handle.dtype, element_shape=shape),)
 
 
 def _scatter(node: Node, handle: ArrayHandle, indices: Any, value: Any, flow: Any) -> tuple[Any, ...]:
-    return (list_ops.tensor_list_scatter(value, indices, _shape(handle.shape), flow),)
+    return (list_ops.tensor_list_scatter(value, indices, handle.shape, flow),)
 
 
 def _size(node: Node, handle: ArrayHandle, flow: Any) -> tuple[Any, ...]:
@@ -78,7 +78,7 @@ def _concat(node: Node, handle: ArrayHandle, flow: Any) -> tuple[Any, ...]:
 
 def _split(node: Node, handle: ArrayHandle, value: Any, lengths: Any, flow: Any) -> tuple[Any, ...]:
     # Splitting fills the whole array; only parts of one shape may be told to have one.
-    return (list_ops.tensor_list_split(value, _shape(tf.TensorShape([None]).concatenate(value.shape[1:])), lengths),)
+    return (list_ops.tensor_list_split(value, tf.TensorShape([None]).concatenate(value.shape[1:]), lengths),)
 
 
 _TABLE: Mapping[str, Callable[..., tuple[Any, ...]]] = {
@@ -89,7 +89,7 @@ _TABLE: Mapping[str, Callable[..., tuple[Any, ...]]] = {
     "TensorArrayPack": lambda node, handle, flow: _packed(handle, flow),
     "TensorArrayScatter": _scatter,
     "TensorArrayUnpack": lambda node, handle, value, flow: (
-        list_ops.tensor_list_from_tensor(value, _shape(tf.TensorShape(value.shape[1:]))),
+        list_ops.tensor_list_from_tensor(value, tf.TensorShape(value.shape[1:])),
     ),
     "TensorArraySize": _size,
     "TensorArrayConcat": _concat,
@@ -99,7 +99,7 @@ _TABLE: Mapping[str, Callable[..., tuple[Any, ...]]] = {
 
 
 def _packed(handle: ArrayHandle, flow: Any) -> tuple[Any, ...]:
-    return (list_ops.tensor_list_stack(flow, handle.dtype, element_shape=_shape(handle.shape)),)
+    return (list_ops.tensor_list_stack(flow, handle.dtype, element_shape=handle.shape),)
 
 
 # The three generations of these ops differ in the type of their handle alone.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import tensorflow as tf
 
 from sparkdl.nn.graph.program import Node, Program, TensorName
-from sparkdl.nn.graph.structure import ENTERS
+from sparkdl.nn.graph.structure import ENTERS, SAME, SWITCHES
 from sparkdl.nn.graph.variables import ASSIGNMENTS, VARIABLES
 
 
@@ -39,7 +39,16 @@ def needed(program: Program, wanted: Iterable[TensorName], given: Iterable[Tenso
         if name not in found and name in program.nodes:
             found.add(name)
             stack.extend(tensor.node for tensor in program.nodes[name].inputs if tensor not in stop)
+            stack.extend(control for control in program.nodes[name].controls if _is_pivot(program, control))
     return found
+
+
+def _is_pivot(program: Program, name: str) -> bool:
+    """Whether a node stands for a side of a branch: what reads nothing on that side is tied to it, and stays there."""
+    node = program.nodes.get(name)
+    if node is None or node.op not in SAME or not node.inputs or node.inputs[0].node not in program.nodes:
+        return False
+    return program.nodes[node.inputs[0].node].op in SWITCHES
 
 
 def cut(program: Program, inputs: Sequence[TensorName], outputs: Sequence[TensorName]) -> Part:
