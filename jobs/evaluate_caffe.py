@@ -26,20 +26,23 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("caffemodel", type=Path, help="its weights")
     parser.add_argument("--mnist", type=Path, metavar="DIR", required=True, help="MNIST's IDX files (gzipped or not)")
     parser.add_argument("--scale", type=float, default=1 / 256, help="what pixels are multiplied with (%(default)s)")
+    parser.add_argument("--transform", type=Path, metavar="PROTOTXT", help="a net whose readers say this, and the mean")
     parser.add_argument("--batch-size", type=int, default=500, help="rows per call of the net (default %(default)s)")
     parser.add_argument("--master", default="local[*]", help="Spark master where spark-submit gives none (%(default)s)")
     return parser.parse_args(arguments)
 
 
-def load_model(prototxt: Path, caffemodel: Path, scale: float) -> keras.Model:
-    """The net behind the scaling of pixels that Caffe did while it read them, compiled."""
-    import keras
-
+def load_model(prototxt: Path, caffemodel: Path, scale: float, readers: Path | None = None) -> keras.Model:
+    """The net behind what Caffe did to pixels while it read them, compiled."""
     import sparkdl as sdl
+    from sparkdl.importers.caffe.transform import CaffeTransform
 
     net = sdl.load_caffe(prototxt, caffemodel, data_format="channels_last")
-    pixels = keras.Input(net.input_shape[1:], name="pixels")
-    model = keras.Model(pixels, net(keras.layers.Rescaling(scale)(pixels)), name="digits")
+    if readers is None:
+        transform = CaffeTransform(scale=scale, data_format="channels_last")
+    else:
+        transform = sdl.caffe_transform(readers, data_format="channels_last")
+    model = transform.before(net, net.input_shape[1:])
     model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 
@@ -50,7 +53,7 @@ def run(arguments: argparse.Namespace, spark: SparkSession) -> dict[str, float]:
 
     digits = read_mnist(arguments.mnist)
     frame = digits_frame(spark, digits, partitions=max(2, spark.sparkContext.defaultParallelism))
-    model = load_model(arguments.prototxt, arguments.caffemodel, arguments.scale)
+    model = load_model(arguments.prototxt, arguments.caffemodel, arguments.scale, arguments.transform)
     start = time.perf_counter()
     columns = {"features": "pixels", "label": "digit", "dtypes": {"pixels": "uint8"}}
     scores = sdl.evaluate(model, frame, **columns, batch_size=arguments.batch_size)

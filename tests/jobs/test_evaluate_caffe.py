@@ -15,6 +15,9 @@ pytestmark = [pytest.mark.spark, pytest.mark.skipif(not LENET.is_dir(), reason="
 
 def test_accuracy_is_that_of_caffe(tmp_path: Path) -> None:
     files = (LENET / "lenet_mnist.prototxt", LENET / "lenet_iter_10000.caffemodel")
-    printed = run_job("evaluate_caffe.py", *files, "--mnist", MNIST, "--master", "local[2]", folder=tmp_path)
+    readers = tmp_path / "train_test.prototxt"
+    readers.write_text('layer { name: "d" type: "Data" top: "d" transform_param { scale: 0.00390625 } }')
+    more = ("--transform", readers, "--mnist", MNIST, "--master", "local[2]")
+    printed = run_job("evaluate_caffe.py", *files, *more, folder=tmp_path)
     assert "10,000 images" in printed
     assert "accuracy 0.9914" in printed
