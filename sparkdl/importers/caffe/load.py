@@ -91,7 +91,7 @@ def load_caffe(
     net = fuse_batch_norms(cut(net, wanted) if outputs is not None else net, wanted)
     check_supported(net, {layer.type for layer in net.layers if _custom(layer, custom)})
     builder = Builder(net.path, phase, data_format, input_shapes or {})
-    blobs = _lower(net, builder, custom)
+    blobs = lower(net, builder, custom)
     model = _model(net, builder, {name: blobs[name] for name in wanted}, data_format)
     if caffemodel is not None:
         _fill(net, builder, caffemodel)
@@ -126,7 +126,8 @@ def _custom(layer: Layer, custom: Mapping[str, CustomLayer]) -> CustomLayer | No
     return custom.get(python) if layer.type == "Python" and python in custom else custom.get(layer.type)
 
 
-def _lower(net: Net, builder: Builder, custom: Mapping[str, CustomLayer]) -> Mapping[str, Blob]:
+def lower(net: Net, builder: Builder, custom: Mapping[str, CustomLayer]) -> Mapping[str, Blob]:
+    """Makes the Keras layers of a net; gives its blobs by name."""
     blobs: dict[str, Blob] = {}
     for layer in net.layers:
         site, given = Site(builder, layer), [blobs[name] for name in layer.bottoms]

@@ -84,7 +84,7 @@ def check_supported(net: Net, known: Iterable[str] = ()) -> None:
         UnsupportedError: with each layer, and why.
     """
     known = set(known)
-    found = [(layer, why) for layer in net.layers if layer.type not in known and (why := _why_not(layer))]
+    found = [(layer, why) for layer in net.layers if layer.type not in known and (why := why_not(layer))]
     if found:
         lines = "\n".join(f"  {layer}: {why}" for layer, why in found)
         raise UnsupportedError(
@@ -93,7 +93,8 @@ def check_supported(net: Net, known: Iterable[str] = ()) -> None:
         )
 
 
-def _why_not(layer: Layer) -> str:
+def why_not(layer: Layer) -> str:
+    """Why a layer cannot be converted, or "" if it can."""
     row = CONVERTERS.get(layer.type)
     if layer.type in REFUSALS:
         return REFUSALS[layer.type]

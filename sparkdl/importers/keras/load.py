@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import keras
-from keras.src.backend.common import global_state
 from keras.src.saving import serialization_lib
 
 from sparkdl.errors import ArgumentError, ImporterError, SparkDLError
@@ -23,6 +22,7 @@ from sparkdl.importers.keras.nodes import Node, Origin
 from sparkdl.importers.keras.optimizers import fill_from_archive, fill_from_model
 from sparkdl.importers.keras.sources import Source, Weights, is_saved_model, read_source, read_weights
 from sparkdl.importers.keras.support import check
+from sparkdl.importers.unbuilt import needs_values, unbuilt
 
 Path = str | os.PathLike[str]
 
@@ -104,7 +104,7 @@ def _load(
     config = modernise(source.config, source.origin, custom)
     config.pop("compile_config", None)  # the model is compiled later, by what the file has of any Keras
     check(config, source.origin, custom, safe_mode)
-    model = _build(config, source.origin, custom, safe_mode, stored)
+    model = build(config, source.origin, custom, safe_mode, stored)
     problems = _compile(model, source, custom, safe_mode) if compile and source.compiling else []
     if stored is not None:
         problems += _fill(model, stored, source)
@@ -113,11 +113,22 @@ def _load(
     return model
 
 
-def _build(config: Node, origin: Origin, custom: Mapping[str, Any], safe: bool, stored: Weights | None) -> keras.Model:
-    """The model, with new weights. Their sizes are checked before memory is taken for them."""
+def build(config: Node, origin: Origin, custom: Mapping[str, Any], safe: bool, stored: Weights | None) -> keras.Model:
+    """The model, with new weights. Their sizes are checked before memory is taken for them.
+
+    Args:
+        config: its description, mended.
+        origin: who wrote it.
+        custom: the user's own classes and functions, by name.
+        safe: whether code in the description is refused.
+        stored: the file of its weights, whose size says how large they may be.
+
+    Raises:
+        ImporterError: where there is no such model.
+    """
     limit = LARGEST if stored is None else max(SMALL, EXPANSION * stored.size)
     try:
-        with _unbuilt_weights() as scope:
+        with unbuilt() as scope:
             model = _deserialize(config, custom, safe)
             if isinstance(model, keras.Model):
                 _check_sizes(model, origin, limit)
@@ -125,7 +136,7 @@ def _build(config: Node, origin: Origin, custom: Mapping[str, Any], safe: bool, 
     except SparkDLError:
         raise
     except _UNREADABLE as error:
-        if "stateless scope" not in str(error):
+        if not needs_values(error):
             raise _unreadable(origin, error) from error
         model = _deserialized(config, origin, custom, safe)  # stateful layers make their states at once
     if not isinstance(model, keras.Model):
@@ -150,29 +161,6 @@ def _unreadable(origin: Origin, error: Exception) -> ImporterError:
     return ImporterError(
         f"{origin.path}{version} describes a model that Keras {keras.__version__} cannot build: {error}"
     )
-
-
-class _Scope(keras.StatelessScope):
-    """Where variables are described and not made; they are made at the end of it, if they are accepted."""
-
-    def __init__(self) -> None:
-        super().__init__(initialize_variables=False)
-
-    def accept(self) -> None:
-        """Has the variables made."""
-        self.initialize_variables = True
-
-
-@contextmanager
-def _unbuilt_weights() -> Iterator[_Scope]:
-    scope = _Scope()
-    before = list(global_state.get_global_attribute("uninitialized_variables", [], set_to_default=True))
-    try:
-        with scope:
-            yield scope
-    finally:
-        if not scope.initialize_variables:
-            global_state.set_global_attribute("uninitialized_variables", before)
 
 
 def _check_sizes(model: keras.Model, origin: Origin, limit: int) -> None:
