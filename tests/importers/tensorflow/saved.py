@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from sparkdl.importers.tensorflow.source import GraphSource
+
 v1 = tf.compat.v1
 
 
@@ -80,3 +82,16 @@ def save_module(folder: Path, signatures: Mapping[str, str]) -> TwoLayers:
     module = TwoLayers()
     tf.saved_model.save(module, str(folder), {key: getattr(module, name) for key, name in signatures.items()})
     return module
+
+
+def run(source: GraphSource, fetch: str, feed: dict[str, np.ndarray]) -> np.ndarray:
+    """What TensorFlow computes with the graph and the values of the variables that it needs."""
+    needed = v1.graph_util.extract_sub_graph(source.graph, [fetch.partition(":")[0]])
+    with tf.Graph().as_default() as graph, v1.Session() as session:
+        tf.import_graph_def(needed, name="")
+        for node in graph.get_operations():
+            if node.type == "VariableV2":
+                session.run(tf.raw_ops.Assign(ref=node.outputs[0], value=source.variables[node.name]))
+            elif node.type == "VarHandleOp":
+                session.run(tf.raw_ops.AssignVariableOp(resource=node.outputs[0], value=source.variables[node.name]))
+        return session.run(fetch, feed)

@@ -18,9 +18,8 @@ from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from sparkdl.errors import ArgumentError, ImporterError, MissingFileError, UnsupportedError
 from sparkdl.importers.tensorflow.message import read_message
 from sparkdl.importers.tensorflow.read import read_source
-from sparkdl.importers.tensorflow.source import GraphSource
 from tests.importers.tensorflow.places import COPIES, RECORDED
-from tests.importers.tensorflow.saved import partitioned_graph, save_graph, save_module, save_with_tags
+from tests.importers.tensorflow.saved import partitioned_graph, run, save_graph, save_module, save_with_tags
 
 LSTM, RECORDED_LSTM, QUEUE = COPIES / "blog_lstm_static", RECORDED / "blog_lstm_static", RECORDED / "queue_train_slim"
 UNFROZEN = LSTM / "graph_unfrozen.pbtxt.gz"
@@ -32,19 +31,6 @@ def frozen_values() -> dict[str, np.ndarray]:
     """The weights of the LSTM, as constants of its frozen graph."""
     nodes = {node.name: node for node in read_source(LSTM / "graph.pb").graph.node}
     return {name: tf.make_ndarray(nodes[name].attr["value"].tensor) for name in TRAINED}
-
-
-def run(source: GraphSource, fetch: str, feed: dict[str, np.ndarray]) -> np.ndarray:
-    """What TensorFlow computes with the graph and the values of the variables that it needs."""
-    needed = tf.compat.v1.graph_util.extract_sub_graph(source.graph, [fetch.partition(":")[0]])
-    with tf.Graph().as_default() as graph, tf.compat.v1.Session() as session:
-        tf.import_graph_def(needed, name="")
-        for node in graph.get_operations():
-            if node.type == "VariableV2":
-                session.run(tf.raw_ops.Assign(ref=node.outputs[0], value=source.variables[node.name]))
-            elif node.type == "VarHandleOp":
-                session.run(tf.raw_ops.AssignVariableOp(resource=node.outputs[0], value=source.variables[node.name]))
-        return session.run(fetch, feed)
 
 
 FORMS: dict[str, tuple[Path, dict[str, Any]]] = {
