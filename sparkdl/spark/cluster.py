@@ -13,6 +13,9 @@ from sparkdl.errors import ArgumentError, ClusterError
 
 # How long executors that are still starting are waited for: the first one, and then the others.
 FIRST_EXECUTOR_SECONDS, REGISTRATION_SECONDS = 60.0, 10.0
+# How long a run that was lost waits for the executors it had: a cluster manager needs that long to start new ones, and
+# a run with fewer workers stays smaller to its end.
+RETURN_SECONDS = 30.0
 
 
 def task_slots(context: SparkContext, profile: Any = None) -> int:
@@ -82,7 +85,7 @@ def available_workers(context: SparkContext, wanted: int, cores_per_worker: int)
         ClusterError: where none can.
     """
     slots_needed = -(-cores_per_worker // cores_per_task(context))
-    slots = wait_for_slots(context, wanted * slots_needed)
+    slots = wait_for_slots(context, wanted * slots_needed, RETURN_SECONDS)
     if slots < slots_needed:
         raise ClusterError(
             f"the training was lost, and Spark at {context.master!r} has {slots} task slot(s) left: at least "
@@ -105,19 +108,24 @@ def check_dynamic_allocation(context: SparkContext) -> None:
         )
 
 
-def wait_for_slots(context: SparkContext, wanted: int | None) -> int:
-    """Task slots, after executors that are still starting have had some seconds to register."""
+def wait_for_slots(context: SparkContext, wanted: int | None, patience: float = REGISTRATION_SECONDS) -> int:
+    """Task slots, after executors that are still starting have had some seconds to register.
+
+    Args:
+        wanted: slots to wait for; None for as many as the configuration promises.
+        patience: seconds from one executor to the next.
+    """
     slots = task_slots(context)
     if is_local(context):
         return slots
     expected = wanted or expected_slots(context)
     first = time.monotonic() + FIRST_EXECUTOR_SECONDS
-    rest = time.monotonic() + REGISTRATION_SECONDS
+    rest = time.monotonic() + patience
     while slots < expected and time.monotonic() < (rest if slots else first):
         time.sleep(0.1)
         before, slots = slots, task_slots(context)
         if slots > before:
-            rest = time.monotonic() + REGISTRATION_SECONDS
+            rest = time.monotonic() + patience
     return slots
 
 

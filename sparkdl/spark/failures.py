@@ -15,8 +15,9 @@ _RAISED = re.compile(r"^(?:[A-Za-z_]\w*\.)*(\w*(?:Error|Exception|Interrupt)): (
 _OWN = re.compile(r"sparkdl\.errors\.(\w+): (.+)")
 _LOST_LINE = re.compile(r"^.*ExecutorLostFailure (.+)$", re.MULTILINE)
 _EXECUTOR_LOST = re.compile(
-    r"ExecutorLostFailure|Executor heartbeat timed out|executor \S+ (?:lost|exited)|FetchFailed"
+    r"ExecutorLostFailure|Executor heartbeat timed out|executor \S+ (?:lost|exited)|FetchFailed|SPARK-24819"
 )
+_NO_SLOTS = re.compile(r"SPARK-24819")
 # What another attempt may not meet again: a full disk, memory that others hold, a network that fails, and the end of
 # the rows in their middle, when the JVM that sends them is killed.
 _PASSING = frozenset(
@@ -35,6 +36,8 @@ def gist(text: str) -> str:
     """
     raised = [f"{name}: {message}" for name, message in _RAISED.findall(text) if name != "PythonException"]
     lost = [f"an executor was lost {how}" for how in _LOST_LINE.findall(text)]
+    if _NO_SLOTS.search(text):
+        lost.append("Spark had not the task slots for all workers when they were to start")
     lines = [line for line in text.splitlines() if line.strip()]
     return (raised[-1:] + lost[-1:] + lines[:1] + ["no reason given"])[0][:LONGEST]
 
@@ -60,6 +63,8 @@ def executor_was_lost(text: str) -> bool:
 
     Example:
         >>> executor_was_lost("Job aborted ... ExecutorLostFailure (executor 1 exited caused by one of the tasks)")
+        True
+        >>> executor_was_lost("[SPARK-24819]: Barrier execution mode does not allow run a barrier stage that requires")
         True
     """
     return _EXECUTOR_LOST.search(text) is not None

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sparkdl.history import History
-from sparkdl.spark import launch
+from sparkdl.spark import cluster, launch
 from sparkdl.spark.assignment import Assignment
 from sparkdl.spark.attempt import Monitor, Outlets
 from sparkdl.train.checkpoint import encode_state
@@ -53,3 +53,26 @@ def test_an_attempt_begins_with_the_newest_state_and_what_is_known_of_labels(
     assert run.outlets.history.epoch == [0]
     assert monitor.known_labels == {"label": ["ash", "elm"]}
     assert launch.where(monitor) == "from the end of epoch 1"
+
+
+def test_executors_that_are_gone_when_spark_is_to_start_are_no_fault_of_the_program() -> None:
+    says = (
+        "An error occurred while calling o1.collectToPython.\n: org.apache.spark.SparkException: [SPARK-24819]: "
+        "Barrier execution mode does not allow run a barrier stage that requires more slots than the total number"
+    )
+    monitor = Monitor(TrainingState({}, {}), outlets())
+    assert launch.never_began(says, monitor) is None
+    assert launch.lost_because(says, monitor) == "Spark had not the task slots for all workers when they were to start"
+    assert "KeyError" in str(launch.never_began("Job aborted\nKeyError: 'a'", monitor))
+
+
+def test_executors_that_are_starting_again_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, context = [0.0], SimpleNamespace(master="spark://host:7077", getConf=lambda: {"spark.task.cpus": "1"})
+    monkeypatch.setattr(cluster.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(cluster.time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + 1.0))
+    monkeypatch.setattr(cluster, "task_slots", lambda context: 1 if clock[0] < 25 else 2)
+    assert cluster.available_workers(context, 2, 1) == 2  # type: ignore[arg-type]
+    clock[0] = 0.0
+    monkeypatch.setattr(cluster, "task_slots", lambda context: 1)
+    assert cluster.available_workers(context, 2, 1) == 1  # type: ignore[arg-type]
+    assert 30 <= clock[0] < 40
