@@ -32,6 +32,7 @@ _GZIP = b"\x1f\x8b"
 _UNPACKED = 2**26  # what a gzipped file may always become; larger ones so many times their size
 _RATIO = 200
 _SAMPLE = 4096
+_PIECE = 2**24
 _NOT_IN_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _FIRST_FIELD = re.compile(r"(?:\s|#[^\n]*\n)*(\w+)")
 
@@ -75,7 +76,7 @@ def _binary(data: memoryview, path: str) -> Message:
     """The kind is told by the fields of the whole, which are skipped and not read."""
     counts = dict.fromkeys(range(8), 0)
     number_first = False
-    for number, value in fields(data, path):
+    for number, value, _ in fields(data, path):
         counts[number] = counts.get(number, 0) + 1
         number_first |= number == 1 and isinstance(value, int)
     kinds: list[type[Message]] = [graph_pb2.GraphDef]
@@ -86,7 +87,7 @@ def _binary(data: memoryview, path: str) -> Message:
     reasons = []
     for kind in kinds:
         try:
-            message = kind.FromString(bytes(data))
+            message = _merged(kind(), data, path)
             if _plausible(message):
                 return message
             reasons.append("it has no nodes")
@@ -95,6 +96,16 @@ def _binary(data: memoryview, path: str) -> Message:
     raise ImporterError(
         f"{path} is no GraphDef, MetaGraphDef or SavedModel of TensorFlow ({'; '.join(reasons)}); is it damaged?"
     )
+
+
+def _merged(message: Message, data: memoryview, path: str) -> Message:
+    """Reads a message in pieces, so that there is no second copy of a large file."""
+    start = 0
+    for _, _, stop in fields(data, path):
+        if stop - start >= _PIECE or stop == len(data):
+            message.MergeFromString(bytes(data[start:stop]))
+            start = stop
+    return message
 
 
 def _plausible(message: Message) -> bool:

@@ -91,10 +91,10 @@ def _load(data: memoryview, dtype: int, shape: Shape, place: str) -> np.ndarray:
     numbers = numpy_type(dtype, place)
     for step in _WAY:
         data = next(
-            (value for number, value in fields(data, place) if number == step and isinstance(value, memoryview)),
+            (value for number, value, _ in fields(data, place) if number == step and isinstance(value, memoryview)),
             memoryview(b""),
         )
-    runs = [value for number, value in fields(data, place) if number == _RUNS.get(dtype)]
+    runs = [value for number, value, _ in fields(data, place) if number == _RUNS.get(dtype)]
     if len(runs) == 1 and isinstance(runs[0], memoryview):
         return viewed(runs[0], numbers, shape, place)
     return _load_singly(data, dtype, shape, place)

@@ -11,14 +11,14 @@ _VARINT, _EIGHT, _LENGTH, _FOUR = 0, 1, 2, 5
 _FIXED = {_EIGHT: 8, _FOUR: 4}
 
 
-def fields(data: memoryview, path: str) -> Iterator[tuple[int, int | memoryview]]:
-    """The numbers of a message's fields with their contents: a number, or a view of bytes.
+def fields(data: memoryview, path: str) -> Iterator[tuple[int, int | memoryview, int]]:
+    """The numbers of a message's fields with their contents, a number or a view of bytes, and the place behind them.
 
     Raises:
         ImporterError: where the bytes are no message.
 
     Example:
-        >>> [number for number, _ in fields(memoryview(b"\\x0a\\x01a\\x18\\x05"), "graph.pb")]
+        >>> [number for number, _, _ in fields(memoryview(b"\\x0a\\x01a\\x18\\x05"), "graph.pb")]
         [1, 3]
     """
     place = 0
@@ -30,9 +30,9 @@ def fields(data: memoryview, path: str) -> Iterator[tuple[int, int | memoryview]
         if kind in (_VARINT, _LENGTH):
             size, place = read_varint(data, place, path)
         if kind == _VARINT:
-            yield number, size
+            yield number, size, place
             continue
         if number == 0 or kind not in (_EIGHT, _LENGTH, _FOUR) or size > len(data) - place:
             raise ImporterError(f"{path}, byte {start}: no field of a message; the file is damaged or of another kind.")
-        yield number, data[place : place + size]
         place += size
+        yield number, data[place - size : place], place
