@@ -232,7 +232,8 @@ class GraphLayer(keras.layers.Layer):
 
     def save_own_variables(self, store: Any) -> None:
         """Weights by their numbers, whether they are frozen or not."""
-        store.update({str(index): variable for index, variable in enumerate(self._variables_by_name.values())})
+        for index, variable in enumerate(self._variables_by_name.values()):
+            store[str(index)] = variable
 
     def load_own_variables(self, store: Any) -> None:
         """See `save_own_variables`."""
@@ -265,6 +266,11 @@ class GraphLayer(keras.layers.Layer):
             "training": list(self._training),
             "effects": list(self._effects),
         }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> GraphLayer:
+        """The layer of a config, with errors that say what is wrong with its graph."""
+        return cls(**config)
 
 
 # In the place of values: the weights are those of another layer.

@@ -19,6 +19,12 @@ Shape = tuple[int | None, ...]
 # Inferring the shape of a tensor inside of a graph is worth no more than this.
 _MAXIMAL_NODES = 5000
 
+_DEQUEUES: Mapping[str, Sequence[None]] = {
+    name + version: axes
+    for name, axes in (("QueueDequeue", ()), ("QueueDequeueMany", (None,)), ("QueueDequeueUpTo", (None,)))
+    for version in ("", "V2")
+}
+
 
 @dataclass(frozen=True)
 class InputSpec:
@@ -82,7 +88,19 @@ def _shape(node: Node, index: int, program: Program, source: GraphSource) -> tf.
     if index < len(known) and not known[index].unknown_rank:
         check_shape(known[index], str(node))
         return tf.TensorShape(known[index])
-    return tf.TensorShape(None) if node.op in PLACEHOLDERS else _inferred(node, index, program)
+    if node.op in PLACEHOLDERS:
+        return tf.TensorShape(None)
+    return _of_queue(node, index, program) if node.op in _DEQUEUES else _inferred(node, index, program)
+
+
+def _of_queue(node: Node, index: int, program: Program) -> tf.TensorShape:
+    """The shape of what a queue was made for, with the axis of rows that some ops put before it."""
+    queue = program.nodes[node.inputs[0].node]
+    shapes = queue.attr["shapes"].list.shape if "shapes" in queue.attr else []
+    if index >= len(shapes):
+        return tf.TensorShape(None)
+    check_shape(shapes[index], str(queue))
+    return tf.TensorShape(_DEQUEUES[node.op]).concatenate(tf.TensorShape(shapes[index]))
 
 
 def _is_told(node: Node, proto: object, source: GraphSource) -> bool:
