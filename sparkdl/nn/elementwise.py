@@ -109,6 +109,14 @@ class Swish(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("sparkdl")
+class LastingDropout(keras.layers.Dropout):
+    """Keras's Dropout that goes on outside of training: each prediction is one draw of many."""
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        return super().call(inputs, training=True)
+
+
+@keras.saving.register_keras_serializable("sparkdl")
 class WeightedSum(keras.layers.Layer):
     """The sum of several tensors of one shape, each times its coefficient.
 

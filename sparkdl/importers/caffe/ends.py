@@ -42,24 +42,51 @@ def inputs(site: Site, *, shape: Sequence[Mapping[str, Any]] = ()) -> list[Blob]
 
 def _reader(site: Site) -> list[Blob]:
     """Inputs of the model: images of transform_param's crop_size, then labels; see input_shapes."""
-    message = site.layer.message
-    crop = message.get("transform_param", {})
+    tops, image = site.layer.tops, _image(site.layer.message)
+    return [site.input(top, image if index == 0 else [0]) for index, top in enumerate(tops)]
+
+
+def _dense_reader(site: Site) -> list[Blob]:
+    """Inputs of the model: images, and labels of each place of them; see input_shapes."""
+    tops, image = site.layer.tops, _image(site.layer.message)
+    labels = [0, 1, *image[2:]] if image else None
+    return [site.input(top, labels if index else image) for index, top in enumerate(tops)]
+
+
+def _object_reader(site: Site) -> list[Blob]:
+    """Inputs of the model: images, and labels of objects, whose shape input_shapes says where they are needed."""
+    image = _image(site.layer.message)
+    return [site.input(top, None if index else image) for index, top in enumerate(site.layer.tops)]
+
+
+def _image(message: Mapping[str, Any]) -> list[int] | None:
+    """The shape of the images that a reader makes, where its fields tell."""
+    changed = message.get("transform_param", {})
     own: Mapping[str, Any] = next((message[key] for key in _MESSAGES if key in message), {})
-    colours = 1 if crop.get("force_gray") or own.get("is_color") is False else 3
-    height, width = own.get("height", own.get("new_height", 0)), own.get("width", own.get("new_width", 0))
-    if crop.get("crop_size"):
-        height = width = crop["crop_size"]
-    image = [0, own.get("channels", colours), height, width] if height and width else None
-    return [site.input(top, image if index == 0 else [0]) for index, top in enumerate(site.layer.tops)]
+    colours = 1 if changed.get("force_gray") or own.get("is_color") is False else 3
+    crop, resized = changed.get("crop_size"), changed.get("resize_param", {})
+    sizes = [
+        crop or own.get(f"crop_{side}") or own.get(side) or own.get(f"new_{side}") or resized.get(side)
+        for side in ("height", "width")
+    ]
+    return [0, own.get("channels", colours), *sizes] if all(sizes) else None
 
 
-_MESSAGES = ("data_param", "image_data_param", "memory_data_param", "hdf5_data_param", "window_data_param")
+_MESSAGES = (
+    "data_param",
+    "image_data_param",
+    "memory_data_param",
+    "hdf5_data_param",
+    "window_data_param",
+    "dense_image_data_param",
+)
 for _type in ("Data", "ImageData", "MemoryData", "HDF5Data", "WindowData"):
     converter(_type, inputs=0)(_reader)
+for _type in ("DenseImageData", "ImageSegData"):
+    converter(_type, inputs=0)(_dense_reader)
+converter("AnnotatedData", inputs=0)(_object_reader)
 
 refusal("Python", "it is a program that is not in the file; give a function for the `layer` of its python_param")
-for _type in ("AnnotatedData", "DenseImageData", "ImageSegData", "SegData", "VideoData"):
-    refusal(_type, "readers of forks label each element of an image, or more; give the net `input` fields instead")
 
 
 @converter("HDF5Output", inputs=(1, 1000))

@@ -12,7 +12,7 @@ from sparkdl.importers.caffe.site import Blob, Site, caffe_axis, initializer
 from sparkdl.importers.caffe.table import converter
 from sparkdl.nn.arrangement import FullReshape
 from sparkdl.nn.batch_statistics import BatchStatisticsNormalization, FixedStatisticsNormalization
-from sparkdl.nn.elementwise import Absolute, Clip, Exponential, Logarithm, Power, Swish, Threshold
+from sparkdl.nn.elementwise import Absolute, Clip, Exponential, LastingDropout, Logarithm, Power, Swish, Threshold
 from sparkdl.nn.normalization import MeanVarianceNormalization, ScaleAndShift, ScaledUnitNorm
 
 
@@ -103,9 +103,9 @@ def swish(site: Site, x: Blob, *, beta: float = 1.0) -> Blob:
 
 
 @converter("Dropout", "dropout_param")
-def dropout(site: Site, x: Blob, *, dropout_ratio: float = 0.5) -> Blob:
-    """Keras's Dropout: it does something in training only."""
-    return site.each(keras.layers.Dropout, x, rate=dropout_ratio)
+def dropout(site: Site, x: Blob, *, dropout_ratio: float = 0.5, sample_weights_test: bool = False) -> Blob:
+    """Keras's Dropout: it does something in training only, unless it is Bayesian SegNet's sample_weights_test."""
+    return site.each(LastingDropout if sample_weights_test else keras.layers.Dropout, x, rate=dropout_ratio)
 
 
 @converter("Softmax", "softmax_param")

@@ -43,9 +43,17 @@ def cut(net: Net, outputs: Collection[str]) -> Net:
     needed, kept = set(outputs), []
     for layer in reversed(net.layers):
         if needed.intersection(layer.tops or _automatic(layer)):
-            kept.append(layer)
+            kept.append(_without_rest(layer, needed))
             needed.update(layer.bottoms)
     return replace(net, layers=tuple(reversed(kept)))
+
+
+def _without_rest(layer: Layer, needed: Collection[str]) -> Layer:
+    """A reader of data without the last of its tops, the labels, where they are not needed."""
+    if layer.bottoms or not layer.type.endswith("Data") or layer.type == "DummyData":
+        return layer
+    last = max(place for place, top in enumerate(layer.tops) if top in needed)
+    return replace(layer, tops=layer.tops[: last + 1])
 
 
 def fuse_batch_norms(net: Net, outputs: Collection[str]) -> Net:

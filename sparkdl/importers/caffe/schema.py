@@ -31,7 +31,7 @@ Layer: name 1 string, type 2 string, bottom 3 string*, top 4 string*, phase 10 P
  sigmoid_param 124, softmax_param 125, spp_param 132, slice_param 126, swish_param 147, tanh_param 127,
  threshold_param 128, tile_param 138, window_data_param 129, prior_box_param 0, detection_output_param 0,
  permute_param 0, norm_param 0, roi_pooling_param 0, smooth_l1_loss_param 0, bn_param 0, upsample_param 0,
- interp_param 0, shuffle_channel_param 0
+ interp_param 0, shuffle_channel_param 0, dense_image_data_param 0
 V1Layer: layer 1 V0Layer, bottom 2 string*, top 3 string*, name 4 string, include 32 Rule*, exclude 33 Rule*,
  type 5 V1Type, blobs 6 Blob*, param 1001 string*, blob_share_mode 1002 ShareMode*, blobs_lr 7 float*,
  weight_decay 8 float*, loss_weight 35 float*, accuracy_param 27, argmax_param 23, concat_param 9,
@@ -50,7 +50,8 @@ V0Layer: name 1 string, type 2 string, num_output 3 uint, biasterm 4 bool, weigh
 Filler: type 1 string, value 2 float, min 3 float, max 4 float, mean 5 float, std 6 float, sparse 7 int,
  variance_norm 8 VarianceNorm
 transform_param: scale 1 float, mirror 2 bool, crop_size 3 uint, mean_file 4 string, mean_value 5 float*,
- force_color 6 bool, force_gray 7 bool
+ force_color 6 bool, force_gray 7 bool, resize_param 0
+resize_param: height 0 uint, width 0 uint
 loss_param: ignore_label 1 int, normalization 3 Normalization, normalize 2 bool, weight_by_label_freqs 0 bool,
  class_weighting 0 float*
 accuracy_param: top_k 1 uint, axis 2 int, ignore_label 3 int
@@ -67,7 +68,9 @@ convolution_param: num_output 1 uint, bias_term 2 bool, pad 3 uint*, kernel_size
 crop_param: axis 1 int, offset 2 uint*
 data_param: source 1 string, batch_size 4 uint, rand_skip 7 uint, backend 8 Database, scale 2 float,
  mean_file 3 string, crop_size 5 uint, mirror 6 bool, force_encoded_color 9 bool, prefetch 10 uint
-dropout_param: dropout_ratio 1 float
+dense_image_data_param: source 0 string, batch_size 0 uint, shuffle 0 bool, new_height 0 uint, new_width 0 uint,
+ is_color 0 bool, crop_width 0 uint, crop_height 0 uint
+dropout_param: dropout_ratio 1 float, sample_weights_test 0 bool
 dummy_data_param: data_filler 1 Filler*, shape 6 Shape*, num 2 uint*, channels 3 uint*, height 4 uint*, width 5 uint*
 eltwise_param: operation 1 Eltwise, coeff 2 float*, stable_prod_grad 3 bool
 elu_param: alpha 1 float

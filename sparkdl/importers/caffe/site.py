@@ -211,15 +211,8 @@ class Site:
         for shared, (other, made) in self.builder.shared.items():
             if not names.intersection(shared):
                 continue
-            if (
-                shared == self.layer.shared
-                and "" not in shared
-                and (kind, str(config))
-                == (
-                    made["kind"],
-                    str(made["config"]),
-                )
-            ):
+            alike = (kind, _lasting(config)) == (made["kind"], _lasting(made["config"]))
+            if shared == self.layer.shared and "" not in shared and alike:
                 return made["keras"]
             self.refuse(
                 f"it shares the parameters {', '.join(sorted(names.intersection(shared)))} with {other}, but not all "
@@ -230,6 +223,11 @@ class Site:
     def refuse(self, why: str) -> None:
         """Raises the error for a layer that cannot be converted exactly."""
         raise UnsupportedError(f"{self.builder.path}: {self.layer} cannot be converted: {why}.")
+
+
+def _lasting(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What counts of a layer's arguments where its weights are another layer's: not how they start."""
+    return {name: value for name, value in config.items() if not name.endswith("_initializer")}
 
 
 def fill_weights(source: Layer, awaiting: Awaiting, path: str) -> None:

@@ -94,9 +94,12 @@ def _pad(site: Site, tensor: Any, pad: Sizes) -> Any:
 
 
 def _padded(site: Site, tensor: Any, window: Window) -> tuple[Any, str]:
-    """The tensor that is convolved, and the padding by which: a layer for zeros costs a copy of the image."""
+    """The tensor that is convolved, and the padding by which: a layer for zeros costs a copy of the image.
+
+    Layers that share their weights may see images of other sizes, for which Keras's padding is another.
+    """
     axes = zip(tensor.shape[1:-1], window.reach, window.stride, window.pad, strict=True)
-    if any(window.pad) and all(same_padding(*sizes) == (pad, pad) for *sizes, pad in axes):
+    if any(window.pad) and not site.layer.shared and all(same_padding(*sizes) == (pad, pad) for *sizes, pad in axes):
         return tensor, "same"
     return _pad(site, tensor, window.pad), "valid"
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import sparkdl as sdl
+from sparkdl.errors import ImporterError
 from sparkdl.importers.caffe import load  # noqa: F401 - fills the table
 from sparkdl.importers.caffe.schema import MESSAGES
 from sparkdl.importers.caffe.table import CONVERTERS, NEUTRAL, markdown
@@ -24,7 +25,8 @@ from tests.importers.caffe.places import COPIES, ROOT
 
 READERS = ("Data", "ImageData", "MemoryData", "HDF5Data", "WindowData")
 CASES = [*OWN_CASES, *FIELD_CASES, *FORK_CASES, *DETECTION_CASES]
-OTHERS = {"BatchNorm+Scale", "Dropout", "HDF5Output", *READERS}  # each has a test of its own
+FORKS_READERS = ("DenseImageData", "ImageSegData", "AnnotatedData")
+OTHERS = {"BatchNorm+Scale", "Dropout", "HDF5Output", *READERS, *FORKS_READERS}  # each has a test of its own
 
 
 def load_case(case: OwnCase, folder: Path) -> Any:
@@ -85,3 +87,34 @@ def test_readers_of_data_become_inputs(type_: str, tmp_path: Path) -> None:
     only = sdl.load_caffe(path, outputs=["f"], input_shapes={"data": (1, 2, 2)})
     assert [tensor.shape for tensor in only.inputs][0] == (None, 1, 2, 2)
     assert only.output_names == ["f"]
+
+
+@pytest.mark.parametrize("type_", FORKS_READERS)
+def test_readers_of_forks_become_inputs(type_: str, tmp_path: Path) -> None:
+    sizes = {
+        "DenseImageData": "dense_image_data_param { new_height: 6 new_width: 8 }",
+        "ImageSegData": "image_data_param { label_type: PIXEL new_height: 6 new_width: 8 }",
+        "AnnotatedData": "transform_param { resize_param { prob: 1 resize_mode: WARP height: 6 width: 8 } }",
+    }
+    path = tmp_path / "net.prototxt"
+    path.write_text(f"""
+        layer {{ name: "d" type: "{type_}" top: "data" top: "label" {sizes[type_]} }}
+        layer {{ name: "c" type: "LRN" bottom: "data" top: "c" }}
+        layer {{ name: "loss" type: "SoftmaxWithLoss" bottom: "c" bottom: "label" }}
+    """)
+    only = sdl.load_caffe(path, outputs=["c"])
+    assert [(tensor.name, tensor.shape) for tensor in only.inputs] == [("data", (None, 3, 6, 8))]
+    if type_ == "AnnotatedData":
+        with pytest.raises(ImporterError, match="'label' has no shape; give input_shapes"):
+            sdl.load_caffe(path)
+    whole = sdl.load_caffe(path, input_shapes={"label": (1, 6, 8)} if type_ == "AnnotatedData" else None)
+    assert [tensor.shape for tensor in whole.inputs] == [(None, 3, 6, 8), (None, 1, 6, 8)]
+    assert whole.output_names == ["loss"]
+
+
+def test_dropout_of_bayesian_segnet_goes_on_in_prediction(tmp_path: Path) -> None:
+    x = np.ones((4, 1000), "float32")
+    case = OwnCase("Dropout", "dropout_param { dropout_ratio: 0.25 sample_weights_test: true }", {"x": x}, lambda x: x)
+    found = load_case(case, tmp_path)(x).numpy()
+    np.testing.assert_allclose(np.unique(found), [0, 4 / 3], rtol=1e-6)
+    assert abs((found == 0).mean() - 0.25) < 0.05

@@ -118,6 +118,8 @@ def test_layers_that_share_all_their_parameters_are_one(load: Load) -> None:
     x = np.ones((1, 3), "float32")
     f, g = model([x, 2 * x])
     assert (np.asarray(f).tolist(), np.asarray(g).tolist()) == ([[4.0, 13.0]], [[7.0, 25.0]])
+    filled = text.replace("num_output: 2", "num_output: 2 weight_filler { type: 'xavier' } bias_filler { value: 1 }")
+    assert len(load(filled, {"one": weights, "two": weights}).weights) == 2
     partly = text.replace('param { name: "b" }', 'param { name: "b1" }', 1)
     with pytest.raises(UnsupportedError, match="layer 'two'.*shares the parameters w with layer 'one'"):
         load(partly)
