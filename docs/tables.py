@@ -1,4 +1,4 @@
-"""Writes the tables of docs/arguments.md and docs/caffe.md from the code: `make docs`."""
+"""Writes the tables of docs/arguments.md, docs/caffe.md and docs/keras.md from the code: `make docs`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sparkdl.importers.caffe import load  # noqa: F401 - fills the table
 from sparkdl.importers.caffe import table as caffe
+from sparkdl.importers.keras import mendings as keras
 from sparkdl.spark.arguments import VERDICTS, markdown
 
 DOCS = Path(__file__).parent
@@ -17,6 +18,7 @@ def main() -> None:
     """Puts each table below its heading, and leaves the rest of the pages alone."""
     write(DOCS / "arguments.md", {rf"`\w+\.{verb}`": markdown(verb) for verb in VERDICTS})
     write(DOCS / "caffe.md", {"Types of layers": caffe.markdown()})
+    write(DOCS / "keras.md", {"Mendings": keras.markdown()})
 
 
 def write(page: Path, tables: Mapping[str, str]) -> None:

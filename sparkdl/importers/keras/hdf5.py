@@ -16,7 +16,7 @@ from sparkdl.errors import ImporterError, SparkDLError
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 ITEMS = 10**6  # names in one attribute
-SMALL = 2**28  # bytes that may be taken whatever a file is like
+SMALL = 2**26  # bytes that may be taken whatever a file is like
 EXPANSION = 100  # how often a file's size its arrays may have, where they are compressed
 
 

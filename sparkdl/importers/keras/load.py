@@ -27,6 +27,7 @@ from sparkdl.importers.unbuilt import needs_values, unbuilt
 Path = str | os.PathLike[str]
 
 LARGEST = 2**33  # bytes of a model that is described without weights
+_OPTIMIZER = {"optimizer", "optimizer_config"}
 _UNREADABLE = (
     ValueError,
     TypeError,
@@ -184,14 +185,15 @@ def _compile(model: keras.Model, source: Source, custom: Mapping[str, Any], safe
         model.compiled = False
         first = str(error).splitlines()[0] if str(error) else repr(error)
         return [f"the model is not compiled, as what it was compiled with cannot be read ({first})"]
-    if not {"optimizer", "optimizer_config"} & set(told):
+    if not _OPTIMIZER & set(told):
         return ["it does not tell the optimizer: the model has Keras's default"]
     return []
 
 
 def _fill(model: keras.Model, stored: Weights, source: Source) -> list[str]:
     lost: list[str] = []
-    own = stored is source.weights and getattr(model, "compiled", False)
+    told = _OPTIMIZER & set(source.compiling or {})
+    own = bool(told) and stored is source.weights and getattr(model, "compiled", False)
     if stored.by_layer is None:
         lost = by_path.fill(model, stored, source.origin, source.config, own and not source.origin.old)
     else:

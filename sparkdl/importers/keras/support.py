@@ -68,7 +68,7 @@ def findings(
 def _look(node: Mapping[str, Any], custom: Mapping[str, Any], safe_mode: bool) -> tuple[str, bool]:
     """Why an object cannot be read (or nothing), and whether to look into it."""
     kind, config, module = node["class_name"], node["config"], node.get("module")
-    if kind == "__lambda__":
+    if kind == "__lambda__" or (kind == "Lambda" and _holds_code(config)):
         why = "it holds code of Python, which runs as soon as it is read; only safe_mode=False reads it"
         return (why, False) if safe_mode else ("", False)
     if kind in _PLAIN:
@@ -87,6 +87,11 @@ def _look(node: Mapping[str, Any], custom: Mapping[str, Any], safe_mode: bool) -
     if found is None:
         return f"Keras {keras.__version__} has no such class", False
     return _arguments(node, found), True
+
+
+def _holds_code(config: Any) -> bool:
+    """Whether a Lambda has the code of a function, as Keras 2 wrote it."""
+    return isinstance(config, dict) and any(isinstance(config.get(name), list) for name in ("function", "mask"))
 
 
 def _arguments(node: Mapping[str, Any], kind: Any) -> str:
