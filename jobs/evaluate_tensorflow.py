@@ -3,7 +3,7 @@
 `spark-submit jobs/evaluate_tensorflow.py --model graph.pb --checkpoint model.ckpt --data rows.npz` evaluates a graph of
 yours: frozen, or with a checkpoint, or BigDL's pair (`--bin-file`), or a SavedModel. Without --model, TensorFlow trains
 an LSTM, in the way of its version 1, on device telemetry (see `train_failure_lstm.py`) and saves it; it is loaded, and
-evaluated on devices that it has never seen, beside TensorFlow itself. Where the driver runs in the cluster too, it needs
+evaluated on devices that it has never seen, beside TensorFlow itself. A driver that runs in the cluster needs
 `--py-files` with `lstm_graph.py`, `train_failure_lstm.py` and what that one needs.
 """
 
