@@ -157,8 +157,9 @@ class GraphLayer(keras.layers.Layer):
                 variable.trainable = trainable
 
     def ancestors(self, name: str) -> list[Any]:
-        """The weights that a tensor is computed from."""
-        return [self._variables_by_name[weight] for weight in ancestors(self._program, self._known(name))]
+        """The weights that a tensor is computed from, and the moving averages of what it is computed from."""
+        found = ancestors(self._program, self._known(name), self._names[1], self._effects)
+        return [self._variables_by_name[weight] for weight in found]
 
     def with_outputs(
         self, names: Sequence[str], inputs: Sequence[str] | None = None, name: str | None = None

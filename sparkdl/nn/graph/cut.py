@@ -113,9 +113,25 @@ def _possible(program: Program, name: str, given: set[TensorName]) -> bool:
     return not any(node.op == "Placeholder" or node.op in ENTERS for node in sources)
 
 
-def ancestors(program: Program, tensor: TensorName) -> list[str]:
-    """The names of the variables that a tensor is computed from, in the order of the program."""
+def ancestors(
+    program: Program, tensor: TensorName, outputs: Iterable[TensorName] = (), effects: Iterable[str] = ()
+) -> list[str]:
+    """The names of the variables that a tensor is computed from, in the order of the program.
+
+    Args:
+        program: the graph.
+        tensor: where to look from.
+        outputs: what the graph computes.
+        effects: assignments that it makes beside it; variables that follow (moving averages) what lies before the
+            tensor belong to it too.
+    """
     before = needed(program, [program.resolve(tensor)])
+    computed = needed(program, outputs)
+    for effect in effects:
+        beside = needed(program, program.nodes[effect].inputs) - computed
+        read = {source.node for name in [effect, *beside] for source in program.nodes[name].inputs} - beside
+        if all(name in before or program.nodes[name].op in VARIABLES for name in read):
+            before |= beside
     return [name for name, node in program.nodes.items() if node.op in VARIABLES and name in before]
 
 
