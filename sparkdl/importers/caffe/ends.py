@@ -49,7 +49,9 @@ def _reader(site: Site) -> list[Blob]:
 def _dense_reader(site: Site) -> list[Blob]:
     """Inputs of the model: images, and labels of each place of them; see input_shapes."""
     tops, image = site.layer.tops, _image(site.layer.message)
-    labels = [0, 1, *image[2:]] if image else None
+    given = site.builder.input_shapes.get(tops[0])
+    sizes = list(given)[1:] if given else image[2:] if image else None
+    labels = [0, 1, *sizes] if sizes else None
     return [site.input(top, labels if index else image) for index, top in enumerate(tops)]
 
 

@@ -103,9 +103,20 @@ def swish(site: Site, x: Blob, *, beta: float = 1.0) -> Blob:
 
 
 @converter("Dropout", "dropout_param")
-def dropout(site: Site, x: Blob, *, dropout_ratio: float = 0.5, sample_weights_test: bool = False) -> Blob:
-    """Keras's Dropout: it does something in training only, unless it is Bayesian SegNet's sample_weights_test."""
-    return site.each(LastingDropout if sample_weights_test else keras.layers.Dropout, x, rate=dropout_ratio)
+def dropout(
+    site: Site,
+    x: Blob,
+    *,
+    dropout_ratio: float = 0.5,
+    scale_train: bool = True,
+    sample_weights_test: bool = False,
+) -> Blob:
+    """Keras's Dropout: it does something in training only, unless a fork's fields say otherwise; see above."""
+    kind = LastingDropout if sample_weights_test else keras.layers.Dropout
+    if scale_train:
+        return site.each(kind, x, rate=dropout_ratio)
+    dropped = site.add(kind, x.tensor, "_dropped", rate=dropout_ratio)
+    return site.each(keras.layers.Rescaling, Blob(dropped, x.last), scale=1 - dropout_ratio)
 
 
 @converter("Softmax", "softmax_param")

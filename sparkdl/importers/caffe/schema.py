@@ -70,7 +70,7 @@ data_param: source 1 string, batch_size 4 uint, rand_skip 7 uint, backend 8 Data
  mean_file 3 string, crop_size 5 uint, mirror 6 bool, force_encoded_color 9 bool, prefetch 10 uint
 dense_image_data_param: source 0 string, batch_size 0 uint, shuffle 0 bool, new_height 0 uint, new_width 0 uint,
  is_color 0 bool, crop_width 0 uint, crop_height 0 uint
-dropout_param: dropout_ratio 1 float, sample_weights_test 0 bool
+dropout_param: dropout_ratio 1 float, scale_train 0 bool, sample_weights_test 0 bool
 dummy_data_param: data_filler 1 Filler*, shape 6 Shape*, num 2 uint*, channels 3 uint*, height 4 uint*, width 5 uint*
 eltwise_param: operation 1 Eltwise, coeff 2 float*, stable_prod_grad 3 bool
 elu_param: alpha 1 float

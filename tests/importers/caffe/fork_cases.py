@@ -48,6 +48,7 @@ def _resized(x: np.ndarray, high: int, wide: int) -> np.ndarray:
 
 FORK_CASES = [
     OwnCase("ReLU6", "", {"x": 6 * _IMAGE}, lambda x: np.minimum(np.maximum(x, 0), 6)),
+    OwnCase("Dropout", "dropout_param { dropout_ratio: 0.3 scale_train: false }", {"x": _IMAGE}, lambda x: 0.7 * x),
     OwnCase("Mish", "", {"x": _IMAGE}, lambda x: x * np.tanh(np.log1p(np.exp(x.astype("float64"))))),
     OwnCase(
         "BN",

@@ -112,6 +112,12 @@ def test_readers_of_forks_become_inputs(type_: str, tmp_path: Path) -> None:
     assert whole.output_names == ["loss"]
 
 
+def test_dropout_that_does_not_scale_in_training(tmp_path: Path) -> None:
+    x = np.ones((4, 1000), "float32")
+    case = OwnCase("Dropout", "dropout_param { dropout_ratio: 0.25 scale_train: false }", {"x": x}, lambda x: x)
+    np.testing.assert_allclose(np.unique(load_case(case, tmp_path)(x, training=True)), [0, 1], rtol=1e-6)
+
+
 def test_dropout_of_bayesian_segnet_goes_on_in_prediction(tmp_path: Path) -> None:
     x = np.ones((4, 1000), "float32")
     case = OwnCase("Dropout", "dropout_param { dropout_ratio: 0.25 sample_weights_test: true }", {"x": x}, lambda x: x)
