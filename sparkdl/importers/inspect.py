@@ -85,7 +85,10 @@ def inspect(
         return describe_keras(path, weights, dict(custom_objects or {}))
     from sparkdl.importers.tensorflow.describe import describe as describe_tensorflow
 
-    return describe_tensorflow(path, weights, inputs, outputs, tags, signature)
+    try:
+        return describe_tensorflow(path, weights, inputs, outputs, tags, signature)
+    except ImporterError as error:
+        raise ImporterError(f"{str(error).rstrip('.')}; known formats are {KNOWN}.") from error
 
 
 def format_of(path: PathLike) -> str:
