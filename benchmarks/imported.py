@@ -5,7 +5,8 @@
 
 Both have the same layers, paddings and weights, which is checked before anything is timed. They take turns in one
 process (A B A B), so that both see the same machine; times are medians over turns, and so are ratios, each of one turn
-of both. The last line is one JSON object.
+of both. The ratio of processor time tells more than that of time where other programs run too. The last line is one
+JSON object.
 """
 
 from __future__ import annotations
@@ -32,13 +33,15 @@ Turn = Callable[[], None]
 
 @dataclass(frozen=True)
 class Result:
-    """One kind of work: milliseconds, and imported over Keras."""
+    """One kind of work: milliseconds of each net, and imported over Keras in time and in processor time."""
 
     work: str
     keras: float
     imported: float
     ratio: float
+    cpu_ratio: float
     ratios: list[float]
+    cpu_ratios: list[float]
     goal: float = GOAL
 
 
@@ -128,24 +131,29 @@ def check_equal(nets: dict[str, Any], images: np.ndarray) -> None:
 
 def compare(work: str, turns: dict[str, Turn], count: int, steps: int) -> Result:
     """Lets both take turns at one kind of work."""
-    times: dict[str, list[float]] = {name: [] for name in turns}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in turns}
     for run in turns.values():  # traces the graph
         run()
     for _ in range(count):
         for name, run in turns.items():
-            start = time.perf_counter()
+            start, cpu = time.perf_counter(), time.process_time()
             for _ in range(steps):
                 run()
-            times[name].append(1e3 * (time.perf_counter() - start) / steps)
-    ratios = [b / a for a, b in zip(times["keras"], times["imported"], strict=True)]
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    return Result(work, medians["keras"], medians["imported"], statistics.median(ratios), ratios)
+            times[name].append((time.perf_counter() - start, time.process_time() - cpu))
+    medians = {name: 1e3 * statistics.median(wall for wall, _ in values) / steps for name, values in times.items()}
+    pairs = list(zip(times["keras"], times["imported"], strict=True))
+    ratios, cpu_ratios = ([b[clock] / a[clock] for a, b in pairs] for clock in (0, 1))
+    middle = statistics.median(ratios), statistics.median(cpu_ratios)
+    return Result(work, medians["keras"], medians["imported"], *middle, ratios, cpu_ratios)
 
 
 def table(results: Sequence[Result]) -> str:
     """The figures for people."""
-    head = f"{'ResNet-50':<12}{'Keras ms':>10}{'imported ms':>13}{'ratio':>8}{'at most':>9}"
-    rows = [f"{r.work:<12}{r.keras:>10.1f}{r.imported:>13.1f}{r.ratio:>8.3f}{r.goal:>9.2f}" for r in results]
+    head = f"{'ResNet-50':<12}{'Keras ms':>10}{'imported ms':>13}{'ratio':>8}{'of CPU':>8}{'at most':>9}"
+    rows = [
+        f"{r.work:<12}{r.keras:>10.1f}{r.imported:>13.1f}{r.ratio:>8.3f}{r.cpu_ratio:>8.3f}{r.goal:>9.2f}"
+        for r in results
+    ]
     return "\n".join([head, "-" * len(head), *rows])
 
 
