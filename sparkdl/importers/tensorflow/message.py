@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,10 @@ from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from sparkdl.errors import ImporterError, UnsupportedError
 from sparkdl.importers.files import PathLike, map_file
 from sparkdl.importers.tensorflow.checkpoint import is_format_1
+from sparkdl.importers.tensorflow.large import read_graph
 from sparkdl.importers.tensorflow.wire import fields
+
+Constants = Mapping[str, np.ndarray]
 
 # The first bytes (from a place on) of files that are something else.
 _OTHERS = {
@@ -32,13 +36,14 @@ _GZIP = b"\x1f\x8b"
 _UNPACKED = 2**26  # what a gzipped file may always become; larger ones so many times their size
 _RATIO = 200
 _SAMPLE = 4096
-_PIECE = 2**24
 _NOT_IN_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _FIRST_FIELD = re.compile(r"(?:\s|#[^\n]*\n)*(\w+)")
 
 
-def read_message(path: PathLike, shown: str) -> Message | None:
+def read_message(path: PathLike, shown: str) -> tuple[Message, Constants] | None:
     """The message in a file, binary or text, gzipped or not; None where the file is a checkpoint.
+
+    The values of large constants of a graph come beside it.
 
     Args:
         path: a file.
@@ -56,7 +61,7 @@ def read_message(path: PathLike, shown: str) -> Message | None:
             raise UnsupportedError(f"{shown} {what}.")
     if is_format_1(data):
         return None
-    return _binary(data, shown) if _NOT_IN_TEXT.search(data[:_SAMPLE]) else _text(data, shown)
+    return _binary(data, shown) if _NOT_IN_TEXT.search(data[:_SAMPLE]) else (_text(data, shown), {})
 
 
 def _unpacked(data: memoryview, path: str) -> bytes:
@@ -72,7 +77,7 @@ def _unpacked(data: memoryview, path: str) -> bytes:
     return unpacked
 
 
-def _binary(data: memoryview, path: str) -> Message:
+def _binary(data: memoryview, path: str) -> tuple[Message, Constants]:
     """The kind is told by the fields of the whole, which are skipped and not read."""
     counts = dict.fromkeys(range(8), 0)
     number_first = False
@@ -87,25 +92,16 @@ def _binary(data: memoryview, path: str) -> Message:
     reasons = []
     for kind in kinds:
         try:
-            message = _merged(kind(), data, path)
+            graph = kind is graph_pb2.GraphDef
+            message, constants = read_graph(data, path) if graph else (kind.FromString(bytes(data)), {})
             if _plausible(message):
-                return message
+                return message, constants
             reasons.append("it has no nodes")
         except DecodeError as error:
             reasons.append(str(error))
     raise ImporterError(
         f"{path} is no GraphDef, MetaGraphDef or SavedModel of TensorFlow ({'; '.join(reasons)}); is it damaged?"
     )
-
-
-def _merged(message: Message, data: memoryview, path: str) -> Message:
-    """Reads a message in pieces, so that there is no second copy of a large file."""
-    start = 0
-    for _, _, stop in fields(data, path):
-        if stop - start >= _PIECE or stop == len(data):
-            message.MergeFromString(bytes(data[start:stop]))
-            start = stop
-    return message
 
 
 def _plausible(message: Message) -> bool:

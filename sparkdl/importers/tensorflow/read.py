@@ -32,10 +32,11 @@ _BYTE_ORDERS = {"little": False, "big": True, "little_endian": False, "big_endia
 
 @dataclass(frozen=True)
 class _Definition:
-    """What a path led to: what messages call it, the message, and the values beside it, if any."""
+    """What a path led to: what messages call it, the message, its large constants, and the values beside it, if any."""
 
     path: str
     message: Message
+    constants: Mapping[str, np.ndarray]
     values: Values | None
 
 
@@ -80,13 +81,18 @@ def read_source(
     meta = choose_graph(message, tags, shown) if isinstance(message, saved_model_pb2.SavedModel) else message
     graph, collections, inputs, outputs = _parts(meta, signature, shown)
     check_graph(graph, shown)
+    constants = definition.constants
     if _BYTE_ORDERS[byte_order]:
         with_native_bytes(graph, shown)
+        constants = {name: value.byteswap() for name, value in constants.items()}
     if checkpoint is not None:
         values = _checkpoint_values(checkpoint)
     elif bin_file is not None:
         values = _bin_values(bin_file)
-    return GraphSource(shown, graph, _variables(graph, collections, values, shown), inputs, outputs)
+    variables: Mapping[str, np.ndarray] = constants
+    if any(node.op in VARIABLES for node in graph.node):
+        variables = Variables(shown, graph, sources(graph, collections, shown), values, constants)
+    return GraphSource(shown, graph, variables, inputs, outputs)
 
 
 def _read_definition(path: PathLike, inner_values: bool) -> _Definition:
@@ -127,17 +133,18 @@ def _read_at(path: str, inner_values: bool) -> _Definition | None:
                     f"{path} is a directory with neither saved_model.pb nor a note of a newest checkpoint in it; give "
                     "the path of a file."
                 )
-            message = read_message(os.path.join(local, name), join(path, name))
+            found = read_message(os.path.join(local, name), join(path, name))
             inner = os.path.join(local, _INNER_VALUES)
             has_values = inner_values and os.path.isfile(f"{inner}.index")
             values = _checkpoint_values(inner, join(path, _INNER_VALUES)) if has_values else None
         else:
-            message, values = read_message(local, path), None
-    if message is None:
+            found, values = read_message(local, path), None
+    if found is None:
         return None
+    message, constants = found
     if values is None and inner_values and isinstance(message, meta_graph_pb2.MetaGraphDef):
         values = _values_beside(path)
-    return _Definition(path, message, values)
+    return _Definition(path, message, constants, values)
 
 
 def _values_beside(path: str) -> Values | None:
@@ -179,11 +186,3 @@ def _parts(
     if signature is not None:
         raise ArgumentError(f"{path} is a GraphDef, which has no signatures; leave signature={signature!r} out.")
     return meta, {}, {}, {}
-
-
-def _variables(
-    graph: graph_pb2.GraphDef, collections: Mapping[str, Any], values: Values | None, path: str
-) -> Mapping[str, np.ndarray]:
-    if not any(node.op in VARIABLES for node in graph.node):
-        return {}
-    return Variables(path, graph, sources(graph, collections, path), values)

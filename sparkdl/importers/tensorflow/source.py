@@ -16,8 +16,8 @@ class GraphSource:
     Attributes:
         path: what messages call it.
         graph: the graph with its library of functions.
-        variables: the value of each variable by the name of its node (VariableV2, VarHandleOp); empty where the graph
-            is frozen. It may read lazily.
+        variables: the value of each variable by the name of its node (VariableV2, VarHandleOp), read when it is asked
+            for; and those of large constants, which have none in the graph, as views of the file.
         inputs: tensors by the keys of the signature; empty where the file has none.
         outputs: likewise.
     """

@@ -60,11 +60,18 @@ class Variables(Mapping[str, np.ndarray]):
         graph: the graph.
         sources: what the value of each may be called.
         values: where they come from; None where nothing was given.
+        constants: the values of large constants, which the graph does not have either.
     """
 
     def __init__(
-        self, path: str, graph: graph_pb2.GraphDef, sources: Mapping[str, Sequence[Source]], values: Values | None
+        self,
+        path: str,
+        graph: graph_pb2.GraphDef,
+        sources: Mapping[str, Sequence[Source]],
+        values: Values | None,
+        constants: Mapping[str, np.ndarray],
     ) -> None:
+        self._constants = constants
         self._path = path
         self._nodes = {node.name: node for node in graph.node if node.op in VARIABLES}
         self._sources = sources
@@ -73,13 +80,13 @@ class Variables(Mapping[str, np.ndarray]):
         self._aliases = values.aliases() if values is not None and self._nodes else {}
 
     def __len__(self) -> int:
-        return len(self._nodes)
+        return len(self._nodes) + len(self._constants)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._nodes)
+        return iter([*self._nodes, *self._constants])
 
     def __contains__(self, name: object) -> bool:
-        return name in self._nodes
+        return name in self._nodes or name in self._constants
 
     def __getitem__(self, name: str) -> np.ndarray:
         """The value of a variable.
@@ -88,6 +95,8 @@ class Variables(Mapping[str, np.ndarray]):
             KeyError: where the graph has no such variable.
             ImporterError: where no file with its value was given, or it has none, or one that does not fit.
         """
+        if name in self._constants:
+            return self._constants[name]
         node = self._nodes[name]
         values = self._values
         if values is None:

@@ -122,7 +122,7 @@ def find_weights(program: Program, values: Mapping[str, np.ndarray], path: str) 
     trained = {name for name in floats if _was_read(name, readers)}
     if not trained and not any(node.op in VARIABLES for node in program.nodes.values()):
         trained = {name for name in floats if _rank(constants[name]) and _has_role(name, readers)}
-    kept = trained | {name for name, node in constants.items() if _is_big(node)}
+    kept = trained | {name for name, node in constants.items() if name in values or _is_big(node)}
     lost = [n for n, node in program.nodes.items() if node.op in VARIABLES and n not in values]
     if lost:
         shown = ", ".join(lost[:10]) + (" and others" if len(lost) > 10 else "")
@@ -222,7 +222,7 @@ class _Values(Mapping[str, Any]):
         self._constants, self._variables, self._path = constants, variables, path
 
     def __getitem__(self, name: str) -> Any:
-        if name in self._constants:
+        if name in self._constants and name not in self._variables:
             return array_of(self._constants[name], self._path)
         return self._variables[name]
 

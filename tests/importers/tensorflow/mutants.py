@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import tensorflow as tf
@@ -21,13 +22,16 @@ from google.protobuf import text_format
 from tensorflow.core.framework import graph_pb2
 
 from sparkdl.errors import SparkDLError
+from sparkdl.importers.tensorflow import large
 from sparkdl.importers.tensorflow.read import read_source
+from sparkdl.importers.tensorflow.source import GraphSource
 from tests.importers.tensorflow.places import COPIES
 from tests.importers.tensorflow.saved import partitioned_graph, save_graph, save_module
 from tests.importers.tensorflow.tables import resealed
 
 KINDS = (
     "pb",
+    "frozen",
     "pbtxt",
     "meta",
     "saved_model",
@@ -77,6 +81,10 @@ def subjects(kind: str, folder: Path) -> tuple[Path, Callable[[], object]]:
         small = folder / "graph.pb"
         small.write_bytes(source.graph.SerializeToString())
         return file, lambda: _all(read_source(small, bin_file=file))
+    if kind == "frozen":
+        file = folder / "graph.pb"
+        file.write_bytes((COPIES / "blog_lstm_static" / "graph.pb").read_bytes())
+        return file, lambda: _all(_read_with_views(file))
     if kind == "saved_model":
         save_module(folder / "model", {"serving_default": "scores"})
         return folder / "model" / "saved_model.pb", lambda: _all(read_source(folder / "model"))
@@ -102,12 +110,18 @@ def subjects(kind: str, folder: Path) -> tuple[Path, Callable[[], object]]:
     return file, lambda: _all(read_source(folder / "model.ckpt.meta", checkpoint=prefix))
 
 
+def _read_with_views(file: Path) -> GraphSource:
+    """Leaves the values of all constants in the file, as those of large ones are."""
+    with mock.patch.object(large, "LARGE", 32):
+        return read_source(file)
+
+
 def _few(graph: graph_pb2.GraphDef) -> graph_pb2.GraphDef:
     """The forward pass alone."""
     return tf.compat.v1.graph_util.extract_sub_graph(graph, ["scores"])
 
 
-def _all(source: object) -> None:
+def _all(source: GraphSource) -> None:
     for name in source.variables:
         if name != "counter":
             source.variables[name].sum()

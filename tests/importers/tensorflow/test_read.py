@@ -16,6 +16,7 @@ from tensorflow.core.framework import graph_pb2
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 from sparkdl.errors import ArgumentError, ImporterError, MissingFileError, UnsupportedError
+from sparkdl.importers.tensorflow import large
 from sparkdl.importers.tensorflow.message import read_message
 from sparkdl.importers.tensorflow.read import read_source
 from tests.importers.tensorflow.places import COPIES, RECORDED
@@ -103,6 +104,32 @@ def test_frozen_graphs_in_every_wrapping(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(data)
         source = read_source(str(tmp_path / name))
         assert source.graph == graph and source.variables == {}
+
+
+def test_large_constants_stay_in_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = read_source(LSTM / "graph.pb").graph
+    monkeypatch.setattr(large, "LARGE", 16)
+    source = read_source(LSTM / "graph.pb")
+    nodes = {node.name: node for node in whole.node}
+    assert set(TRAINED) <= set(source.variables)
+    for name, value in source.variables.items():
+        np.testing.assert_array_equal(value, tf.make_ndarray(nodes[name].attr["value"].tensor))
+        assert not value.flags.owndata
+    for node in source.graph.node:
+        if node.name in source.variables:
+            node.attr["value"].tensor.tensor_content = source.variables[node.name].tobytes()
+    assert source.graph == whole
+    # What is no array of numbers stays in the graph, as do values that do not fit: others say what is wrong with them.
+    odd = graph_pb2.GraphDef()
+    for name, dtype, op in (("a", 7, "Const"), ("b", 11, "Const"), ("c", 1, "Const"), ("d", 1, "Other")):
+        tensor = odd.node.add(name=name, op=op, attr={"dtype": {"type": dtype}}).attr["value"].tensor
+        tensor.tensor_content, tensor.dtype = bytes(101 if name == "c" else 100), dtype
+        tensor.tensor_shape.dim.add(size=25)
+    other = odd.node.add(name="e", op="Const").attr["other"].tensor
+    other.tensor_content, other.dtype = bytes(100), 1
+    (tmp_path / "odd.pb").write_bytes(odd.SerializeToString())
+    source = read_source(tmp_path / "odd.pb")
+    assert source.graph == odd and source.variables == {}
 
 
 @pytest.mark.parametrize("form", ["V1", "V2"])
@@ -326,4 +353,4 @@ def test_a_graph_with_one_node_and_functions_is_no_meta_graph(tmp_path: Path) ->
     graph.library.CopyFrom(function.graph.as_graph_def().library)
     graph.library.function.add().signature.name = "f"
     (tmp_path / "graph.pb").write_bytes(graph.SerializeToString())
-    assert read_message(tmp_path / "graph.pb", "graph.pb") == graph
+    assert read_message(tmp_path / "graph.pb", "graph.pb") == (graph, {})
