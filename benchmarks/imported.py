@@ -1,8 +1,9 @@
-"""Speed of ResNet-50 imported from Caffe's files against the same net written in Keras.
+"""Speed of ResNet-50 imported from files of Caffe and TensorFlow against the same net written in Keras.
 
     python benchmarks/imported.py                       # a training step and a prediction, four turns each
-    python benchmarks/imported.py --batch 4 --turns 8
+    python benchmarks/imported.py caffe --batch 4 --turns 8
 
+From TensorFlow comes a frozen graph, whose normalisations keep their statistics; its counterpart in Keras does so too.
 Both have the same layers, paddings and weights, which is checked before anything is timed. They take turns in one
 process (A B A B), so that both see the same machine; times are medians over turns, and so are ratios, each of one turn
 of both. The ratio of processor time tells more than that of time where other programs run too. The last line is one
@@ -48,11 +49,17 @@ class Result:
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("sources", nargs="*", metavar="SOURCE", help=f"{', '.join(SOURCES)} (default: both)")
     parser.add_argument("--batch", type=int, default=8, help="images per step (default %(default)s)")
     parser.add_argument("--turns", type=int, default=4, help="turns of each (default %(default)s)")
     parser.add_argument("--steps", type=int, default=3, help="steps per turn (default %(default)s)")
     parser.add_argument("--size", type=int, default=224, help="height and width of images (default %(default)s)")
-    return parser.parse_args(arguments)
+    parsed = parser.parse_args(arguments)
+    unknown = sorted({*parsed.sources} - {*SOURCES})
+    if unknown:
+        parser.error(f"there is no source {', '.join(unknown)}: choose among {', '.join(SOURCES)}")
+    parsed.sources = parsed.sources or list(SOURCES)
+    return parsed
 
 
 def prototxt(size: int, classes: int = 1000) -> str:
@@ -96,8 +103,8 @@ def _convolution(name: str, bottom: str, filters: int, fields: str, relu: bool =
         yield _layer(f"{name}_relu", "ReLU", [name], top=name)
 
 
-def models(size: int) -> dict[str, Any]:
-    """The two nets, with the same weights, compiled alike."""
+def from_caffe(size: int) -> tuple[Any, Any]:
+    """The net in Keras, and the same from a prototxt, with the same weights."""
     import keras
 
     import sparkdl as sdl
@@ -107,26 +114,62 @@ def models(size: int) -> dict[str, Any]:
         path.write_text(prototxt(size))
         imported = sdl.load_caffe(path, data_format="channels_last")
     written = keras.applications.ResNet50(weights=None, input_shape=(size, size, 3))
-    _share_weights(written, imported)
-    for model in (written, imported):
-        model.compile("sgd", "sparse_categorical_crossentropy")
-    return {"keras": written, "imported": imported}
-
-
-def _share_weights(written: Any, imported: Any) -> None:
-    """Copies weights from net to net; both count layers from the input, but not in one order where paths part."""
     for layer in written.layers:
         if layer.weights:
             name = {"predictions": "fc"}.get(layer.name, layer.name.removesuffix("_conv"))
             imported.get_layer(name).set_weights(layer.get_weights())
+    return written, imported
 
 
-def check_equal(nets: dict[str, Any], images: np.ndarray) -> None:
+def from_tensorflow(size: int) -> tuple[Any, Any]:
+    """The net in Keras with fixed statistics, and the same from a frozen graph."""
+    import keras
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    import sparkdl as sdl
+    from sparkdl.nn.batch_statistics import FixedStatisticsNormalization
+
+    def fixed(layer: Any) -> Any:
+        kind = FixedStatisticsNormalization if isinstance(layer, keras.layers.BatchNormalization) else type(layer)
+        return kind.from_config(layer.get_config())
+
+    net = keras.applications.ResNet50(weights=None, input_shape=(size, size, 3))
+    written = keras.models.clone_model(net, clone_function=fixed)
+    run = tf.function(lambda data: tf.identity(written(data), name="prob"))
+    concrete = run.get_concrete_function(tf.TensorSpec((None, size, size, 3), name="data"))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "net.pb"
+        path.write_bytes(convert_variables_to_constants_v2(concrete).graph.as_graph_def().SerializeToString())
+        return written, sdl.load_tensorflow(path, ["data"], ["prob"])
+
+
+SOURCES = {"caffe": from_caffe, "tensorflow": from_tensorflow}
+
+
+def check_equal(nets: Sequence[Any], images: np.ndarray) -> None:
     """Nets that answer differently are not compared."""
-    answers = [net.predict_on_batch(images) for net in nets.values()]
+    answers = [net.predict_on_batch(images) for net in nets]
     apart = np.abs(answers[0] - answers[1]).max() / answers[0].max()
     if not apart < 1e-4:
         raise SystemExit(f"the nets answer differently: by {apart:.1e} of the largest answer, expected 1e-4")
+
+
+def measure(source: str, arguments: argparse.Namespace) -> Iterator[Result]:
+    """Compares a net with what was imported from one kind of file."""
+    dice = np.random.default_rng(0)
+    images = dice.normal(size=(arguments.batch, arguments.size, arguments.size, 3)).astype("float32")
+    labels = dice.integers(0, 1000, arguments.batch)
+    nets = dict(zip(("keras", "imported"), SOURCES[source](arguments.size), strict=True))
+    for net in nets.values():
+        net.compile("sgd", "sparse_categorical_crossentropy")
+    check_equal(list(nets.values()), images)
+    works: dict[str, dict[str, Turn]] = {
+        "predict": {name: lambda net=net: net.predict_on_batch(images) for name, net in nets.items()},
+        "train": {name: lambda net=net: net.train_on_batch(images, labels) for name, net in nets.items()},
+    }
+    for work, turns in works.items():
+        yield compare(f"{source} {work}", turns, arguments.turns, arguments.steps)
 
 
 def compare(work: str, turns: dict[str, Turn], count: int, steps: int) -> Result:
@@ -149,9 +192,9 @@ def compare(work: str, turns: dict[str, Turn], count: int, steps: int) -> Result
 
 def table(results: Sequence[Result]) -> str:
     """The figures for people."""
-    head = f"{'ResNet-50':<12}{'Keras ms':>10}{'imported ms':>13}{'ratio':>8}{'of CPU':>8}{'at most':>9}"
+    head = f"{'ResNet-50':<20}{'Keras ms':>10}{'imported ms':>13}{'ratio':>8}{'of CPU':>8}{'at most':>9}"
     rows = [
-        f"{r.work:<12}{r.keras:>10.1f}{r.imported:>13.1f}{r.ratio:>8.3f}{r.cpu_ratio:>8.3f}{r.goal:>9.2f}"
+        f"{r.work:<20}{r.keras:>10.1f}{r.imported:>13.1f}{r.ratio:>8.3f}{r.cpu_ratio:>8.3f}{r.goal:>9.2f}"
         for r in results
     ]
     return "\n".join([head, "-" * len(head), *rows])
@@ -161,16 +204,8 @@ def main() -> None:
     """Runs the benchmark."""
     arguments = parse_arguments()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    load, dice = os.getloadavg()[0], np.random.default_rng(0)
-    images = dice.normal(size=(arguments.batch, arguments.size, arguments.size, 3)).astype("float32")
-    labels = dice.integers(0, 1000, arguments.batch)
-    nets = models(arguments.size)
-    check_equal(nets, images)
-    works: dict[str, dict[str, Turn]] = {
-        "predict": {name: lambda net=net: net.predict_on_batch(images) for name, net in nets.items()},
-        "train step": {name: lambda net=net: net.train_on_batch(images, labels) for name, net in nets.items()},
-    }
-    results = [compare(work, turns, arguments.turns, arguments.steps) for work, turns in works.items()]
+    load = os.getloadavg()[0]
+    results = [result for source in arguments.sources for result in measure(source, arguments)]
     print(table(results))
     if load > QUIET_LOAD:
         print(f"The machine was busy before the start (load average {load:.1f}): the ratios mean little.")
