@@ -29,35 +29,56 @@ def test_notebook_is_committed_without_outputs(path: Path) -> None:
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook.cells)
 
 
-@pytest.fixture(scope="module")
-def quickstart() -> Any:
-    notebook = nbformat.read(ROOT / "notebooks" / "quickstart.ipynb", as_version=4)
+def run(name: str) -> Any:
+    """A notebook with its outputs."""
+    notebook = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     client = NotebookClient(notebook, timeout=240, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}})
     client.execute(env={**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3"})
     return notebook
 
 
+def shown_by(notebook: Any, words: str) -> str:
+    """What the cell with these words has put out."""
+    return next(texts(cell) for cell in notebook.cells if words in cell.source)
+
+
+def pictures(notebook: Any) -> int:
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    return sum("image/png" in output.get("data", {}) for output in outputs)
+
+
+@pytest.fixture(scope="module")
+def quickstart() -> Any:
+    return run("quickstart")
+
+
 @pytest.mark.spark
 def test_quickstart_learns_the_digits(quickstart: Any) -> None:
-    scores = next(texts(cell) for cell in quickstart.cells if cell.source.startswith("scores = sdl.evaluate"))
+    scores = shown_by(quickstart, "scores = sdl.evaluate")
     assert float(scores.split("'accuracy': ")[1].split("}")[0].split(",")[0]) > 0.9
 
 
 @pytest.mark.spark
 def test_quickstart_draws_the_curves(quickstart: Any) -> None:
-    images = [
-        output
-        for cell in quickstart.cells
-        for output in cell.get("outputs", ())
-        if "image/png" in output.get("data", {})
-    ]
-    assert len(images) == 1
+    assert pictures(quickstart) == 1
 
 
 @pytest.mark.spark
 def test_quickstart_shows_a_helpful_error(quickstart: Any) -> None:
-    shown = next(texts(cell) for cell in quickstart.cells if "except DataError" in cell.source)
+    shown = shown_by(quickstart, "except DataError")
     assert shown.startswith("DataError: ")
     assert "'pixel'" in shown
     assert "did you mean 'pixels'" in shown
+
+
+@pytest.mark.spark
+def test_a_model_of_others_is_looked_into_tuned_and_kept() -> None:
+    notebook = run("bring_your_own_model")
+    assert "sdl.load_tensorflow(" in shown_by(notebook, "sdl.inspect(path)")
+    assert "the 6 frozen weights are unchanged: True" in shown_by(notebook, "sdl.freeze(body)")
+    as_it_came = float(shown_by(notebook, "as_it_came = "))
+    tuned = float(shown_by(notebook, "sdl.freeze(body)").split("accuracy ")[1].split(";")[0])
+    assert tuned > as_it_came + 0.1
+    assert pictures(notebook) == 1
+    assert "|digit|" in shown_by(notebook, "sdl.predict(again")
