@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import tensorflow as tf
+from google.protobuf import json_format
 from keras import ops
+from tensorflow.core.framework import graph_pb2, node_def_pb2
+from tensorflow.python.framework import op_def_registry
+
+from sparkdl.errors import UnsupportedError
+from sparkdl.nn.graph.check import check
+from sparkdl.nn.graph.operation import apply
+from sparkdl.nn.graph.program import Node, ranges_of
 
 
 @keras.saving.register_keras_serializable("sparkdl")
@@ -95,3 +104,64 @@ class TensorFlowFunction(keras.Operation):
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         return keras.src.backend.compute_output_spec(self.call, *args, **kwargs)
+
+
+@keras.saving.register_keras_serializable("sparkdl")
+class TensorFlowNode(keras.Operation):
+    """One op of TensorFlow in a functional model, as tf.keras up to 2.3 kept calls of TensorFlow's functions.
+
+    Args:
+        node: the op and its attributes, as a NodeDef in JSON.
+        constants: values of inputs that are no tensors of the model, by their positions.
+        name: the name of this operation.
+
+    Example:
+        >>> node = {"name": "add", "op": "AddV2", "input": ["x", "y"], "attr": {"T": {"type": "DT_FLOAT"}}}
+        >>> TensorFlowNode(node, {"1": 2.0})(keras.ops.array([1.0])).numpy().tolist()
+        [3.0]
+    """
+
+    def __init__(self, node: Mapping[str, Any], constants: Mapping[str, Any], name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.node, self.constants = dict(node), dict(constants)
+        self._node = json_format.ParseDict(self.node, node_def_pb2.NodeDef())
+        check_node(self._node)
+        applied = Node(self._node.name, self._node.op, (), (), dict(self._node.attr))
+        self._run = tf.function(lambda tensors: apply(applied, tensors), reduce_retracing=True)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"node": self.node, "constants": self.constants, "name": self.name}
+
+    def call(self, inputs: Any) -> Any:
+        tensors = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
+        for position, value in sorted((int(key), value) for key, value in self.constants.items()):
+            tensors.insert(position, tf.constant(value, _type_of(self._node, position)))
+        outputs = self._run(tensors)
+        return outputs[0] if len(outputs) == 1 else list(outputs)
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        return keras.src.backend.compute_output_spec(self.call, inputs)
+
+
+def check_node(node: node_def_pb2.NodeDef) -> None:
+    """Refuses a node that does more than compute.
+
+    Raises:
+        UnsupportedError: where its op is unknown or reaches outside.
+        ImporterError: where its attributes contradict the op.
+    """
+    graph = graph_pb2.GraphDef()
+    graph.node.add().CopyFrom(node)
+    check(graph)
+    if op_def_registry.get(node.op).is_stateful:
+        raise UnsupportedError(f"the op {node.op} keeps a state; one that computes was expected.")
+
+
+def _type_of(node: node_def_pb2.NodeDef, position: int) -> tf.DType | None:
+    """The type that an op takes at a position; None where it does not tell."""
+    arguments = op_def_registry.get(node.op).input_arg
+    for argument, (_, first, count) in zip(arguments, ranges_of(arguments, node.attr), strict=True):
+        if first <= position < first + count:
+            kind = node.attr[argument.type_attr].type if argument.type_attr in node.attr else argument.type
+            return tf.as_dtype(kind) if kind else None
+    return None

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras.src.saving import serialization_lib
 
 from sparkdl.errors import ArgumentError, ImporterError, SparkDLError
@@ -40,6 +41,8 @@ _UNREADABLE = (
     MemoryError,
     ImportError,
     AssertionError,
+    EOFError,
+    tf.errors.OpError,
 )
 
 

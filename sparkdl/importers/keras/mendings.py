@@ -6,9 +6,14 @@ with conditions of their own look at the description and leave it alone where th
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from google.protobuf import json_format
+from google.protobuf.message import DecodeError
+from tensorflow.core.framework import node_def_pb2
 
 from sparkdl.errors import UnsupportedError
 from sparkdl.importers.keras.nodes import Node, Origin, name_of
@@ -255,6 +260,22 @@ def _function(node: Node, origin: Origin) -> None:
     node["class_name"] = "TensorFlowFunction"
     node["registered_name"] = "sparkdl>TensorFlowFunction"
     node["config"] = {"name": config.get("name"), "function": str(config.get("function"))}
+
+
+@mending("`TensorFlowOpLayer`", "TensorFlowOpLayer")
+def _node(node: Node, origin: Origin) -> None:
+    """The same up to tf.keras 2.3: single ops of TensorFlow, which are operations of ours (`sparkdl>TensorFlowNode`)
+    if they only compute."""
+    config = node["config"]
+    described, constants = config.get("node_def"), config.get("constants") or {}
+    if isinstance(described, str):  # before 2.2
+        message = node_def_pb2.NodeDef()
+        with contextlib.suppress(DecodeError):
+            message.ParseFromString(described.encode())
+        described = json_format.MessageToDict(message)
+    node["class_name"] = "TensorFlowNode"
+    node["registered_name"] = "sparkdl>TensorFlowNode"
+    node["config"] = {"name": config.get("name"), "node": described, "constants": constants}
 
 
 @mending("`Lambda` of the old form", "Lambda")

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+from google.protobuf import json_format
+from tensorflow.core.framework import node_def_pb2
 
-from sparkdl.errors import UnsupportedError
+from sparkdl.errors import SparkDLError, UnsupportedError
 from sparkdl.importers.keras.classes import arguments_of, builtin_class, is_builtin_function, registered
 from sparkdl.importers.keras.nodes import Origin, is_model, is_node, name_of
-from sparkdl.nn.functions import tensorflow_function
+from sparkdl.nn.functions import check_node, tensorflow_function
 
 _PLAIN = frozenset({"__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__"})
 _FOREIGN = frozenset({"TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"})
@@ -77,16 +79,28 @@ def _look(node: Mapping[str, Any], custom: Mapping[str, Any], safe_mode: bool) -
         known = registered([config, node.get("registered_name")], custom) is not None
         return ("" if known or is_builtin_function(config, module) else f"it calls the function {config!r}"), False
     if registered([node.get("registered_name"), kind], custom) is not None:
-        if kind == "TensorFlowFunction" and isinstance(config, dict) and "function" in config:
-            name = str(config["function"])
-            return ("" if tensorflow_function(name) else f"the function tf.{name} is not supported"), True
-        return "", True
+        return _our_own(kind, config), True
     if kind in _FOREIGN and safe_mode:
         return "it runs a program of another framework; only safe_mode=False reads it", False
     found = builtin_class(kind, module)
     if found is None:
         return f"Keras {keras.__version__} has no such class", False
     return _arguments(node, found), True
+
+
+def _our_own(kind: str, config: Any) -> str:
+    """Why one of TensorFlow's functions or ops cannot be part of a model, where it is one."""
+    if not isinstance(config, dict):
+        return ""
+    if kind == "TensorFlowFunction":
+        name = str(config.get("function"))
+        return "" if tensorflow_function(name) else f"the function tf.{name} is not supported"
+    if kind == "TensorFlowNode":
+        try:
+            check_node(json_format.ParseDict(config.get("node"), node_def_pb2.NodeDef()))
+        except (SparkDLError, json_format.ParseError, AttributeError, TypeError) as error:
+            return f"the op of TensorFlow cannot be used: {error}"
+    return ""
 
 
 def _holds_code(config: Any) -> bool:

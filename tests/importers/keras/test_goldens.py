@@ -48,6 +48,18 @@ def test_training_goes_on_as_in_tf_keras(name: str, form: str, tmp_path: Path) -
     assert set(history) == {"loss", "accuracy", "auc"}
 
 
+@pytest.mark.parametrize("name", ["functions", "recurrent", "nested"])
+def test_a_mended_model_travels_to_other_processes(name: str, tmp_path: Path) -> None:
+    from sparkdl.engine.serialization import model_arrays, pack_model, set_model_arrays, unpack_model
+
+    model = sdl.load_keras(unpacked(f"{name}.h5", tmp_path))
+    model.compile("adam", ["mse"] * len(model.outputs))
+    again = unpack_model(pack_model(model))
+    set_model_arrays(again, model_arrays(model))
+    path = COPIES / f"{name}.npz"
+    assert apart(again, arrays(path, "x"), arrays(path, "y")) < 1e-5
+
+
 def test_a_mended_model_is_saved_and_trained_as_any_other(tmp_path: Path) -> None:
     import keras
 

@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+from google.protobuf import json_format
 
 import sparkdl as sdl
 from sparkdl.errors import UnsupportedError
@@ -83,6 +85,11 @@ CASES: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
     ),
     "_initializer": ({"class_name": "Zeros", "config": {"dtype": "float32"}}, "Zeros", {"dtype": ...}),
     "_function": (layer("TFOpLambda", "f", function="math.add"), "TensorFlowFunction", {"function": "math.add"}),
+    "_node": (
+        layer("TensorFlowOpLayer", "r", node_def={"name": "r", "op": "Relu", "input": ["x"]}, constants={}),
+        "TensorFlowNode",
+        {"node": {"name": "r", "op": "Relu", "input": ["x"]}, "constants": {}, "node_def": ...},
+    ),
     "_lambda": (
         layer("Lambda", "l", function=["code", None, None], function_type="lambda", module="__main__"),
         "Lambda",
@@ -202,6 +209,59 @@ def test_functions_of_tensorflow_are_called_as_they_were(tmp_path: Path) -> None
     model.save(tmp_path / "m.keras")
     again = keras.saving.load_model(tmp_path / "m.keras")
     assert again(np.arange(4.0, dtype="float32")[None]).numpy().tolist() == [[8.0, 6.0, 9.0, 8.0, 7.0, 6.0]]
+
+
+@pytest.mark.parametrize("as_text", [False, True], ids=["dict", "text"])
+def test_single_ops_of_tensorflow_are_applied_as_they_were(as_text: bool, tmp_path: Path) -> None:
+    """As tf.keras 2.0 to 2.3 wrote `tf.concat([2 * x, tf.nn.relu(x)], 1)[:, 1:3]`, summed up by rows."""
+    with tf.Graph().as_default() as graph:
+        x = tf.compat.v1.placeholder(tf.float32, [None, 3], name="x")
+        both = tf.concat([tf.multiply(2.0, x, name="mul"), tf.nn.relu(x, name="relu")], 1, name="concat")
+        tf.reduce_sum(tf.identity(both[:, 1:3], name="part"), axis=1, name="sum")
+    nodes = {node.name: node for node in graph.as_graph_def().node}
+    stack = [nodes[f"strided_slice/stack{end}"] for end in ("", "_1", "_2")]
+    constants = {
+        "mul": {"0": 2.0},
+        "relu": {},
+        "concat": {"2": 1},
+        "strided_slice": {
+            str(i + 1): tf.make_ndarray(node.attr["value"].tensor).tolist() for i, node in enumerate(stack)
+        },
+        "sum": {"1": 1},
+    }
+    reads = {"mul": "x", "relu": "x", "concat": ["mul", "relu"], "strided_slice": "concat", "sum": "strided_slice"}
+    layers = [layer("InputLayer", "x", batch_input_shape=[None, 3])]
+    for name, given in constants.items():
+        node = nodes[name].SerializeToString().decode() if as_text else json_format.MessageToDict(nodes[name])
+        sources = reads[name] if isinstance(reads[name], list) else [reads[name]]
+        item = layer("TensorFlowOpLayer", name, node_def=node, constants=given)
+        layers.append({**item, "inbound_nodes": [[[source, 0, 0, {}] for source in sources]]})
+    model = sdl.load_keras(write_json(tmp_path / "m.json", functional(layers, ["sum"])))
+    values = np.array([[1.0, -2.0, 3.0], [4.0, 5.0, -6.0]], "float32")
+    assert model(values).numpy().tolist() == [2.0, -2.0]
+    model.save(tmp_path / "m.keras")
+    assert keras.saving.load_model(tmp_path / "m.keras").predict(values, verbose=0).tolist() == [2.0, -2.0]
+
+
+@pytest.mark.parametrize(
+    ("op", "words"),
+    [
+        ("ReadFile", "reads or writes files"),
+        ("PyFunc", "code of the user"),
+        ("Nothing", "no op"),
+        ("RandomUniform", "state"),
+    ],
+)
+def test_single_ops_that_do_more_than_compute_are_refused(op: str, words: str, tmp_path: Path) -> None:
+    node = {"name": "n", "op": op, "input": ["x"]}
+    if op == "RandomUniform":
+        node["attr"] = {"T": {"type": "DT_INT32"}, "dtype": {"type": "DT_FLOAT"}}
+    layers = [
+        layer("InputLayer", "x", batch_input_shape=[None, 3]),
+        layer("TensorFlowOpLayer", "n", node_def=node, constants={}),
+    ]
+    with pytest.raises(UnsupportedError, match=f"'n'.*{words}"):
+        sdl.load_keras(write_json(tmp_path / "m.json", functional(layers, ["n"])))
 
 
 def test_every_function_is_one_of_tensorflow() -> None:
