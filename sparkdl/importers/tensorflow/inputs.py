@@ -6,19 +6,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import tensorflow as tf
+from tensorflow.compat import v1
+from tensorflow.python.framework import func_graph
 
-from sparkdl.errors import ArgumentError, ImporterError
+from sparkdl.errors import ArgumentError, ImporterError, SparkDLError
 from sparkdl.importers.tensorflow.ends import PLACEHOLDERS, Ends, output_dtype
 from sparkdl.importers.tensorflow.source import GraphSource
-from sparkdl.nn.graph.check import check_ops, check_shape
-from sparkdl.nn.graph.cut import dtype_of, needed
-from sparkdl.nn.graph.program import Node, Program, TensorName, graph_of
+from sparkdl.nn.graph.check import check, check_shape, why_refused
+from sparkdl.nn.graph.cut import cut, dtype_of, needed
+from sparkdl.nn.graph.program import Library, Node, Program, TensorName, graph_of, library_of
+from sparkdl.nn.graph.replay import Replay
+from sparkdl.nn.graph.structure import Structure
 
 Shape = tuple[int | None, ...]
 
 # Inferring the shape of a tensor inside of a graph is worth no more than this.
 _MAXIMAL_NODES = 5000
 
+# Other ops whose attribute `shape` is that of what comes out.
+_TELLING = frozenset({"PlaceholderWithDefault", "EnsureShape"})
+_ITERATORS = frozenset({"IteratorGetNext", "IteratorGetNextSync", "OneShotIterator"})
 _DEQUEUES: Mapping[str, Sequence[None]] = {
     name + version: axes
     for name, axes in (("QueueDequeue", ()), ("QueueDequeueMany", (None,)), ("QueueDequeueUpTo", (None,)))
@@ -79,18 +86,21 @@ def _spec(
 
 def _shape(node: Node, index: int, program: Program, source: GraphSource) -> tf.TensorShape:
     """The shape that a node says it has, or that follows from what lies before it."""
-    if node.op in PLACEHOLDERS or node.op == "PlaceholderWithDefault":
+    if node.op in PLACEHOLDERS | _TELLING:
         proto = node.attr["shape"].shape if "shape" in node.attr else None
         if proto is not None and not proto.unknown_rank and _is_told(node, proto, source):
             check_shape(proto, str(node))
             return tf.TensorShape(proto)
-    known = node.attr["_output_shapes"].list.shape if "_output_shapes" in node.attr else []
+    key = "output_shapes" if node.op in _ITERATORS else "_output_shapes"
+    known = node.attr[key].list.shape if key in node.attr else []
     if index < len(known) and not known[index].unknown_rank:
         check_shape(known[index], str(node))
         return tf.TensorShape(known[index])
     if node.op in PLACEHOLDERS:
         return tf.TensorShape(None)
-    return _of_queue(node, index, program) if node.op in _DEQUEUES else _inferred(node, index, program)
+    if node.op in _DEQUEUES:
+        return _of_queue(node, index, program)
+    return _inferred(node, index, program, library_of(source.graph))
 
 
 def _of_queue(node: Node, index: int, program: Program) -> tf.TensorShape:
@@ -108,16 +118,41 @@ def _is_told(node: Node, proto: object, source: GraphSource) -> bool:
     return bool(proto.dim) or not 0 < source.graph.versions.producer < 24  # type: ignore[attr-defined]
 
 
-def _inferred(node: Node, index: int, program: Program) -> tf.TensorShape:
-    """What TensorFlow says of the shape when it builds the nodes before, without running them."""
+def _inferred(node: Node, index: int, program: Program, library: Library) -> tf.TensorShape:
+    """What TensorFlow says of the shape when the nodes before are built, without running them."""
     before = needed(program, [TensorName(node.name)])
+    starts = {
+        tensor: program.nodes[tensor.node]
+        for name in before
+        for tensor in program.nodes[name].inputs
+        if _is_start(program.nodes[tensor.node])
+    }
     if len(before) > _MAXIMAL_NODES:
         return tf.TensorShape(None)
     try:
-        check_ops(((name, program.nodes[name].op) for name in before if program.nodes[name].op in PLACEHOLDERS), {})
-        with tf.Graph().as_default():
-            graph = graph_of((other for name, other in program.nodes.items() if name in before), {})
-            made = tf.graph_util.import_graph_def(graph, return_elements=[f"{node.name}:{index}"], name="")
+        part = cut(program, list(starts), [TensorName(node.name, index)])
+        check(graph_of(part.program.nodes.values(), library))
+        with func_graph.FuncGraph("shape").as_default():
+            given = {
+                name: v1.placeholder(output_dtype(start, tensor.index), _told(start))
+                for name, (tensor, start) in zip(part.inputs, starts.items(), strict=True)
+            }
+            made = Replay(library, lambda name: _variable(program.nodes[name]), {}).run(
+                part.program, Structure(part.program), given, part.outputs
+            )
         return made[0].shape
-    except (ValueError, TypeError, KeyError, tf.errors.OpError):
+    except (SparkDLError, ValueError, TypeError, KeyError, AttributeError, tf.errors.OpError):
         return tf.TensorShape(None)
+
+
+def _is_start(node: Node) -> bool:
+    """Whether a node is given, or makes something whose shape is all that matters here."""
+    return node.op in PLACEHOLDERS or why_refused(node.op) is not None
+
+
+def _told(node: Node) -> tf.TensorShape | None:
+    return tf.TensorShape(node.attr["shape"].shape) if node.op in PLACEHOLDERS and "shape" in node.attr else None
+
+
+def _variable(node: Node) -> tf.Tensor:
+    return v1.placeholder(dtype_of(node), tf.TensorShape(node.attr["shape"].shape) if "shape" in node.attr else None)

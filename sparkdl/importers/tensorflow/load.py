@@ -24,6 +24,21 @@ from sparkdl.nn.graph_layer import GraphLayer
 
 Path = str | os.PathLike[str]
 
+# What a damaged graph can make TensorFlow and Keras raise.
+_UNFORESEEN = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    KeyError,
+    ArithmeticError,
+    AssertionError,
+    MemoryError,
+    RuntimeError,
+    NotImplementedError,
+    tf.errors.OpError,
+)
+
 
 def load_tensorflow(
     path: Path,
@@ -112,7 +127,7 @@ def _named(path: str, action: Callable[[], Any]) -> Any:
         raise type(error)(f"{path}: {error}") from error
     except SparkDLError:
         raise
-    except (ValueError, TypeError, IndexError, KeyError, ArithmeticError, MemoryError, tf.errors.OpError) as error:
+    except _UNFORESEEN as error:
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise ImporterError(f"{path} cannot be made a model: {reason}") from error
     finally:

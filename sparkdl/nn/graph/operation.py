@@ -11,6 +11,7 @@ import tensorflow as tf
 from tensorflow.python.eager import execute
 from tensorflow.python.framework import op_def_registry, ops
 
+from sparkdl.nn.graph.numbers import check_numbers
 from sparkdl.nn.graph.program import Node
 
 _NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*\Z")
@@ -21,12 +22,14 @@ def apply(node: Node, inputs: Sequence[Any]) -> tuple[Any, ...]:
 
     TensorFlow's generated functions take their attributes one by one; this is what they do inside, for any op.
     """
+    tensors = [tf.convert_to_tensor(given) for given in inputs]
+    check_numbers(node, tensors)
     definition = op_def_registry.get(node.op)
     attributes = {item.name: node.attr[item.name] for item in definition.attr if item.name in node.attr}
     graph = ops.get_default_graph()
     operation = graph._create_op_internal(
         node.op,
-        [tf.convert_to_tensor(given) for given in inputs],
+        tensors,
         name=node.name if _NAME.match(node.name) else node.op,
         attrs=attributes,
         op_def=definition,

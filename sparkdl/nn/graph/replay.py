@@ -94,6 +94,7 @@ class Replay:
     ) -> None:
         self._library, self._weight, self._structures = library, weight, structures
         self._read: dict[str, Any] = {}
+        self._opened: set[tuple[Scope, str]] = set()
         self._graph = ops.get_default_graph()
         self.updates: dict[str, Any] = {}
 
@@ -131,12 +132,21 @@ class Replay:
                 node = here.program.nodes[name]
                 missing = [(there, need) for there, need in self._needs(here, node) if need not in there.values]
                 if missing:
+                    self._open(here, name, missing)
                     stack.extend(missing)
                 else:
                     with _within(here.graph):
                         self._compute(here, node)
+                    self._opened.discard((here, name))
                     stack.pop()
         return [scope.value(tensor) for tensor in tensors]
+
+    def _open(self, scope: Scope, name: str, missing: Iterable[tuple[Scope, str]]) -> None:
+        """Notes that a node waits for others; none of these may wait for it."""
+        self._opened.add((scope, name))
+        waiting = next((need for there, need in missing if (there, need) in self._opened), None)
+        if waiting is not None:
+            raise ImporterError(f"node {waiting!r} needs itself: what a loop starts with comes out of it.")
 
     def _needs(self, scope: Scope, node: Node) -> Iterator[tuple[Scope, str]]:
         """The nodes that must have values before a node can."""
@@ -188,7 +198,15 @@ class Replay:
                 scope.values[node.name] = self._outputs(scope, node, inputs)
         except SparkDLError:
             raise
-        except (ValueError, TypeError, IndexError, KeyError, ArithmeticError, tf.errors.OpError) as error:
+        except (
+            ValueError,
+            TypeError,
+            IndexError,
+            KeyError,
+            ArithmeticError,
+            AttributeError,
+            tf.errors.OpError,
+        ) as error:
             shapes = ", ".join(str(getattr(tensor, "node", tensor)) for tensor in node.inputs)
             reason = str(error).strip().split("\n")[0]
             raise ImporterError(f"{node}, which reads {shapes or 'nothing'}, cannot be built: {reason}") from error

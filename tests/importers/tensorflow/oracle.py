@@ -90,8 +90,8 @@ def compare(recorded: Recorded, model: Any, tolerance: float = 1e-5) -> None:
         loss = [tf.reduce_sum(tensor * factors_of(tensor)) for tensor in made if tensor.dtype.is_floating]
     for name, expected in recorded.outputs.items():
         assert apart(outputs[name], expected) < tolerance, name
-    by_name = {variable.path.partition("/")[2]: variable.value for variable in model.weights}
-    sources = {name: inputs[name] if name in inputs else by_name[name] for name in recorded.gradients}
+    by_name = {variable.path.partition("/")[2]: variable.value for variable in model.trainable_variables}
+    sources = {name: ({**by_name, **inputs})[name] for name in recorded.gradients if name in by_name or name in inputs}
     for name, source in sources.items():
         found = tape.gradient(loss, source, unconnected_gradients="zero")
         assert apart(tf.convert_to_tensor(found), recorded.gradients[name]) < 1e-4, name
