@@ -136,7 +136,7 @@ FIELD_CASES = [
     ),
     OwnCase(
         "Pooling",
-        "pooling_param { pool: MAX kernel_size: 1 stride: 4 }",
+        "pooling_param { pool: MAX kernel_size: 1 stride: 4 } # the definition has no slope\n",
         {"x": _WIDE},
         lambda x: references.pooling(x, "MAX", (1, 1), (4, 4)),
     ),
@@ -250,7 +250,7 @@ FIELD_CASES = [
     ),
     OwnCase(
         "SoftmaxWithLoss",
-        "",
+        "# the definition has no slope\n",
         {"x": np.array([[0, 200.0]], "float32"), "y": np.zeros(1, "float32")},
         lambda x, y: -np.log(np.finfo("float32").tiny),
     ),

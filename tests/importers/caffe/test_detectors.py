@@ -12,9 +12,6 @@ import tensorflow as tf
 import sparkdl as sdl
 from sparkdl.nn.roi_pooling import RegionPooling
 from tests.importers.caffe.detection_cases import REGIONS, parts
-from tests.importers.caffe.fork_cases import FORK_CASES
-from tests.importers.caffe.own_cases import OwnCase
-from tests.importers.caffe.test_layers import load_case
 from tests.importers.caffe.test_load import layer
 
 TURNED = "permute_param { order: 0 order: 2 order: 3 order: 1 }"
@@ -110,20 +107,3 @@ def test_regions_of_equal_values_pass_gradients_to_the_first() -> None:
     gradient = tape.gradient(pooled, images).numpy()[0, :, :, 0]
     assert gradient[1, 1] == 1
     assert gradient.sum() == 1
-
-
-@pytest.mark.parametrize("case", FORK_CASES, ids=lambda case: f"{case.type}-{case.fields[:40]}")
-def test_layers_of_forks_have_the_slopes_of_their_definition(case: OwnCase, tmp_path: Path) -> None:
-    model, dice = load_case(case, tmp_path), np.random.default_rng(8)
-    given = [np.asarray(value, "float64") for value in case.inputs.values()]
-    first = [tf.constant(value, tf.float32) for value in given]
-    with tf.GradientTape() as tape:
-        tape.watch(first)
-        answer = model(first if len(first) > 1 else first[0])
-        seed = dice.normal(size=answer.shape)
-        total = tf.reduce_sum(answer * tf.constant(seed, answer.dtype))
-    slope = tape.gradient(total, first[0])
-    for _ in range(3):
-        direction = dice.normal(size=given[0].shape)
-        ends = [np.sum(case.expected(given[0] + step * direction, *given[1:]) * seed) for step in (1e-6, -1e-6)]
-        assert np.sum(slope * direction) == pytest.approx((ends[0] - ends[1]) / 2e-6, rel=1e-3, abs=1e-3)
