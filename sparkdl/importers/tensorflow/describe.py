@@ -156,9 +156,11 @@ def _shapes(program: Program, library: Library) -> Mapping[str, Shape]:
 
 
 def _small(node: Node) -> Node:
-    if node.op != "Const" or "value" not in node.attr or node.attr["value"].tensor.ByteSize() <= _BIG:
+    if node.op != "Const" or "value" not in node.attr:
         return node
     tensor = node.attr["value"].tensor
+    if max(tensor.ByteSize(), math.prod(dim.size for dim in tensor.tensor_shape.dim)) <= _BIG:
+        return node
     attr = {
         "dtype": node.attr["dtype"],
         "shape": attr_value_pb2.AttrValue(shape=tensor.tensor_shape),
