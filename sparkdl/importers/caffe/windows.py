@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -180,7 +181,14 @@ def _depthwise(group: int) -> Callable[..., Sequence[np.ndarray]]:
 
 
 converter("DepthwiseConvolution", "convolution_param")(convolution)
-converter("ConvolutionDepthwise", "convolution_param")(convolution)
+
+
+@converter("ConvolutionDepthwise", "convolution_param")
+@functools.wraps(convolution, assigned=())
+def convolution_depthwise(site: Site, x: Blob, **fields: Any) -> Blob:
+    """A fork's convolution, in which each channel is its own group, whatever num_output and group say."""
+    channels = x.shape[1] or 0
+    return convolution(site, x, **{**fields, "num_output": channels, "group": channels})
 
 
 @converter("Deconvolution", "convolution_param")

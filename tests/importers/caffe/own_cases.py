@@ -105,7 +105,7 @@ OWN_CASES = [
     ),
     OwnCase(
         "ConvolutionDepthwise",
-        "convolution_param { num_output: 3 group: 3 kernel_size: 1 stride: 2 bias_term: false }",
+        "convolution_param { num_output: 3 kernel_size: 1 stride: 2 bias_term: false }",
         {"x": _IMAGE},
         lambda x: (x * _KERNEL[:, 0])[:, :, ::2, ::2],
         (_KERNEL,),
