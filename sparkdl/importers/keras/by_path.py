@@ -18,6 +18,7 @@ from sparkdl.importers.keras.nodes import Node, Origin, is_model, name_of
 from sparkdl.importers.keras.sources import Weights
 
 _SHOWN = 20
+_NOT_BEGUN = 2  # arrays of an optimizer that has not made a step: its iteration and learning rate
 
 
 def fill(model: keras.Model, weights: Weights, origin: Origin, config: Node, with_optimizer: bool) -> list[str]:
@@ -38,11 +39,13 @@ def fill(model: keras.Model, weights: Weights, origin: Origin, config: Node, wit
     """
     segments = dict(_segments(model, config)) if origin.old else {}
     failed: set[int] = set()
-    visited = set() if with_optimizer else {id(getattr(model, "optimizer", None))}
     errors: dict[int, tuple[Any, Exception]] = {}
     assets = _assets(weights)
     try:
         with hdf5.opened(weights.content, weights.path) as file:
+            count = _optimizer_arrays(file)
+            fits = with_optimizer and count == len(model.optimizer.variables)
+            visited = set() if fits else {id(getattr(model, "optimizer", None))}
             saving_lib._load_state(
                 model,
                 weights_store=_Store(file, weights, segments),
@@ -55,7 +58,16 @@ def fill(model: keras.Model, weights: Weights, origin: Origin, config: Node, wit
     finally:
         if assets is not None:
             assets.close()
-    return _told(errors, weights, origin)
+    lost = _told(errors, weights, origin)
+    if with_optimizer and not fits and count > _NOT_BEGUN:
+        lost.append(f"{model.optimizer.name!r} has {len(model.optimizer.variables)} arrays, the file {count}")
+    return lost
+
+
+def _optimizer_arrays(file: h5py.File) -> int:
+    """How many arrays of an optimizer's state a file has."""
+    group = file.get("optimizer/vars")
+    return len(group) if isinstance(group, h5py.Group) else 0
 
 
 def _told(errors: Mapping[int, tuple[Any, Exception]], weights: Weights, origin: Origin) -> list[str]:

@@ -56,6 +56,20 @@ def home(name: str, key: str = "") -> str | None:
     return "keras.optimizers.schedules" if hasattr(keras.optimizers.schedules, name) else None
 
 
+def operation_home(name: str) -> str | None:
+    """The module of Keras with an operation (of `keras.ops`) of this name.
+
+    Example:
+        >>> operation_home("GetItem"), operation_home("Dense")
+        ('keras.src.ops.numpy', None)
+    """
+    for place in ("numpy", "nn", "core", "math", "image", "linalg"):
+        found = getattr(importlib.import_module(f"keras.src.ops.{place}"), name, None)
+        if inspect.isclass(found) and issubclass(found, keras.Operation):
+            return f"keras.src.ops.{place}"
+    return None
+
+
 def builtin_class(name: str, module: Any) -> Any:
     """The class of Keras that a config means, or None where it is none that may be part of a model."""
     if not isinstance(module, str) or not (module in _CLASSES or module.startswith(_INNER)):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sparkdl.errors import ImporterError
-from sparkdl.importers.keras.classes import arguments_of, builtin_class, home, registered
+from sparkdl.importers.keras.classes import arguments_of, builtin_class, home, operation_home, registered
 from sparkdl.importers.keras.graph import rename, rewrite, unique_names
 from sparkdl.importers.keras.mendings import mend
 from sparkdl.importers.keras.nodes import Node, Origin, is_model, is_node, name_of
@@ -121,7 +121,10 @@ def _place(node: Node, key: str) -> None:
     module = node.get("module")
     if isinstance(module, str) and builtin_class(node["class_name"], module) is not None:
         return
-    found = home(node["class_name"], key)
+    found = None
+    if "inbound_nodes" in node and not {"trainable", "dtype"} & set(node["config"]):
+        found = operation_home(node["class_name"])  # in .h5 nothing else tells the operation Add from the layer Add
+    found = found or home(node["class_name"], key)
     if found is not None:
         node["module"], node["registered_name"] = found, None
     elif isinstance(module, str) and module.startswith("keras_core"):
