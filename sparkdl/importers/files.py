@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import mmap
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,9 @@ from sparkdl.types import Storage
 
 PathLike = str | os.PathLike[str]
 Opener = Callable[[str], Storage]
+
+# What follows in the names of a checkpoint's files: an ending or a number of many, and not another step's digits.
+_SIBLING = re.compile(r"(\..+|-\d{5}-of-\d{5})?")
 
 
 def _without_spark(directory: str) -> Storage:
@@ -69,7 +73,9 @@ def local_copy(path: PathLike, with_siblings: bool = False) -> Iterator[str]:
         storage = _open(directory)
         names = [name]
         if with_siblings:
-            names = [found for found in storage.list() if found.startswith(name)]
+            names = [
+                found for found in storage.list() if found.startswith(name) and _SIBLING.fullmatch(found, len(name))
+            ]
         for found in names:
             _copy(storage, found, Path(folder))
         yield os.path.join(folder, name)

@@ -32,6 +32,7 @@ def remote() -> Iterator[str]:
         "model/a": b"1",
         "model/deep/b": b"2",
         "c.index": b"3",
+        "c1.index": b"5",
         "c.data": b"4",
     }.items():
         memory.makedirs(f"{base}/{name}".rpartition("/")[0], exist_ok=True)

@@ -85,14 +85,24 @@ def read_source(
     if _BYTE_ORDERS[byte_order]:
         with_native_bytes(graph, shown)
         constants = {name: value.byteswap() for name, value in constants.items()}
+    if not any(node.op in VARIABLES for node in graph.node):
+        _refuse_values(shown, checkpoint=checkpoint, bin_file=bin_file)
+        return GraphSource(shown, graph, constants, inputs, outputs)
     if checkpoint is not None:
         values = _checkpoint_values(checkpoint)
     elif bin_file is not None:
         values = _bin_values(bin_file)
-    variables: Mapping[str, np.ndarray] = constants
-    if any(node.op in VARIABLES for node in graph.node):
-        variables = Variables(shown, graph, sources(graph, collections, shown), values, constants)
+    variables = Variables(shown, graph, sources(graph, collections, shown), values, constants)
     return GraphSource(shown, graph, variables, inputs, outputs)
+
+
+def _refuse_values(path: str, **given: PathLike | None) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise ArgumentError(
+                f"{path} has no variables: its values are in it, and none are read from {os.fspath(value)}; leave "
+                f"{name}= out."
+            )
 
 
 def _read_definition(path: PathLike, inner_values: bool) -> _Definition:

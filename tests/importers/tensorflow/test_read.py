@@ -289,6 +289,8 @@ def test_values_that_were_not_given_are_asked_for() -> None:
         source.variables["prediction/W"]
     with pytest.raises(ArgumentError, match="both given"):
         read_source(UNFROZEN, checkpoint=LSTM / "model.ckpt", bin_file=LSTM / "bigdl_pair.bin")
+    with pytest.raises(ArgumentError, match="has no variables: its values are in it, and .*; leave bin_file= out"):
+        read_source(LSTM / "graph.pb", bin_file=LSTM / "bigdl_pair.bin")
     with pytest.raises(ArgumentError, match="is a GraphDef, which has no signatures"):
         read_source(UNFROZEN, signature="a")
 
