@@ -94,11 +94,22 @@ class GraphLayer(keras.layers.Layer):
         missing = {n for n, node in self._program.nodes.items() if node.op in VARIABLES} - set(self._specs)
         if missing:
             raise ImporterError(f"the graph has variables without weights: {', '.join(sorted(missing))}.")
-        self._variables_by_name = {} if values is _SHARED else self._made(values or {})
+        if values is not _SHARED:
+            values = values or {}
+            self._adopt({name: self._variable(spec, values.get(name)) for name, spec in self._specs.items()})
+            for name in self._frozen:
+                self._variables_by_name[name].trainable = False
         self.built = True
 
-    def _made(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: self._variable(spec, values.get(name)) for name, spec in self._specs.items()}
+    def _adopt(self, variables: dict[str, Any]) -> None:
+        """Takes variables as weights. Keras lists those first that are trainable when it meets them, and the order of
+        weights must not depend on what is frozen."""
+        frozen = [variables[name] for name, spec in self._specs.items() if spec.trainable != variables[name].trainable]
+        for variable in frozen:
+            variable.trainable = True
+        self._variables_by_name = variables
+        for variable in frozen:
+            variable.trainable = False
 
     def _variable(self, spec: WeightSpec, value: Any) -> Any:
         """A weight whose path is the layer's name and the node's."""
@@ -106,7 +117,7 @@ class GraphLayer(keras.layers.Layer):
         with ExitStack() as stack:
             for scope in (self.name, *scopes):
                 stack.enter_context(keras.name_scope(scope))
-            variable = keras.Variable(
+            return keras.Variable(
                 keras.initializers.Zeros()
                 if value is None
                 else lambda shape, dtype: tf.convert_to_tensor(value, dtype),
@@ -116,9 +127,6 @@ class GraphLayer(keras.layers.Layer):
                 autocast=False,
                 name=last,
             )
-        if spec.frozen and spec.trainable:
-            variable.trainable = False
-        return variable
 
     def _known(self, name: str) -> TensorName:
         tensor = self._program.resolve(parse_tensor(name))
@@ -192,7 +200,7 @@ class GraphLayer(keras.layers.Layer):
             values=_SHARED,
             name=name,
         )
-        layer._variables_by_name = {spec.name: self._variables_by_name[spec.name] for spec in specs}
+        layer._adopt({spec.name: self._variables_by_name[spec.name] for spec in specs})
         return layer
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
