@@ -17,6 +17,7 @@ import numpy as np
 from sparkdl.errors import ImporterError, UnsupportedError
 from sparkdl.importers.caffe.net import Layer, Message
 from sparkdl.nn.arrangement import Transpose
+from sparkdl.nn.initializers import Bilinear
 
 LARGEST = 2**29  # elements of one array of weights: the largest of published nets has a fifth of it
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9_.-]")
@@ -275,6 +276,7 @@ def initializer(filler: Message | None, default: str) -> Any:
         "gaussian": lambda: keras.initializers.RandomNormal(value("mean", 0.0), value("std", 1.0)),
         "uniform": lambda: keras.initializers.RandomUniform(value("min", 0.0), value("max", 1.0)),
         "xavier": lambda: keras.initializers.VarianceScaling(1.0, mode, "uniform"),
+        "bilinear": Bilinear,
         "msra": lambda: keras.initializers.VarianceScaling(2.0, mode, "untruncated_normal"),
     }
     return makers.get(value("type", "constant"), lambda: default)()

@@ -145,6 +145,16 @@ def test_fillers_start_layers_without_weights(load: Load) -> None:
     assert float(model(np.ones((1, 3, 4, 4)))[0, 0]) == 26
 
 
+def test_a_bilinear_filler_enlarges_images_smoothly(load: Load) -> None:
+    fields = (
+        "num_output: 3 group: 3 kernel_size: 4 stride: 2 pad: 1 bias_term: false weight_filler { type: 'bilinear' }"
+    )
+    model = load(DATA + layer("up", "Deconvolution", "data", "up", f"convolution_param {{ {fields} }}"))
+    ramp = np.arange(4, dtype="float32") * np.ones((1, 3, 4, 1), "float32")
+    between = np.asarray(model(ramp))[0, 1, 3, 1:-1]
+    np.testing.assert_allclose(between, [0.25, 0.75, 1.25, 1.75, 2.25, 2.75])
+
+
 REFUSED = [
     (
         layer("a", "Convolutio", "data", "a") + layer("b", "Nothing", "a", "b"),
