@@ -97,7 +97,7 @@ def _end(tensor: Any, name: str | None = None) -> End:
 
 
 def _suggestion(path: Path, weights: Path | None, found: list[Finding]) -> str:
-    own = sorted({item.type for item in found if "no such class" in item.why or "function" in item.why})
+    own = sorted({item.own for item in found if item.own})
     code = any("safe_mode" in item.why for item in found)
     return call_text(
         "load_keras",

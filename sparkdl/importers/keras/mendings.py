@@ -252,6 +252,19 @@ def _initializer(node: Node, origin: Origin) -> None:
         node["config"].pop("dtype", None)
 
 
+@mending("`LocallyConnected1D`, `LocallyConnected2D`", "LocallyConnected1D", "LocallyConnected2D")
+def _locally_connected(node: Node, origin: Origin) -> None:
+    """They are gone from Keras, and layers of ours (`sparkdl>LocallyConnected2D`); images that are channels first, and
+    the ways to compute it with sparse or masked kernels (`implementation` 2 and 3), are refused."""
+    config = node["config"]
+    neutral = {"padding": "valid", "data_format": "channels_last", "implementation": 1}
+    if all(config.get(name, value) == value for name, value in neutral.items()):
+        for name in neutral:
+            config.pop(name, None)
+        node["registered_name"] = f"sparkdl>{node['class_name']}"
+        node["module"] = None
+
+
 @mending("`TFOpLambda`, `SlicingOpLambda`", "TFOpLambda", "SlicingOpLambda")
 def _function(node: Node, origin: Origin) -> None:
     """Calls of TensorFlow's functions were layers of tf.keras; those that only compute are operations of ours

@@ -16,16 +16,19 @@ from sparkdl.importers.keras.nodes import Origin, is_model, is_node, name_of
 from sparkdl.nn.functions import check_node, tensorflow_function
 
 _PLAIN = frozenset({"__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__"})
+_NO_CLASS = f"Keras {keras.__version__} has no such class"
+_NO_FUNCTION = "it calls a function that is none of Keras's for tensors"
 _FOREIGN = frozenset({"TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"})
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An object that cannot be made, and why."""
+    """An object that cannot be made, and why; `own` is the name by which the user could give it, if that would help."""
 
     name: str
     type: str
     why: str
+    own: str = ""
 
     def __str__(self) -> str:
         return f"{f'layer {self.name!r}' if self.name else 'the model'} ({self.type}): {self.why}"
@@ -56,7 +59,9 @@ def findings(
             layer = (name, kind)
         why, inside = _look(value, custom, safe_mode)
         if why:
-            yield Finding(name, kind if layer[1] in ("", kind) else layer[1], why)
+            own = {_NO_CLASS: kind, _NO_FUNCTION: value["config"]}.get(why, "")
+            shown = f"{why}: {own}" if own and own != layer[1] else why
+            yield Finding(name, kind if layer[1] in ("", kind) else layer[1], shown, str(own))
         if inside:
             yield from findings(list(value.values()), custom, safe_mode, layer)
     elif isinstance(value, dict):
@@ -77,14 +82,14 @@ def _look(node: Mapping[str, Any], custom: Mapping[str, Any], safe_mode: bool) -
         return "", True
     if kind == "function":
         known = registered([config, node.get("registered_name")], custom) is not None
-        return ("" if known or is_builtin_function(config, module) else f"it calls the function {config!r}"), False
+        return ("" if known or is_builtin_function(config, module) else _NO_FUNCTION), False
     if registered([node.get("registered_name"), kind], custom) is not None:
         return _our_own(kind, config), True
     if kind in _FOREIGN and safe_mode:
         return "it runs a program of another framework; only safe_mode=False reads it", False
     found = builtin_class(kind, module)
     if found is None:
-        return f"Keras {keras.__version__} has no such class", False
+        return _NO_CLASS, False
     return _arguments(node, found), True
 
 

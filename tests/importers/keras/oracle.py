@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -86,6 +87,13 @@ def images(k: Any, layers: Any, tf: Any) -> tuple[Any, Any]:
     return k.Model(image, layers.ActivityRegularization(0.1)(x)), numbers(2, 9, 7, 2)
 
 
+def local(k: Any, layers: Any, tf: Any) -> tuple[Any, Any]:
+    image = k.Input((7, 6, 2))
+    x = layers.LocallyConnected2D(3, (3, 2), strides=(2, 1), activation="hard_sigmoid", kernel_regularizer="l2")(image)
+    x = layers.LocallyConnected1D(2, 3, strides=2, use_bias=False)(layers.Reshape((15, 3))(x))
+    return k.Model(image, x), numbers(2, 7, 6, 2)
+
+
 def stateful(k: Any, layers: Any, tf: Any) -> tuple[Any, Any]:
     model = [
         layers.Embedding(11, 4, mask_zero=True, batch_input_shape=(2, 5)),
@@ -104,7 +112,7 @@ def mixed(k: Any, layers: Any, tf: Any) -> tuple[Any, Any]:
 
 
 MODELS: tuple[Callable[[Any, Any, Any], tuple[Any, Any]], ...] = (
-    *(functions, recurrent, nested, attention, images, stateful, mixed),
+    *(functions, recurrent, nested, attention, images, local, stateful, mixed),
 )
 
 
@@ -124,12 +132,14 @@ def optimizers(k: Any) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    """Writes every model, packed, with inputs and outputs."""
+def main(*wanted: str) -> None:
+    """Writes models (all, or those named), packed, with inputs and outputs."""
     import tensorflow as tf
     import tf_keras as k
 
     for make in MODELS:
+        if wanted and make.__name__ not in wanted:
+            continue
         model, inputs = make(k, k.layers, tf)
         for weight in model.weights:
             value = numbers(*weight.shape) * 0.3
@@ -137,6 +147,8 @@ def main() -> None:
         write(make.__name__, model, {"x": inputs, "y": model.predict(inputs, verbose=0)})
     inputs, targets = numbers(8, 6), RANDOM.integers(0, 2, (8, 2)).astype("float32")
     for name, optimizer in optimizers(k).items():
+        if wanted and name not in wanted:
+            continue
         model = k.Sequential([k.Input((6,)), k.layers.Dense(4, "relu"), k.layers.Dense(2, "sigmoid")])
         model.compile(optimizer, k.losses.BinaryCrossentropy(), metrics=["accuracy", k.metrics.AUC(name="auc")])
         training = {"epochs": 2, "batch_size": 4, "shuffle": False, "verbose": 0}
@@ -169,4 +181,4 @@ def _packed(archive: Path) -> bytes:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -48,7 +48,7 @@ def test_training_goes_on_as_in_tf_keras(name: str, form: str, tmp_path: Path) -
     assert set(history) == {"loss", "accuracy", "auc"}
 
 
-@pytest.mark.parametrize("name", ["functions", "recurrent", "nested"])
+@pytest.mark.parametrize("name", ["functions", "recurrent", "nested", "local"])
 def test_a_mended_model_travels_to_other_processes(name: str, tmp_path: Path) -> None:
     from sparkdl.engine.serialization import model_arrays, pack_model, set_model_arrays, unpack_model
 

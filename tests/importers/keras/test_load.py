@@ -100,7 +100,7 @@ def test_everything_that_is_not_supported_is_said_at_once(tmp_path: Path) -> Non
     layers = [
         start,
         layer("LSTM", "time", units=2, time_major=True, return_sequences=True),
-        layer("LocallyConnected1D", "local", filters=1, kernel_size=[1]),
+        layer("DenseFeatures", "local", feature_columns=[]),
         {**layer("TFOpLambda", "read", function="io.read_file"), "inbound_nodes": [["local", 0, 0, {}]]},
         layer("Dense", "own", units=1, kernel_initializer={"class_name": "Mine", "config": {}}),
     ]
@@ -110,9 +110,10 @@ def test_everything_that_is_not_supported_is_said_at_once(tmp_path: Path) -> Non
         "4 objects",
         "'time' (LSTM): arg",
         "time_major",
-        "'local' (LocallyC",
+        "'local' (DenseFeatures): Keras",
         "tf.io.read_file",
-        "'own' (Dense)",
+        "'own' (Dense): Keras",
+        "no such class: Mine",
     ):
         assert words in str(error.value)
 

@@ -84,6 +84,11 @@ CASES: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
         {"distribution": "truncated_normal"},
     ),
     "_initializer": ({"class_name": "Zeros", "config": {"dtype": "float32"}}, "Zeros", {"dtype": ...}),
+    "_locally_connected": (
+        layer("LocallyConnected1D", "l", padding="valid", data_format="channels_last", implementation=1),
+        "LocallyConnected1D",
+        {"padding": ..., "data_format": ..., "implementation": ...},
+    ),
     "_function": (layer("TFOpLambda", "f", function="math.add"), "TensorFlowFunction", {"function": "math.add"}),
     "_node": (
         layer("TensorFlowOpLayer", "r", node_def={"name": "r", "op": "Relu", "input": ["x"]}, constants={}),
