@@ -12,9 +12,9 @@ from tensorflow.python.framework import op_def_registry
 
 from sparkdl.errors import ArgumentError, ImporterError
 from sparkdl.importers.tensorflow.source import GraphSource
-from sparkdl.nn.graph.check import why_refused
 from sparkdl.nn.graph.cut import dtype_of, needed
 from sparkdl.nn.graph.program import Node, Program, TensorName, parse_tensor, ranges_of
+from sparkdl.nn.graph.refused import why_refused
 from sparkdl.nn.graph.variables import ASSIGNMENTS, VARIABLES
 
 PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2"})

@@ -12,9 +12,10 @@ from tensorflow.python.framework import func_graph
 from sparkdl.errors import ArgumentError, ImporterError, SparkDLError
 from sparkdl.importers.tensorflow.ends import PLACEHOLDERS, Ends, output_dtype
 from sparkdl.importers.tensorflow.source import GraphSource
-from sparkdl.nn.graph.check import check, check_shape, why_refused
+from sparkdl.nn.graph.check import check, check_shape
 from sparkdl.nn.graph.cut import cut, dtype_of, needed
 from sparkdl.nn.graph.program import Library, Node, Program, TensorName, graph_of, library_of
+from sparkdl.nn.graph.refused import why_refused
 from sparkdl.nn.graph.replay import Replay
 from sparkdl.nn.graph.structure import Structure
 

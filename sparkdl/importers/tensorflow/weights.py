@@ -245,3 +245,9 @@ def array_of(node: Node, path: str) -> np.ndarray:
     if not content:
         return np.asarray(tf.make_ndarray(tensor))
     return np.frombuffer(content, kind.as_numpy_dtype).reshape([dim.size for dim in tensor.tensor_shape.dim])
+
+
+def markdown() -> str:
+    """The table of the documentation."""
+    rows = [f"| `{op}` | {', '.join(map(str, positions))} |" for op, positions in ROLES.items()]
+    return "\n".join(["| op | inputs that are weights, from 0 |", "| --- | --- |", *rows]) + "\n"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -15,30 +14,8 @@ from tensorflow.python.framework import op_def_registry
 from sparkdl.errors import ImporterError, UnsupportedError
 from sparkdl.nn.graph.arrays import ARRAYS
 from sparkdl.nn.graph.program import CALLS, Library, Program, functions_of, library_of, ranges_of
+from sparkdl.nn.graph.refused import why_refused
 from sparkdl.nn.graph.replay import FUNCTIONAL
-
-# What is refused, and why; a pattern matches the whole name of an op.
-REFUSED: Mapping[str, str] = {
-    "runs code of the user": r"E?a?g?e?r?PyFunc|PyFuncStateless|PyFunc|Generator.*|XlaLaunch.*|Xla.*Host.*|_Xla.*|"
-    r"CustomCall|XlaCustomCall.*|XlaCallModule|XlaHostCompute|TF?LiteSubgraphExecute|SymbolicGradient|RemoteCall|"
-    r"JitFusedMatMul|Mlir.*|TfLite.*|EncapsulatedFunction.*",
-    "reads or writes files": r"ReadFile|WriteFile|MatchingFiles|Save|SaveV2|SaveSlices|ShardedFilename|ShardedFilespec|"
-    r"Restore|RestoreV2|RestoreSlice|MergeV2Checkpoints|InitializeTableFromTextFile.*|.*SummaryWriter.*|Write.*Summary|"
-    r"ImportEvent|LoadDataset|SaveDataset.*|ImmutableConst|CheckpointExists|.*Cache(Dataset)?V?2?|DebugIdentity.*|DebugNan.*|"
-    r"DebugNumericSummary.*|PrintV2|LoadAndRemapMatrix|GenerateVocabRemapping",
-    "reads data": r".*Reader(V2)?|Reader.*|.*Queue(V2)?|Queue.*|.*Dataset(V[2-9])?|.*Iterator.*|Experimental.*|Stage|"
-    r"Unstage|Map(Stage|Unstage|Peek|Clear|Size|Incomplete).*|OrderedMap.*|StagePeek|StageSize|.*Barrier.*|LMDB.*|BigQuery.*|"
-    r"CloudBigtable.*|RecordInput|DataService.*|GetSessionHandle.*|GetSessionTensor|DeleteSessionTensor|.*Accumulator.*",
-    "talks to other processes": r"_?Send|_?Recv|_Host(Send|Recv)|.*Rpc.*|Collective.*|Nccl.*|.*TPU.*|Tpu.*|.*Infeed.*|"
-    r".*Outfeed.*|XlaSend.*|XlaRecv.*|.*Coordinat.*|ConfigureDistributed.*|ShutdownDistributed.*",
-    "keeps tables or resources that the graph alone does not fill": r".*HashTable.*|LookupTable.*|InitializeTable.*|"
-    r"Stack(Push|Pop|Close)?(V2)?|Mutex.*|.*Lru.*|TemporaryVariable|DestroyTemporaryVariable|.*Boosted.*|.*TreeEnsemble.*|"
-    r"TensorForest.*|DecodeProto.*|EncodeProto.*|KafkaDataset|Conditional.*",
-    "belongs to training in TensorFlow": r"(Resource)?(Sparse)?Apply.*|.*Gradient(V3)?Handle|TensorArrayGrad.*|"
-    r"Scatter(Add|Sub|Mul|Div|Min|Max|Update)|ResourceScatter.*|ScatterNd(Add|Sub|Update)|CountUpTo|"
-    r"ResourceCountUpTo|Resource.*Assign|StridedSliceAssign",
-}
-_REFUSED = {reason: re.compile(pattern) for reason, pattern in REFUSED.items()}
 
 # A constant of one value may say that it is repeated this often.
 _MAXIMAL_FILL = 1 << 27
@@ -75,16 +52,6 @@ def check_part(program: Program, library: Library) -> None:
             found.extend((node.name, node.op) for node in library[name].node_def)
             waiting.extend(inner for node in library[name].node_def for inner in [node.op, *functions_of(node.attr)])
     check_ops(found, library)
-
-
-def why_refused(op: str) -> str | None:
-    """Why an op is refused; None where it is not.
-
-    Example:
-        >>> why_refused("PyFunc"), why_refused("Conv2D")
-        ('runs code of the user', None)
-    """
-    return next((reason for reason, pattern in _REFUSED.items() if pattern.fullmatch(op)), None)
 
 
 def check_ops(ops: Iterable[tuple[str, str]], library: Library) -> None:

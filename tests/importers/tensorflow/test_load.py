@@ -11,11 +11,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow.core.framework import function_pb2, graph_pb2
+from tensorflow.python.framework import op_def_registry
 
 import sparkdl as sdl
 from sparkdl.errors import ArgumentError, ImporterError, UnsupportedError
+from sparkdl.importers.tensorflow import weights
+from sparkdl.nn.graph import program, refused
 from tests.importers.tensorflow import test_control_flow as flow
 from tests.importers.tensorflow.oracle import compare, old_control_flow, record, v1, weight
+from tests.importers.tensorflow.places import ROOT
 
 X = np.random.default_rng(5).standard_normal((6, 4)).astype("float32")
 
@@ -392,3 +396,23 @@ def test_damaged_graphs_are_refused_by_node(message: str, tmp_path: Path) -> Non
     with pytest.raises(ImporterError, match=message) as found:
         sdl.load_tensorflow(hostile(HOSTILE[message], tmp_path), ["x"], ["y"])
     assert "graph.pb" in str(found.value)
+
+
+def test_the_page_holds_the_tables_of_the_code() -> None:
+    page = (ROOT / "docs" / "tensorflow.md").read_text()
+    assert refused.markdown() in page and weights.markdown() in page, "run `make docs`"
+
+
+def test_names_that_are_refused_are_ops_or_patterns_of_some() -> None:
+    ops = [name for name in dir(tf.raw_ops) if not name.startswith("_")]
+    computing = {"Conv2D", "MatMul", "While", "TensorArrayV3", "VarHandleOp", "DecodeJpeg", "ParseExampleV2", "Print"}
+    assert [op for op in computing if refused.why_refused(op)] == []
+    files = {"ReadFile", "WriteFile", "SaveV2", "RestoreV2", "MergeV2Checkpoints", "DebugIdentityV3", "ImmutableConst"}
+    others = {"PyFunc", "EagerPyFunc", "TextLineDataset", "IteratorGetNext", "QueueDequeueV2"}
+    outside = files | others | {"FixedUnigramCandidateSampler"}  # it reads a vocabulary
+    assert [op for op in outside if refused.why_refused(op) is None] == []
+    functional = {"While", "StatelessWhile", "If", "StatelessIf", "Case", "StatelessCase"} | program.CALLS
+    for op in ops:
+        definition = op_def_registry.get(op)
+        runs = definition is not None and any("func" in item.type for item in definition.attr)
+        assert not runs or op in functional | {"For"} or refused.why_refused(op), op
