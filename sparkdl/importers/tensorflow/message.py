@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -79,10 +80,10 @@ def _unpacked(data: memoryview, path: str) -> bytes:
 
 def _binary(data: memoryview, path: str) -> tuple[Message, Constants]:
     """The kind is told by the fields of the whole, which are skipped and not read."""
-    counts = dict.fromkeys(range(8), 0)
+    counts: Counter[int] = Counter()
     number_first = False
     for number, value, _ in fields(data, path):
-        counts[number] = counts.get(number, 0) + 1
+        counts[number] += 1
         number_first |= number == 1 and isinstance(value, int)
     kinds: list[type[Message]] = [graph_pb2.GraphDef]
     if number_first:
@@ -119,7 +120,7 @@ def graphs_of(message: Message) -> list[graph_pb2.GraphDef]:
 
 def _text(data: memoryview, path: str) -> Message:
     try:
-        text = bytes(data).decode("utf-8")
+        text = bytes(data).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ImporterError(f"{path}, byte {error.start}: neither text nor a message of TensorFlow.") from None
     found = _FIRST_FIELD.match(text)
@@ -142,10 +143,9 @@ def _text(data: memoryview, path: str) -> Message:
 
 def check_graph(graph: graph_pb2.GraphDef, path: str) -> None:
     """Raises ImporterError unless each node has a name of its own, and reads what there is."""
-    names = {node.name for node in graph.node}
-    if len(names) < len(graph.node):
-        seen: set[str] = set()
-        twice = next(node.name for node in graph.node if node.name in seen or seen.add(node.name))  # type: ignore[func-returns-value]
+    names = Counter(node.name for node in graph.node)
+    twice = next((name for name, count in names.items() if count > 1), None)
+    if twice is not None:
         raise ImporterError(f"{path} has several nodes called {twice!r}; the file is damaged.")
     for node in graph.node:
         for tensor in node.input:
