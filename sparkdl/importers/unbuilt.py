@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import keras
@@ -18,9 +18,13 @@ class Unbuilt(keras.StatelessScope):
     def __init__(self) -> None:
         super().__init__(initialize_variables=False)
 
-    def accept(self) -> None:
-        """Has the weights made."""
+    def accept(self, awaiting: Iterable[keras.Variable] = ()) -> None:
+        """Has the weights made; those whose values come from a file begin with zeros, which is soon done."""
         self.initialize_variables = True
+        zeros = keras.initializers.Zeros()
+        for variable in awaiting:
+            if variable._initializer is not None:
+                variable._initializer = zeros
 
 
 @contextmanager

@@ -136,7 +136,7 @@ def build(config: Node, origin: Origin, custom: Mapping[str, Any], safe: bool, s
             model = _deserialize(config, custom, safe)
             if isinstance(model, keras.Model):
                 _check_sizes(model, origin, limit)
-                scope.accept()
+                scope.accept(model.weights if stored is not None else ())
     except SparkDLError:
         raise
     except _UNREADABLE as error:
