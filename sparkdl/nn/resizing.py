@@ -26,7 +26,7 @@ class CornerAlignedResize(keras.layers.Layer):
         self.size = list(size)
 
     def call(self, inputs: Any) -> Any:
-        return tf.compat.v1.image.resize_bilinear(inputs, self.size, align_corners=True)
+        return tf.raw_ops.ResizeBilinear(images=inputs, size=self.size, align_corners=True)
 
 
 @keras.saving.register_keras_serializable("sparkdl")

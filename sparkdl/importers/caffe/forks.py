@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -135,6 +136,8 @@ def interp(
 def axpy(site: Site, factors: Blob, x: Blob, y: Blob) -> Blob:
     """SENet's layer: a factor for each channel, times the second blob, plus the third."""
     channels = x.shape[1] or 0
+    if math.prod(size or 0 for size in factors.shape[1:]) != channels or x.shape != y.shape:
+        raise ValueError(f"factors of shape {factors.shape} for {x.shape}, and summands of shape {y.shape}")
     spread = site.add(FullReshape, site.first(factors), "_spread", shape=[-1, *[1] * (x.rank - 2), channels])
     scaled = site.add(keras.layers.Multiply, [site.last(x), spread], "_scaled")
     return Blob(site.add(keras.layers.Add, [scaled, site.last(y)]), x.rank > 2)

@@ -6,6 +6,7 @@ needs Caffe's own order, and only once.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from sparkdl.nn.arrangement import Transpose
 from sparkdl.nn.initializers import Bilinear
 
 LARGEST = 2**29  # elements of one array of weights: the largest of published nets has a fifth of it
+LARGEST_ROW = 2**27  # elements of a blob, the batch left out: those of known nets have a hundredth of it
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9_.-]")
 
 Shape = tuple[int | None, ...]
@@ -74,6 +76,12 @@ def caffe_axis(axis: int, rank: int) -> int:
     return axis % rank
 
 
+def _check_size(row: Sequence[int | None]) -> None:
+    """Raises an error for blobs that no machine holds: their sizes are mistakes."""
+    if math.prod(size or 1 for size in row) > LARGEST_ROW:
+        raise ValueError(f"a blob with rows of shape {tuple(row)}; expected at most {LARGEST_ROW:,} elements")
+
+
 @dataclass(slots=True)
 class Awaiting:
     """A Keras layer whose weights come from Caffe's blobs of these shapes."""
@@ -110,7 +118,10 @@ class Builder:
         """A new Keras layer, and what it makes of the inputs."""
         layer = kind(name=self.unique(name), **config)
         self.names[layer.name] = layer
-        return layer, layer(inputs)
+        outputs = layer(inputs)
+        for tensor in outputs if isinstance(outputs, (list, tuple)) else [outputs]:
+            _check_size(tensor.shape[1:])
+        return layer, outputs
 
     def rename(self, layer: Any, name: str) -> None:
         """Gives a layer another name, so that its own is free."""
@@ -147,6 +158,7 @@ class Site:
         row = list(known) if known is not None else None if shape is None else list(shape)[1:]
         if row is None or (known is None and not shape) or min(row, default=1) < 1:
             raise ValueError(f"blob {name!r} has no shape; give input_shapes={{{name!r}: (channels, height, width)}}")
+        _check_size(row)
         last = self.builder.data_format == "channels_last" and len(row) > 2
         tensor = keras.Input([*row[1:], row[0]] if last else row, name=self.builder.unique(name))
         self.builder.names[tensor.name] = tensor._keras_history.operation

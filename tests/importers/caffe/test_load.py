@@ -201,6 +201,8 @@ WRONG = [
     (layer("a", "Pooling", "data", "a", "pooling_param { kernel_size: 2 stride: 0 }"), "stride"),
     (layer("a", "Pooling", "data", "a", "pooling_param { kernel_size: 2 pad: 2 }"), "padding \\(2, 2\\) of windows"),
     (layer("a", "Interp", "data", "a"), "neither height and width"),
+    (layer("a", "Interp", "data", "a", "interp_param { zoom_factor: 99999 }"), "rows of shape .* at most 134,217,728"),
+    ('input: "x" input_dim: [1, 3, 1000000000, 1] ' + layer("a", "Pooling", "x", "a"), "rows of shape"),
     (convolution("a", "data", "a", 4_000_000_000), "cannot be built: weights of shape"),
     (layer("a", "Slice", "data", "a", "slice_param { slice_point: 9 }"), "slice points"),
     (layer("a", "Reshape", "data", "a", "reshape_param { shape { dim: 0 dim: 7 dim: -1 } }"), "do not fill"),
