@@ -17,11 +17,12 @@ from tensorflow.core.framework import graph_pb2
 from tensorflow.python.framework import func_graph
 
 from sparkdl.errors import ArgumentError, ImporterError
+from sparkdl.nn.graph.arrays import ARRAYS
 from sparkdl.nn.graph.check import check
-from sparkdl.nn.graph.cut import Part, ancestors, cut
-from sparkdl.nn.graph.program import Program, TensorName, graph_of, library_of, parse_tensor, program_of
-from sparkdl.nn.graph.replay import Replay
-from sparkdl.nn.graph.structure import Structure
+from sparkdl.nn.graph.cut import Part, ancestors, cut, dtype_of
+from sparkdl.nn.graph.program import Node, Program, TensorName, graph_of, library_of, parse_tensor, program_of
+from sparkdl.nn.graph.replay import FUNCTIONAL, Replay
+from sparkdl.nn.graph.structure import CONTROL_FLOW, Structure
 from sparkdl.nn.graph.variables import VARIABLES
 
 # A config comes from a file that need not be ours: what it unpacks to is bounded.
@@ -91,6 +92,8 @@ class GraphLayer(keras.layers.Layer):
         self._specs = {spec.name: spec for spec in map(_spec, weights)}
         self._frozen = {name for name, spec in self._specs.items() if spec.frozen}
         self._eager = _Compiled(self)
+        # XLA knows neither strings nor lists that grow.
+        self.supports_jit = not any(_defies_jit(node) for node in self._program.nodes.values())
         missing = {n for n, node in self._program.nodes.items() if node.op in VARIABLES} - set(self._specs)
         if missing:
             raise ImporterError(f"the graph has variables without weights: {', '.join(sorted(missing))}.")
@@ -315,6 +318,11 @@ def read_graph(graph: graph_pb2.GraphDef | bytes | str) -> graph_pb2.GraphDef:
         return graph_pb2.GraphDef.FromString(graph)
     except (ValueError, zlib.error, DecodeError) as error:
         raise ImporterError(f"no graph can be read: {error}.") from error
+
+
+def _defies_jit(node: Node) -> bool:
+    kind = dtype_of(node)
+    return node.op in CONTROL_FLOW | FUNCTIONAL | ARRAYS.keys() or node.op.startswith("TensorList") or kind == tf.string
 
 
 def _spec(spec: WeightSpec | Mapping[str, Any]) -> WeightSpec:

@@ -13,7 +13,7 @@ from tensorflow.python.framework import op_def_registry
 
 from sparkdl.errors import ImporterError, UnsupportedError
 from sparkdl.nn.graph.arrays import ARRAYS
-from sparkdl.nn.graph.program import CALLS, Library, Program, functions_of, library_of, ranges_of
+from sparkdl.nn.graph.program import CALLS, MAXIMAL_NODES, Library, Program, functions_of, library_of, ranges_of
 from sparkdl.nn.graph.refused import why_refused
 from sparkdl.nn.graph.replay import FUNCTIONAL
 
@@ -75,29 +75,34 @@ def check_ops(ops: Iterable[tuple[str, str]], library: Library) -> None:
 
 
 def check_recursion(library: Library) -> None:
-    """Refuses functions that call themselves, directly or not.
+    """Refuses functions that call themselves, directly or not, or that grow without bounds in the place of calls.
 
     Raises:
         ImporterError: where there are such.
     """
     calls = {
-        name: {
-            called for node in function.node_def for called in [node.op, *functions_of(node.attr)] if called in library
-        }
+        name: [inner for node in function.node_def for inner in [node.op, *functions_of(node.attr)] if inner in library]
         for name, function in library.items()
     }
     callers: dict[str, list[str]] = {}
     for name, called in calls.items():
-        for other in called:
+        for other in set(called):
             callers.setdefault(other, []).append(name)
-    open_ = {name: len(called) for name, called in calls.items()}
-    ready = [name for name, count in open_.items() if not count]
+    waiting = {name: len(set(called)) for name, called in calls.items()}
+    ready = [name for name, count in waiting.items() if not count]
+    sizes: dict[str, int] = {}
     while ready:
-        for caller in callers.get(ready.pop(), ()):
-            open_[caller] -= 1
-            if not open_[caller]:
+        name = ready.pop()
+        sizes[name] = len(library[name].node_def) + sum(sizes[called] for called in calls[name])
+        if sizes[name] > MAXIMAL_NODES:
+            raise ImporterError(
+                f"function {name!r} has more than {MAXIMAL_NODES} nodes with functions in place of calls."
+            )
+        for caller in callers.get(name, ()):
+            waiting[caller] -= 1
+            if not waiting[caller]:
                 ready.append(caller)
-    rounds = sorted(name for name, count in open_.items() if count)
+    rounds = sorted(name for name, count in waiting.items() if count)
     if rounds:
         raise ImporterError(f"the functions {', '.join(rounds[:5])} call themselves in a round.")
 

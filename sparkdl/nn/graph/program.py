@@ -17,7 +17,7 @@ Library = Mapping[str, function_pb2.FunctionDef]
 CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 
 # Functions that call functions can grow without bounds.
-_MAXIMAL_NODES = 500_000
+MAXIMAL_NODES = 500_000
 
 
 class TensorName(NamedTuple):
@@ -162,7 +162,7 @@ def _counted(arguments: Iterable[Any], attributes: Mapping[str, Any]) -> Iterato
     for argument in arguments:
         if argument.number_attr:
             count = attributes[argument.number_attr].i if argument.number_attr in attributes else 0
-            if not 0 <= count <= _MAXIMAL_NODES:
+            if not 0 <= count <= MAXIMAL_NODES:
                 raise ImporterError(f"{count} tensors are asked for as {argument.name!r}; no op has that many.")
             yield argument, count
         elif argument.type_list_attr:
@@ -210,8 +210,8 @@ def _inlined(nodes: Iterable[Node], library: Library) -> Program:
             aliases.update({TensorName(node.name, index): result for index, result in enumerate(body.results)})
             effects[node.name] = body.effects
             waiting.extend(_pinned(inner, node.controls) for inner in reversed(body.nodes))
-        if len(kept) + len(waiting) > _MAXIMAL_NODES:
-            raise ImporterError(f"the graph has more than {_MAXIMAL_NODES} nodes with its functions in place of calls.")
+        if len(kept) + len(waiting) > MAXIMAL_NODES:
+            raise ImporterError(f"the graph has more than {MAXIMAL_NODES} nodes with its functions in place of calls.")
     program = Program(kept, aliases, effects=effects)
     resolved = {
         name: replace(

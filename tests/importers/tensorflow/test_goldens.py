@@ -17,11 +17,12 @@ import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 
 import sparkdl as sdl
-from tests.importers.tensorflow.oracle import apart
+from tests.importers.tensorflow.oracle import Recorded, apart, compare, factors_of, v1
 from tests.importers.tensorflow.places import COPIES, RECORDED, SHARED
 
-GRAPHS = sorted({path.parent.name: path.parent for path in RECORDED.glob("*/graph*.pb*")}.values())
-GRAPHS = [folder for folder in GRAPHS if folder.name != "queue_train_slim"]
+FOLDERS = [path.parent for folder in (COPIES, RECORDED) for path in sorted(folder.glob("*/golden.npz"))]
+GRAPHS = sorted({folder.name: folder for folder in FOLDERS if folder.name != "queue_train_slim"}.values())
+WITHOUT_LOOPS = ["bn_infer_fused", "bn_train_fused", "conv_zoo"]
 APPLICATIONS = sorted((SHARED / "golden" / "tf_apps").glob("*.npz"))
 # The gradient of each element of an output is computed: of more than that it takes minutes.
 MOST_SLOPES = 40
@@ -41,7 +42,7 @@ def regenerate() -> Any:
     """The program that comes with the recorded files, and rebuilds what they do not store."""
     folder = SHARED / "golden" / "gen"
     if not folder.is_dir():
-        pytest.skip("recorded answers are not here")
+        return None
     return _module(folder / "seedgen.py"), _module(folder / "regenerate.py")
 
 
@@ -91,6 +92,27 @@ def test_graph_answers_as_in_tensorflow(folder: Path, tmp_path: Path, regenerate
     assert {name for name in slopes if name not in inputs} <= set(weights)
     if slopes and int(tf.size(made[0])) <= MOST_SLOPES:
         assert_one_sum_has_these_slopes(tape, made[0], {**weights, **inputs}, slopes)
+
+
+@pytest.mark.parametrize(
+    "folder", [folder for folder in GRAPHS if folder.name in WITHOUT_LOOPS], ids=lambda path: path.name
+)
+def test_gradients_are_those_of_a_session(folder: Path) -> None:
+    with np.load(folder / "golden.npz") as case:
+        meta, feeds = json.loads(str(case["meta"])), {"Placeholder": case["in/Placeholder"]}
+        slopes = [name[5:] for name in case.files if name.startswith("grad/")]
+    with tf.Graph().as_default() as graph:
+        definition = graph_pb2.GraphDef.FromString((folder / "graph.pb").read_bytes())
+        tf.graph_util.import_graph_def(definition, name="")
+        outputs = {name: graph.get_tensor_by_name(f"{name}:0") for name in meta["outputs"]}
+        loss = [tf.reduce_sum(tensor * factors_of(tensor)) for tensor in outputs.values()]
+        wanted = dict(
+            zip(slopes, tf.gradients(loss, [graph.get_tensor_by_name(f"{n}:0") for n in slopes]), strict=True)
+        )
+        with v1.Session(graph=graph) as session:
+            values, gradients = session.run([outputs, wanted], {"Placeholder:0": feeds["Placeholder"]})
+    recorded = Recorded(folder / "graph.pb", feeds, values, gradients)
+    compare(recorded, recorded.model())
 
 
 def assert_one_sum_has_these_slopes(

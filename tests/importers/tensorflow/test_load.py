@@ -305,6 +305,17 @@ def test_bytes_can_be_fed(tmp_path: Path) -> None:
     assert model.inputs[0].dtype == "string"
 
 
+def test_depth_costs_no_stack(tmp_path: Path) -> None:
+    def build() -> None:
+        made = flow.placeholder("x")
+        for _ in range(1500):
+            made = made + 1.0
+        tf.identity(made, name="y")
+
+    model = sdl.load_tensorflow(saved(build, tmp_path), ["x"], ["y"])
+    np.testing.assert_allclose(model(X), X + 1500, rtol=1e-5)
+
+
 def chain(functions: int, *, closed: bool) -> graph_pb2.GraphDef:
     """A graph of functions that each call the next one twice; the last calls itself or the first."""
     with tf.Graph().as_default() as made:
