@@ -18,6 +18,7 @@ import sparkdl as sdl
 from sparkdl.__main__ import main
 from sparkdl.errors import ImporterError, MissingFileError, SparkDLError
 from sparkdl.importers.inspection import COMPACT, End, Inspection, Row
+from sparkdl.nn.graph.check import why_refused
 from tests.importers.caffe.places import recorded
 from tests.importers.keras import places as keras_places
 from tests.importers.keras.files import layer, sequential, write_json
@@ -123,7 +124,7 @@ def graph_with(tmp_path: Path, *kinds: str) -> Path:
 def test_what_is_not_supported_is_named(tmp_path: Path) -> None:
     found = sdl.inspect(graph_with(tmp_path, "PyFunc", "Rleu"))
     assert [(row.name, row.why) for row in found.unsupported] == [
-        ("pyfunc", "it runs code of the user"),
+        ("pyfunc", f"it {why_refused('PyFunc')}"),
         ("rleu", f"TensorFlow {tf.__version__} has no such op (did you mean Relu?)"),
     ]
     (tmp_path / "net").write_text(
@@ -185,7 +186,7 @@ def test_from_the_terminal(tmp_path: Path, capsys: Any) -> None:
     assert main(["inspect", str(tmp_path / "m.keras")]) == 0
     assert "score" in capsys.readouterr().out
     assert main(["inspect", str(graph_with(tmp_path, "PyFunc")), "--json"]) == 1
-    assert json.loads(capsys.readouterr().out)["rows"][-1]["why"] == "it runs code of the user"
+    assert json.loads(capsys.readouterr().out)["rows"][-1]["why"] == f"it {why_refused('PyFunc')}"
     assert main(["inspect", str(tmp_path / "nowhere")]) == 1
     assert "nowhere does not exist" in capsys.readouterr().err
     command = [sys.executable, "-m", "sparkdl", "inspect", "--help"]

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from sparkdl.importers.keras.classes import arguments_of, builtin_class, registered
+from sparkdl.importers.keras.mendings import mend
 from sparkdl.importers.keras.nodes import Node, Origin
 
 _NAMED = ("acc", "accuracy", "ce", "crossentropy")
@@ -31,8 +32,8 @@ def compile_as_told(model: keras.Model, told: Node, origin: Origin, custom: Mapp
             model.compile_from_config(copy.deepcopy(told))
             return
         arguments: dict[str, Any] = {
-            "optimizer": optimizer_of(told.get("optimizer_config", told.get("optimizer")), custom),
-            "loss": _nested(told.get("loss"), lambda value: _loss(value, custom)),
+            "optimizer": optimizer_of(told.get("optimizer_config", told.get("optimizer")), origin, custom),
+            "loss": _nested(told.get("loss"), lambda value: _loss(value, origin, custom)),
             "loss_weights": told.get("loss_weights"),
         }
         for name in ("metrics", "weighted_metrics"):
@@ -57,57 +58,54 @@ def _nested(value: Any, function: Any) -> Any:
     return None if value is None else function(value)
 
 
-def optimizer_of(told: Any, custom: Mapping[str, Any]) -> Any:
+def optimizer_of(told: Any, origin: Origin, custom: Mapping[str, Any]) -> Any:
     """An optimizer of any Keras: its name, or its class and arguments."""
     if isinstance(told, str):
         return keras.optimizers.get(told)
-    name, config = str(told["class_name"]).rpartition(">")[2], dict(told["config"])
     own = registered([told["class_name"], told.get("registered_name")], custom)
     if own is not None:
-        return own.from_config(config)
+        return own.from_config(dict(told["config"]))
+    name, config = _mended(told, origin)
     kind = builtin_class(name, "keras.optimizers")
     if kind is None:
         raise ValueError(f"the optimizer {name!r} is not known")
-    if name == "Nadam" and {"decay", "schedule_decay"} & set(config):
-        raise ValueError("Nadam of Keras 2 had another schedule than that of today")
-    rate = _learning_rate(config)
-    arguments = {key: value for key, value in config.items() if key in arguments_of(kind) and value is not None}
-    lost = {"jit_compile", "is_legacy_optimizer", "decay", "lr", "learning_rate"} | set(arguments)
-    strange = [key for key, value in config.items() if value not in (None, False) and key not in lost]
+    known = arguments_of(kind)
+    strange = [key for key, value in config.items() if value not in (None, False) and key not in known]
     if strange:
         raise ValueError(f"the optimizer {name} has arguments that are not known: {', '.join(strange)}")
-    return kind(**{**arguments, "learning_rate": rate})
-
-
-def _learning_rate(config: Mapping[str, Any]) -> Any:
-    """The rate, or its schedule; `decay` of old optimizers was one."""
-    rate = config.get("learning_rate", config.get("lr", 0.001))
+    rate = config.get("learning_rate")
     if isinstance(rate, dict):
-        kind = builtin_class(rate["class_name"], "keras.optimizers.schedules")
-        if kind is None:
-            raise ValueError(f"the schedule {rate['class_name']!r} is not known")
-        return kind(**{key: value for key, value in rate["config"].items() if value is not None})
-    decay = config.get("decay") or 0.0
-    if decay:
-        return keras.optimizers.schedules.InverseTimeDecay(float(rate), decay_steps=1, decay_rate=float(decay))
-    return float(rate)
+        config["learning_rate"] = _schedule(rate)
+    return kind(**{key: value for key, value in config.items() if key in known and value is not None})
 
 
-def _loss(value: Any, custom: Mapping[str, Any]) -> Any:
+def _mended(told: Mapping[str, Any], origin: Origin) -> tuple[str, dict[str, Any]]:
+    """Class and arguments of an object."""
+    node: Node = {"class_name": str(told["class_name"]).rpartition(">")[2], "config": dict(told["config"])}
+    if origin.old:
+        mend(node, origin)
+    return node["class_name"], node["config"]
+
+
+def _schedule(told: Mapping[str, Any]) -> Any:
+    kind = builtin_class(told["class_name"], "keras.optimizers.schedules")
+    if kind is None:
+        raise ValueError(f"the schedule {told['class_name']!r} is not known")
+    return kind(**{key: value for key, value in told["config"].items() if value is not None})
+
+
+def _loss(value: Any, origin: Origin, custom: Mapping[str, Any]) -> Any:
     if isinstance(value, dict) and value["class_name"] in ("LossFunctionWrapper", "function"):
         config = value["config"]
         value = config["fn"] if isinstance(config, dict) else config
     if isinstance(value, str):
         own = registered([value], custom)
         return own if own is not None else keras.losses.get(value)
-    own = registered([value["class_name"]], custom)
-    config = {key: item for key, item in value["config"].items() if key != "fn"}
-    kind = own or builtin_class(value["class_name"].rpartition(">")[2], "keras.losses")
+    name, config = _mended(value, origin)
+    kind = registered([value["class_name"]], custom) or builtin_class(name, "keras.losses")
     if kind is None:
         raise ValueError(f"the loss {value['class_name']!r} is not known")
-    if config.get("reduction") == "auto":
-        config["reduction"] = "sum_over_batch_size"
-    return kind(**{key: item for key, item in config.items() if key in arguments_of(kind)})
+    return kind(**{key: item for key, item in config.items() if key in arguments_of(kind) and key != "fn"})
 
 
 def _metric(value: Any, custom: Mapping[str, Any]) -> Any:

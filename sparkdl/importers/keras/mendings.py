@@ -64,6 +64,9 @@ _CONVOLUTIONS = (
     *("DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"),
     *("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"),
 )
+_OPTIMIZERS = (
+    *("SGD", "RMSprop", "Adam", "AdamW", "Adamax", "Nadam", "Adagrad", "Adadelta", "Ftrl", "Adafactor", "Lion"),
+)
 _PREFIXES = ("Experimental>", "Custom>")
 
 
@@ -315,6 +318,40 @@ def _upsampling(node: Node, origin: Origin) -> None:
             f"{origin.path}: layer {name_of(node)!r} (UpSampling2D) is bilinear as Keras {origin.version} had it, from "
             "corner to corner; newer Keras has another function by that name."
         )
+
+
+@mending("`lr`", *_OPTIMIZERS)
+def _lr(node: Node, origin: Origin) -> None:
+    """It is called `learning_rate`."""
+    if "lr" in node["config"]:
+        node["config"].setdefault("learning_rate", node["config"].pop("lr"))
+
+
+@mending("`decay`, `schedule_decay`", *_OPTIMIZERS)
+def _decay(node: Node, origin: Origin) -> None:
+    """By which the rate fell with each step; it becomes the schedule InverseTimeDecay. Nadam's own schedule is gone, so
+    its model comes uncompiled."""
+    config = node["config"]
+    if node["class_name"] == "Nadam" and {"decay", "schedule_decay"} & set(config):
+        raise UnsupportedError("Nadam of Keras 2 had another schedule than that of today")
+    decay = config.pop("decay", None)
+    if decay:
+        schedule = {"initial_learning_rate": config.get("learning_rate"), "decay_steps": 1, "decay_rate": decay}
+        config["learning_rate"] = {"class_name": "InverseTimeDecay", "config": schedule}
+
+
+@mending("`jit_compile`, `is_legacy_optimizer`", *_OPTIMIZERS)
+def _switches(node: Node, origin: Origin) -> None:
+    """How and by which code an optimizer ran."""
+    for name in ("jit_compile", "is_legacy_optimizer"):
+        node["config"].pop(name, None)
+
+
+@mending('`reduction="auto"` of losses')
+def _reduction(node: Node, origin: Origin) -> None:
+    """It meant the mean over the batch, except under some distribution strategies."""
+    if node["config"].get("reduction") == "auto":
+        node["config"]["reduction"] = "sum_over_batch_size"
 
 
 def markdown() -> str:

@@ -89,6 +89,24 @@ CASES: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
         "LocallyConnected1D",
         {"padding": ..., "data_format": ..., "implementation": ...},
     ),
+    "_lr": ({"class_name": "SGD", "config": {"lr": 0.1}}, "SGD", {"learning_rate": 0.1, "lr": ...}),
+    "_decay": (
+        {"class_name": "SGD", "config": {"learning_rate": 0.1, "decay": 0.5}},
+        "SGD",
+        {
+            "learning_rate": {
+                "class_name": "InverseTimeDecay",
+                "config": {"initial_learning_rate": 0.1, "decay_steps": 1, "decay_rate": 0.5},
+            },
+            "decay": ...,
+        },
+    ),
+    "_switches": ({"class_name": "Adam", "config": {"jit_compile": True}}, "Adam", {"jit_compile": ...}),
+    "_reduction": (
+        {"class_name": "MeanSquaredError", "config": {"reduction": "auto"}},
+        "MeanSquaredError",
+        {"reduction": "sum_over_batch_size"},
+    ),
     "_function": (layer("TFOpLambda", "f", function="math.add"), "TensorFlowFunction", {"function": "math.add"}),
     "_node": (
         layer("TensorFlowOpLayer", "r", node_def={"name": "r", "op": "Relu", "input": ["x"]}, constants={}),
@@ -252,7 +270,7 @@ def test_single_ops_of_tensorflow_are_applied_as_they_were(as_text: bool, tmp_pa
     ("op", "words"),
     [
         ("ReadFile", "reads or writes files"),
-        ("PyFunc", "code of the user"),
+        ("PyFunc", "runs code"),
         ("Nothing", "no op"),
         ("RandomUniform", "state"),
     ],
