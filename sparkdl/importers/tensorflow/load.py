@@ -18,7 +18,7 @@ from sparkdl.importers.tensorflow.read import read_source
 from sparkdl.importers.tensorflow.source import GraphSource
 from sparkdl.importers.tensorflow.weights import find_weights
 from sparkdl.nn.graph.check import check_part, check_recursion
-from sparkdl.nn.graph.cut import cut
+from sparkdl.nn.graph.cut import assigned, cut
 from sparkdl.nn.graph.program import graph_of, library_of, program_of
 from sparkdl.nn.graph_layer import GraphLayer
 
@@ -156,7 +156,8 @@ def _model_of(
         [str(name) for name in part.outputs],
         weights.specs,
         part.inputs[count:],
-        part.effects,
+        # The moving averages of a frozen graph can be updated too, where they were variables.
+        [name for name in part.effects if assigned(part.program, name) in {spec.name for spec in weights.specs}],
         values=weights.values,
         name="graph",
     )

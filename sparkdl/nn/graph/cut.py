@@ -105,6 +105,14 @@ def _effects(program: Program, nodes: set[str], given: set[TensorName]) -> tuple
     return tuple(name for name in found if _possible(program, name, given))
 
 
+def assigned(program: Program, name: str) -> str:
+    """The node of the variable that a node assigns."""
+    node = program.nodes[program.nodes[name].inputs[0].node]
+    while node.op in SAME and node.inputs:
+        node = program.nodes[node.inputs[0].node]
+    return node.name
+
+
 def _possible(program: Program, name: str, given: set[TensorName]) -> bool:
     """Whether an assignment needs no more than is given."""
     if name not in program.nodes or program.nodes[name].op not in ASSIGNMENTS:

@@ -16,6 +16,7 @@ from tensorflow.python.framework import ops
 from sparkdl.errors import ImporterError, SparkDLError
 from sparkdl.nn.graph import control
 from sparkdl.nn.graph.arrays import ARRAYS, apply_to_array
+from sparkdl.nn.graph.cut import assigned
 from sparkdl.nn.graph.operation import apply
 from sparkdl.nn.graph.program import Library, Node, Program, TensorName, program_of_function
 from sparkdl.nn.graph.structure import (
@@ -317,16 +318,9 @@ class Replay:
                     f"{node} assigns a variable in a loop, or in a branch that is decided while running."
                 )
             found, value = self.evaluate(scope, [target, *values[:1]])
-            name = found.name if isinstance(found, VariableHandle) else _variable(scope.program, target)
+            name = found.name if isinstance(found, VariableHandle) else assigned(scope.program, node.name)
             old = self.updates[name] if name in self.updates else self.weight(name)
             self.updates[name] = ASSIGNMENTS[node.op](old, value)
-
-
-def _variable(program: Program, tensor: TensorName) -> str:
-    node = program.nodes[tensor.node]
-    while node.op in FIRST and node.inputs:
-        node = program.nodes[node.inputs[0].node]
-    return node.name
 
 
 def _within(graph: Any) -> Any:

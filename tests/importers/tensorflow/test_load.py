@@ -305,6 +305,36 @@ def test_bytes_can_be_fed(tmp_path: Path) -> None:
     assert model.inputs[0].dtype == "string"
 
 
+@pytest.mark.parametrize("frozen", [False, True])
+def test_moving_averages_that_outputs_wait_for_are_updated(frozen: bool, tmp_path: Path) -> None:
+    with tf.Graph().as_default() as graph:
+        x = flow.placeholder("x", (None, 3))
+        moving = v1.get_variable("norm/moving_mean", [3], initializer=tf.ones_initializer(), use_resource=False)
+        mean = tf.reduce_mean(x, 0)
+        update = tf.raw_ops.AssignSub(ref=moving._variable, value=(moving - mean) * 0.1, name="AssignMovingAvg")
+        with tf.control_dependencies([update]):
+            tf.subtract(x, mean, name="y")
+        tf.subtract(x, moving, name="z")
+        with v1.Session() as session:
+            session.run(v1.global_variables_initializer())
+            v1.train.Saver().save(session, str(tmp_path / "ckpt"))
+    definition = v1.graph_util.extract_sub_graph(graph.as_graph_def(), ["y", "z"])
+    if frozen:
+        variable = node(definition, "norm/moving_mean")
+        variable.op = "Const"
+        variable.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(np.ones(3, "float32")))
+        for key in set(variable.attr) - {"dtype", "value"}:
+            del variable.attr[key]
+    arguments = {} if frozen else {"checkpoint": tmp_path / "ckpt"}
+    model = sdl.load_tensorflow(written(definition, tmp_path), ["x"], ["y", "z"], **arguments)
+    rows = np.arange(6, dtype="float32").reshape(2, 3)
+    np.testing.assert_allclose(model(rows, training=True)[1], rows - 1)
+    (moved,) = model.non_trainable_weights
+    np.testing.assert_allclose(moved, 1 - 0.1 * (1 - rows.mean(0)), rtol=1e-6)
+    np.testing.assert_allclose(model(rows)[1], rows - np.asarray(moved), rtol=1e-6)
+    np.testing.assert_allclose(moved, 1 - 0.1 * (1 - rows.mean(0)), rtol=1e-6)
+
+
 def test_depth_costs_no_stack(tmp_path: Path) -> None:
     def build() -> None:
         made = flow.placeholder("x")
