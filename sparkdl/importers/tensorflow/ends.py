@@ -15,7 +15,7 @@ from sparkdl.importers.tensorflow.source import GraphSource
 from sparkdl.nn.graph.cut import dtype_of, needed
 from sparkdl.nn.graph.program import Node, Program, TensorName, parse_tensor, ranges_of
 from sparkdl.nn.graph.refused import why_refused
-from sparkdl.nn.graph.variables import ASSIGNMENTS, VARIABLES
+from sparkdl.nn.graph.variables import ASSIGNMENTS
 
 PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2"})
 DEFAULTS = frozenset({"PlaceholderWithDefault"})
@@ -143,14 +143,30 @@ def _is_flag(node: Node) -> bool:
 def _sinks(program: Program) -> Iterable[str]:
     """Nodes that nothing reads and that come from an input, without those that save, initialise, summarise or train."""
     read = {tensor.node for node in program.nodes.values() for tensor in node.inputs}
+    computed = _computed_from_inputs(program)
     for name, node in program.nodes.items():
-        if name in read or _SIDELINE.search(name) or node.op in _NO_RESULT | ASSIGNMENTS.keys() | VARIABLES:
+        if name in read or name not in computed or _SIDELINE.search(name) or node.op in _NO_RESULT | ASSIGNMENTS.keys():
             continue
         if node.op.endswith(_NO_RESULT_ENDINGS) or why_refused(node.op) or output_count(node) == 0:
             continue
-        if node.op in PLACEHOLDERS | DEFAULTS:
-            continue
         yield name
+
+
+def _computed_from_inputs(program: Program) -> set[str]:
+    """The nodes behind placeholders and readers of data."""
+    readers: dict[str, list[str]] = {}
+    for name, node in program.nodes.items():
+        for tensor in node.inputs:
+            readers.setdefault(tensor.node, []).append(name)
+    starts = (n for n, node in program.nodes.items() if node.op in PLACEHOLDERS or why_refused(node.op) == "reads data")
+    stack = [reader for name in starts for reader in readers.get(name, ())]
+    found: set[str] = set()
+    while stack:
+        name = stack.pop()
+        if name not in found:
+            found.add(name)
+            stack.extend(readers.get(name, ()))
+    return found
 
 
 def _check_complete(

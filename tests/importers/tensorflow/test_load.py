@@ -48,6 +48,8 @@ def two_layers() -> None:
     tf.nn.softmax(one + other, name="scores")
     with tf.name_scope("save"):
         tf.identity(x, name="copy")
+    weight("Adam/slot", 3)
+    v1.summary.scalar("sum", tf.reduce_sum(hidden))
 
 
 def test_names_have_a_number_or_not(tmp_path: Path) -> None:
