@@ -23,6 +23,7 @@ _LABELS = np.array([1, 0, 2, 1], "float32")
 _DENSE = _DICE.integers(0, 3, (2, 1, 4, 5)).astype("float32")
 _H = np.abs(values(3, 3))
 _KERNEL, _GROUPED, _SPREAD = values(6, 4, 3, 2), values(4, 2, 3, 3), values(4, 3, 2, 3)
+_LINE, _SOLID = values(2, 4, 3), values(2, 3, 3, 1, 2)
 _BIAS3, _FACTORS = values(3), values(4, 5)
 _X, _STATIC = values(4, 2, 3), values(2, 6)
 _MARKS = np.array([[1, 0], [1, 1], [0, 1], [1, 1]], "float32")
@@ -84,6 +85,17 @@ def _unit(cell: np.ndarray, gates: np.ndarray, mark: np.ndarray) -> Any:
     return cell, references.sigmoid(out) * np.tanh(cell)
 
 
+def _with_places(x: np.ndarray) -> Any:
+    """Windows of 3 with padding of 1, and the first place of their largest values."""
+    result, places = np.zeros((2, *x.shape[:2], 4, 5))
+    for n, c, h, w in np.ndindex(*result.shape):
+        around = [(a, b) for a in range(2 * h - 1, 2 * h + 2) for b in range(2 * w - 1, 2 * w + 2)]
+        inside = [(a, b) for a, b in around if 0 <= a < x.shape[2] and 0 <= b < x.shape[3]]
+        a, b = max(inside, key=lambda place: x[n, c, *place])
+        result[n, c, h, w], places[n, c, h, w] = x[n, c, a, b], a * x.shape[3] + b
+    return result, places
+
+
 FIELD_CASES = [
     OwnCase(
         "Convolution",
@@ -96,28 +108,28 @@ FIELD_CASES = [
         "Convolution",
         "convolution_param { num_output: 4 kernel_size: 3 group: 2 pad_h: 1 pad_w: 2 stride: 2 bias_term: false }",
         {"x": _WIDE},
-        lambda x: references.convolution(x, _GROUPED, (2, 2), (1, 2), group=2),
+        lambda x: references.convolution(x, _GROUPED, (2, 2), (1, 2), (1, 1), 2),
         (_GROUPED,),
     ),
     OwnCase(
         "Convolution",
         "convolution_param { num_output: 4 kernel_size: 3 group: 2 pad: 2 dilation: 2 bias_term: false }",
         {"x": _WIDE},
-        lambda x: references.convolution(x, _GROUPED, (1, 1), (2, 2), (2, 2), group=2),
+        lambda x: references.convolution(x, _GROUPED, (1, 1), (2, 2), (2, 2), 2),
         (_GROUPED,),
     ),
     OwnCase(
         "Convolution",
         "convolution_param { num_output: 8 kernel_size: 3 group: 4 stride_h: 2 stride_w: 1 bias_term: false }",
         {"x": _WIDE},
-        lambda x: references.convolution(x, _GROUPED.reshape(8, 1, 3, 3), (2, 1), group=4),
+        lambda x: references.convolution(x, _GROUPED.reshape(8, 1, 3, 3), (2, 1), (0, 0), (1, 1), 4),
         (_GROUPED.reshape(8, 1, 3, 3),),
     ),
     OwnCase(
         "Convolution",
         "convolution_param { num_output: 8 kernel_size: 3 group: 4 pad: 1 stride: 2 bias_term: false }",
         {"x": _WIDE},
-        lambda x: references.convolution(x, _GROUPED.reshape(8, 1, 3, 3), (2, 2), (1, 1), group=4),
+        lambda x: references.convolution(x, _GROUPED.reshape(8, 1, 3, 3), (2, 2), (1, 1), (1, 1), 4),
         (_GROUPED.reshape(8, 1, 3, 3),),
     ),
     OwnCase(
@@ -131,14 +143,63 @@ FIELD_CASES = [
         "Deconvolution",
         "convolution_param { num_output: 3 kernel_h: 2 kernel_w: 3 stride_h: 1 stride_w: 3 pad: 1 bias_term: false }",
         {"x": _WIDE},
-        lambda x: references.deconvolution(x, _SPREAD, (1, 3), (1, 1)),
+        lambda x: references.deconvolution(x, _SPREAD, (1, 3), (1, 1), (1, 1)),
         (_SPREAD,),
+    ),
+    OwnCase(
+        "Convolution",
+        "convolution_param { num_output: 2 kernel_size: 3 pad: 1 bias_term: false }",
+        {"x": values(2, 4, 7)},
+        lambda x: references.convolution(x, _LINE, (1,), (1,), (1,)),
+        (_LINE,),
+    ),
+    OwnCase(
+        "Convolution",
+        "convolution_param { num_output: 2 kernel_size: 3 stride: 2 dilation: 2 bias_term: false }",
+        {"x": values(2, 4, 9)},
+        lambda x: references.convolution(x, _LINE, (2,), (0,), (2,)),
+        (_LINE,),
+    ),
+    OwnCase(
+        "Convolution",
+        "convolution_param { num_output: 2 kernel_size: [3, 1, 2] pad: [1, 0, 1] stride: [1, 2, 1] bias_term: false }",
+        {"x": values(1, 3, 4, 3, 4)},
+        lambda x: references.convolution(x, _SOLID, (1, 2, 1), (1, 0, 1), (1, 1, 1)),
+        (_SOLID,),
+    ),
+    OwnCase(
+        "Deconvolution",
+        "convolution_param { num_output: 2 kernel_size: 3 stride: 2 pad: 1 bias_term: false }",
+        {"x": values(2, 2, 5)},
+        lambda x: references.deconvolution(x, _LINE[:, :2], (2,), (1,), (1,)),
+        (_LINE[:, :2],),
+    ),
+    OwnCase(
+        "Deconvolution",
+        "convolution_param { num_output: 3 kernel_size: [3, 1, 2] stride: [2, 2, 1] bias_term: false }",
+        {"x": values(1, 2, 2, 3, 2)},
+        lambda x: references.deconvolution(x, _SOLID, (2, 2, 1), (0, 0, 0), (1, 1, 1)),
+        (_SOLID,),
+    ),
+    OwnCase(
+        "Deconvolution",
+        "convolution_param { num_output: 2 kernel_size: 3 dilation: 2 bias_term: false }",
+        {"x": values(2, 2, 5)},
+        lambda x: references.deconvolution(x, _LINE[:, :2], (1,), (0,), (2,)),
+        (_LINE[:, :2],),
     ),
     OwnCase(
         "Pooling",
         "pooling_param { pool: MAX kernel_size: 1 stride: 4 } # the definition has no slope\n",
         {"x": _WIDE},
         lambda x: references.pooling(x, "MAX", (1, 1), (4, 4)),
+    ),
+    OwnCase(
+        "Pooling",
+        "pooling_param { pool: MAX kernel_size: 3 stride: 2 pad: 1 }",
+        {"x": np.maximum(np.rint(_WIDE), 0)},
+        _with_places,
+        tops=2,
     ),
     OwnCase(
         "Pooling",

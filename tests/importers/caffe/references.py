@@ -9,53 +9,40 @@ from typing import Any
 import numpy as np
 
 Pair = tuple[int, int]
+Sizes = Sequence[int]
 
 
 def convolution(
-    x: np.ndarray,
-    weights: np.ndarray,
-    stride: Pair = (1, 1),
-    pad: Pair = (0, 0),
-    dilation: Pair = (1, 1),
-    group: int = 1,
+    x: np.ndarray, weights: np.ndarray, stride: Sizes, pad: Sizes, dilation: Sizes, group: int = 1
 ) -> np.ndarray:
-    """Each output channel sees the input channels of its group."""
-    x = np.pad(x, [(0, 0), (0, 0), (pad[0],) * 2, (pad[1],) * 2])
-    rows, _, high, wide = x.shape
+    """Each output channel sees the input channels of its group; 1 to 3 spatial axes."""
+    x = np.pad(x, [(0, 0), (0, 0), *((size, size) for size in pad)])
     outputs, inputs, *kernel = weights.shape
-    sizes = [
-        (size - (k - 1) * d - 1) // s + 1 for size, k, s, d in zip((high, wide), kernel, stride, dilation, strict=True)
-    ]
-    result = np.zeros((rows, outputs, *sizes))
-    for o, i, a, b in product(range(outputs), range(inputs), *map(range, kernel)):
+    spaces = zip(x.shape[2:], kernel, stride, dilation, strict=True)
+    sizes = [(size - (k - 1) * d - 1) // s + 1 for size, k, s, d in spaces]
+    result = np.zeros((len(x), outputs, *sizes))
+    for o, i in product(range(outputs), range(inputs)):
         channel = o // (outputs // group) * inputs + i
-        for h, w in product(*map(range, sizes)):
-            y, z = h * stride[0] + a * dilation[0], w * stride[1] + b * dilation[1]
-            result[:, o, h, w] += x[:, channel, y, z] * weights[o, i, a, b]
+        for place, tap in product(product(*map(range, sizes)), product(*map(range, kernel))):
+            source = tuple(p * s + t * d for p, s, t, d in zip(place, stride, tap, dilation, strict=True))
+            result[:, o, *place] += x[:, channel, *source] * weights[o, i, *tap]
     return result
 
 
 def deconvolution(
-    x: np.ndarray,
-    weights: np.ndarray,
-    stride: Pair = (1, 1),
-    pad: Pair = (0, 0),
-    dilation: Pair = (1, 1),
-    group: int = 1,
+    x: np.ndarray, weights: np.ndarray, stride: Sizes, pad: Sizes, dilation: Sizes, group: int = 1
 ) -> np.ndarray:
-    """Each input element adds its window to the output; weights are (inputs, outputs of a group, height, width)."""
-    rows, inputs, high, wide = x.shape
-    _, outputs, *kernel = weights.shape
-    sizes = [
-        (size - 1) * s + (k - 1) * d + 1 for size, k, s, d in zip((high, wide), kernel, stride, dilation, strict=True)
-    ]
-    result = np.zeros((rows, outputs * group, *sizes))
-    for i, o, a, b in product(range(inputs), range(outputs), *map(range, kernel)):
+    """Each input element adds its window to the output; weights are (inputs, outputs of a group, ...)."""
+    inputs, outputs, *kernel = weights.shape
+    spaces = list(zip(x.shape[2:], kernel, stride, dilation, strict=True))
+    sizes = [(size - 1) * s + (k - 1) * d + 1 for size, k, s, d in spaces]
+    result = np.zeros((len(x), outputs * group, *sizes))
+    for i, o in product(range(inputs), range(outputs)):
         channel = i // (inputs // group) * outputs + o
-        for h, w in product(range(high), range(wide)):
-            y, z = h * stride[0] + a * dilation[0], w * stride[1] + b * dilation[1]
-            result[:, channel, y, z] += x[:, i, h, w] * weights[i, o, a, b]
-    return result[:, :, pad[0] : sizes[0] - pad[0], pad[1] : sizes[1] - pad[1]]
+        for place, tap in product(product(*map(range, x.shape[2:])), product(*map(range, kernel))):
+            target = tuple(p * s + t * d for p, s, t, d in zip(place, stride, tap, dilation, strict=True))
+            result[:, channel, *target] += x[:, i, *place] * weights[i, o, *tap]
+    return result[:, :, *(slice(size, length - size) for size, length in zip(pad, sizes, strict=True))]
 
 
 def pooling(x: np.ndarray, kind: str, kernel: Pair, stride: Pair, pad: Pair = (0, 0), up: bool = True) -> np.ndarray:
