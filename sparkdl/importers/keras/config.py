@@ -10,7 +10,7 @@ from sparkdl.errors import ImporterError
 from sparkdl.importers.keras.classes import arguments_of, builtin_class, home, operation_home, registered
 from sparkdl.importers.keras.graph import rename, rewrite, unique_names
 from sparkdl.importers.keras.mendings import mend
-from sparkdl.importers.keras.nodes import Node, Origin, is_model, is_node, name_of
+from sparkdl.importers.keras.nodes import Node, Origin, is_model, is_node, name_of, walk
 
 
 def modernise(config: Node, origin: Origin, custom: Mapping[str, Any]) -> Node:
@@ -29,6 +29,10 @@ def modernise(config: Node, origin: Origin, custom: Mapping[str, Any]) -> Node:
         raise ImporterError(f"{origin.path} has no description of a model: expected class_name, config and layers.")
     config = copy.deepcopy(config)
     _modernise(config, origin, custom, "")
+    for node in walk(config):
+        inside = node["config"]
+        if node["class_name"] == "__lambda__" and isinstance(inside, dict) and isinstance(inside.get("defaults"), list):
+            inside["defaults"] = tuple(inside["defaults"])  # JSON has no tuples, and Python's functions take no lists
     return config
 
 

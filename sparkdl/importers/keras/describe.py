@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import keras
 
 from sparkdl.errors import ImporterError, SparkDLError
+from sparkdl.importers.files import local_copy
 from sparkdl.importers.inspection import Code, End, Inspection, Row, call_text
 from sparkdl.importers.keras.config import layers_of, modernise
 from sparkdl.importers.keras.load import build
@@ -28,9 +30,12 @@ def describe(path: Path, weights: Path | None, custom: Mapping[str, Any]) -> Ins
     Raises:
         ImporterError: where a file is damaged.
     """
-    source = read_source(path)
-    stored = read_weights(weights) if weights is not None else source.weights
-    found, model, problem = _made(source, stored, custom)
+    with ExitStack() as copies:
+        source = read_source(copies.enter_context(local_copy(path)), os.fspath(path))
+        stored = source.weights
+        if weights is not None:
+            stored = read_weights(copies.enter_context(local_copy(weights)), os.fspath(weights))
+        found, model, problem = _made(source, stored, custom)
     rows = list(_rows(source.config, {item.name: item for item in found}, model))
     return Inspection(
         os.fspath(path),

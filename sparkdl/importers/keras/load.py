@@ -28,6 +28,7 @@ from sparkdl.importers.unbuilt import needs_values, unbuilt
 Path = str | os.PathLike[str]
 
 LARGEST = 2**33  # bytes of a model that is described without weights
+_SHOWN = 1000  # characters of an error of Keras
 _OPTIMIZER = {"optimizer", "optimizer_config"}
 _UNREADABLE = (
     ValueError,
@@ -162,8 +163,10 @@ def _deserialized(config: Node, origin: Origin, custom: Mapping[str, Any], safe_
 
 def _unreadable(origin: Origin, error: Exception) -> ImporterError:
     version = f" of Keras {origin.version}" if origin.version else ""
+    # Keras repeats the whole config at each level of the model before it says what is wrong.
+    reason = str(error).rpartition("Exception encountered: ")[2].strip() or repr(error)
     return ImporterError(
-        f"{origin.path}{version} describes a model that Keras {keras.__version__} cannot build: {error}"
+        f"{origin.path}{version} describes a model that Keras {keras.__version__} cannot build: {reason[:_SHOWN]}"
     )
 
 

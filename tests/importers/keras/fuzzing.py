@@ -128,7 +128,7 @@ def main(source: str, count: int, seed: str) -> int:
         file = Path(folder, f"altered{Path(source).suffix}")
         for number in range(count):
             file.write_bytes(alter(good, dice))
-            start = time.monotonic()
+            start = time.thread_time()  # others may keep the processors busy
             try:
                 sdl.load_keras(file)
                 told["loaded"] += 1
@@ -136,7 +136,7 @@ def main(source: str, count: int, seed: str) -> int:
                 told["refused"] += 1
             except Exception:  # noqa: BLE001 - that is what is looked for
                 told["wrong"].append(f"{number}: {traceback.format_exc()[-1500:]}")
-            told["slowest"] = max(told["slowest"], time.monotonic() - start)
+            told["slowest"] = max(told["slowest"], time.thread_time() - start)
     told["grown"] = _memory() - before
     print(json.dumps(told))
     return 0

@@ -84,6 +84,20 @@ def test_code_runs_when_it_is_asked_for(tmp_path: Path) -> None:
     assert sdl.load_keras(tmp_path / "m.keras", safe_mode=False)(np.ones((1, 3))).numpy().tolist() == [[2.0] * 3]
 
 
+def test_code_of_keras_2_runs_when_it_is_asked_for(tmp_path: Path) -> None:
+    code = base64.b64encode(marshal.dumps((lambda x, factor=3: x * factor).__code__)).decode()
+    twice = layer("Lambda", "l", function=[code, [3], None], function_type="lambda", module="__main__", arguments={})
+    path = write_hdf5(tmp_path / "m.h5", sequential(DENSE, twice), ARRAYS)
+    assert sdl.load_keras(path, safe_mode=False)(np.ones((1, 3))).numpy().tolist() == [[9.0, 9.0]]
+    broken = write_hdf5(
+        tmp_path / "b.h5",
+        sequential(DENSE, {**twice, "config": {**twice["config"], "function": ["4wE=", None, None]}}),
+        ARRAYS,
+    )
+    with pytest.raises(ImporterError, match="b.h5"):
+        sdl.load_keras(broken, safe_mode=False)
+
+
 @pytest.mark.parametrize(
     ("module", "name"),
     [("keras.utils", "get_file"), ("keras.applications", "ResNet50"), ("os", "system"), ("keras.utils", "plot_model")],
@@ -320,3 +334,23 @@ def test_deep_and_endless_json(tmp_path: Path) -> None:
 def test_layers_keep_their_mixed_precision(tmp_path: Path) -> None:
     model = sdl.load_keras(unpacked("mixed.h5", tmp_path))
     assert [item.compute_dtype for item in model.layers][:2] == ["float16", "float32"]
+
+
+def test_models_and_weights_may_lie_elsewhere(tmp_path: Path) -> None:
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    model = new_model()
+    for name in ("m.keras", "w.weights.h5"):
+        (model.save if name == "m.keras" else model.save_weights)(tmp_path / name)
+        memory.pipe(f"/keras/{name}", (tmp_path / name).read_bytes())
+    memory.pipe("/keras/m.json", json.dumps(sequential(DENSE)).encode())
+    memory.pipe("/keras/bad.json", b"{")
+    try:
+        for arguments in (["memory://keras/m.keras"], ["memory://keras/m.json", "memory://keras/w.weights.h5"]):
+            found = sdl.inspect(*arguments)
+            loaded = sdl.load_keras(arguments[0], weights=arguments[1] if len(arguments) > 1 else None)
+            assert np.array_equal(loaded.get_weights()[0], model.get_weights()[0])
+            assert found.supported and "memory://keras/m" in found.suggestion
+        with pytest.raises(ImporterError, match="memory://keras/bad.json"):
+            sdl.load_keras("memory://keras/bad.json")
+    finally:
+        memory.rm("/keras", recursive=True)
