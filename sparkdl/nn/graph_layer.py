@@ -20,6 +20,7 @@ from sparkdl.errors import ArgumentError, ImporterError
 from sparkdl.nn.graph.arrays import ARRAYS
 from sparkdl.nn.graph.check import check
 from sparkdl.nn.graph.cut import Part, ancestors, cut, dtype_of
+from sparkdl.nn.graph.lookup import LOOKUPS
 from sparkdl.nn.graph.program import Node, Program, TensorName, graph_of, library_of, parse_tensor, program_of
 from sparkdl.nn.graph.replay import FUNCTIONAL, Replay
 from sparkdl.nn.graph.structure import CONTROL_FLOW, Structure
@@ -322,7 +323,11 @@ def read_graph(graph: graph_pb2.GraphDef | bytes | str) -> graph_pb2.GraphDef:
 
 def _defies_jit(node: Node) -> bool:
     kind = dtype_of(node)
-    return node.op in CONTROL_FLOW | FUNCTIONAL | ARRAYS.keys() or node.op.startswith("TensorList") or kind == tf.string
+    return (
+        node.op in CONTROL_FLOW | FUNCTIONAL | ARRAYS.keys() | LOOKUPS
+        or node.op.startswith("TensorList")
+        or kind == tf.string
+    )
 
 
 def _spec(spec: WeightSpec | Mapping[str, Any]) -> WeightSpec:

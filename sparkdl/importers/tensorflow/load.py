@@ -19,6 +19,7 @@ from sparkdl.importers.tensorflow.source import GraphSource
 from sparkdl.importers.tensorflow.weights import find_weights
 from sparkdl.nn.graph.check import check_part, check_recursion
 from sparkdl.nn.graph.cut import assigned, cut
+from sparkdl.nn.graph.lookup import filled
 from sparkdl.nn.graph.program import graph_of, library_of, program_of
 from sparkdl.nn.graph_layer import GraphLayer
 
@@ -143,7 +144,7 @@ def _model_of(
 ) -> tuple[keras.Model, str]:
     library = library_of(source.graph)
     check_recursion(library)
-    program = program_of(source.graph)
+    program = filled(program_of(source.graph))
     ends = find_ends(source, program, inputs, outputs)
     part = cut(program, [*ends.inputs.values(), *ends.training], list(ends.outputs.values()))
     check_part(part.program, library)

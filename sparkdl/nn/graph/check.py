@@ -13,6 +13,7 @@ from tensorflow.python.framework import op_def_registry
 
 from sparkdl.errors import ImporterError, UnsupportedError
 from sparkdl.nn.graph.arrays import ARRAYS
+from sparkdl.nn.graph.lookup import TABLES
 from sparkdl.nn.graph.program import CALLS, MAXIMAL_NODES, Library, Program, functions_of, library_of, ranges_of
 from sparkdl.nn.graph.refused import why_refused
 from sparkdl.nn.graph.replay import FUNCTIONAL
@@ -132,7 +133,7 @@ def _check_node(node: node_def_pb2.NodeDef, library: Library) -> None:
 
 def _check_inputs(node: node_def_pb2.NodeDef, definition: Any) -> None:
     given = sum(1 for text in node.input if not text.startswith("^"))
-    if any(value.placeholder for value in node.attr.values()) or node.op in ARRAYS:
+    if any(value.placeholder for value in node.attr.values()) or node.op in ARRAYS.keys() | TABLES:
         return
     expected = sum(count for _, _, count in ranges_of(definition.input_arg, _with_defaults(node, definition)))
     if given != expected:

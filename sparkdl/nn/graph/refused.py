@@ -33,9 +33,10 @@ REFUSED: Mapping[str, tuple[str, ...]] = {
         "*SessionHandle*", "*SessionTensor", "*Accumulator*", "StatsAggregator*", "ThreadPoolHandle",
     ),
     "needs tables or other things that are not in the graph": (
-        "*HashTable*", "LookupTable*", "InitializeTable*", "Stack", "StackV2", "StackPush*", "StackPop*", "StackClose*",
-        "*Mutex*", "TemporaryVariable", "DestroyTemporaryVariable", "*BoostedTrees*", "*TreeEnsemble*", "TensorForest*",
-        "*SparseToTensorsMap", "*SparseFromTensorsMap", "*SeedGenerator", "DestroyResourceOp",
+        "Mutable*HashTable*", "AnonymousHashTable", "AnonymousMutable*", "LookupTableExport*", "LookupTableImport*",
+        "LookupTableInsert*", "LookupTableRemove*", "InitializeTable*", "Stack", "StackV2", "StackPush*", "StackPop*",
+        "StackClose*", "*Mutex*", "TemporaryVariable", "DestroyTemporaryVariable", "*BoostedTrees*", "*TreeEnsemble*",
+        "TensorForest*", "*SparseToTensorsMap", "*SparseFromTensorsMap", "*SeedGenerator", "DestroyResourceOp",
     ),
     "belongs to training in TensorFlow": (
         "Apply*", "SparseApply*", "ResourceApply*", "ResourceSparseApply*", "TensorArrayGrad*", "ScatterAdd",

@@ -17,6 +17,7 @@ from sparkdl.errors import ImporterError, SparkDLError
 from sparkdl.nn.graph import control
 from sparkdl.nn.graph.arrays import ARRAYS, apply_to_array
 from sparkdl.nn.graph.cut import assigned
+from sparkdl.nn.graph.lookup import LOOKUPS, apply_to_table
 from sparkdl.nn.graph.operation import apply
 from sparkdl.nn.graph.program import Library, Node, Program, TensorName, program_of_function
 from sparkdl.nn.graph.structure import (
@@ -225,6 +226,8 @@ class Replay:
             return BY_HANDLE[node.op](self, node, *inputs)
         if node.op in ARRAYS:
             return apply_to_array(node, inputs)
+        if node.op in LOOKUPS:
+            return apply_to_table(node, inputs)
         if node.op in FUNCTIONAL:
             return tuple(self._functional(node, inputs))
         if node.op in _FOLDED and (value := _folded(node, inputs)) is not None:

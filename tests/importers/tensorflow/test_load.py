@@ -307,6 +307,50 @@ def test_bytes_can_be_fed(tmp_path: Path) -> None:
     assert model.inputs[0].dtype == "string"
 
 
+def test_tables_that_the_graph_fills_are_looked_up(tmp_path: Path) -> None:
+    def table() -> tf.lookup.StaticHashTable:
+        keys = tf.constant(["dog", "cat", "bird"])
+        return tf.lookup.StaticHashTable(
+            tf.lookup.KeyValueTensorInitializer(keys, tf.constant([3, 5, 7], tf.int64)), -1
+        )
+
+    class Net(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table, self.w = table(), tf.Variable(tf.eye(9), name="w")
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="words")])
+        def __call__(self, words: tf.Tensor) -> Any:
+            return {"made": tf.gather(self.w, self.table.lookup(words) + 1)}
+
+    def build() -> None:
+        tf.identity(table().lookup(flow.placeholder("words", (None,), tf.string)), name="found")
+
+    words = tf.constant(["cat", "horse", "bird"])
+    old = sdl.load_tensorflow(saved(build, tmp_path), ["words"], ["found"])
+    assert old(words).numpy().tolist() == [5, -1, 7]
+    net = Net()
+    tf.saved_model.save(net, tmp_path / "net", signatures=net.__call__)
+    model = sdl.load_tensorflow(tmp_path / "net")
+    assert np.argmax(model(words), 1).tolist() == [6, 0, 8]
+    model.save(tmp_path / "net.keras")
+    assert np.argmax(keras.saving.load_model(tmp_path / "net.keras")(words), 1).tolist() == [6, 0, 8]
+
+
+def test_tables_that_are_filled_from_files_are_refused(tmp_path: Path) -> None:
+    def build() -> None:
+        (tmp_path / "words.txt").write_text("dog\ncat\n")
+        filler = tf.lookup.TextFileInitializer(
+            str(tmp_path / "words.txt"), tf.string, tf.lookup.TextFileIndex.WHOLE_LINE, tf.int64,
+            tf.lookup.TextFileIndex.LINE_NUMBER,
+        )  # fmt: skip
+        words = flow.placeholder("words", (None,), tf.string)
+        tf.identity(tf.lookup.StaticHashTable(filler, -1).lookup(words), name="found")
+
+    with pytest.raises(UnsupportedError, match="is a table that is filled from a file or by another program"):
+        sdl.load_tensorflow(saved(build, tmp_path), ["words"], ["found"])
+
+
 @pytest.mark.parametrize("frozen", [False, True])
 def test_moving_averages_that_outputs_wait_for_are_updated(frozen: bool, tmp_path: Path) -> None:
     with tf.Graph().as_default() as graph:
