@@ -103,7 +103,7 @@ def _look(source: GraphSource, library: Library, inputs: Sequence[str] | None, o
         if any(_why_not(node.op, library) for node in part.program.nodes.values()):
             return found
         input_specs(source, whole, found.ends, {})
-        weights = find_weights(part.program, source.variables, source.path)
+        weights = find_weights(part.program, source.variables, source.path, library)
         floats = (spec for spec in weights.specs if tf.as_dtype(spec.dtype).is_floating)
         found.parameters = {spec.name: math.prod(spec.shape) for spec in floats}
         found.shapes = _shapes(part.program, library)

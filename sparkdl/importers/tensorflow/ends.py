@@ -15,6 +15,7 @@ from sparkdl.importers.tensorflow.source import GraphSource
 from sparkdl.nn.graph.cut import dtype_of, needed
 from sparkdl.nn.graph.program import Node, Program, TensorName, parse_tensor, ranges_of
 from sparkdl.nn.graph.refused import why_refused
+from sparkdl.nn.graph.structure import ENTERS, EXITS
 from sparkdl.nn.graph.variables import ASSIGNMENTS
 
 PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2"})
@@ -145,7 +146,12 @@ def _sinks(program: Program) -> Iterable[str]:
     read = {tensor.node for node in program.nodes.values() for tensor in node.inputs}
     computed = _computed_from_inputs(program)
     for name, node in program.nodes.items():
-        if name in read or name not in computed or _SIDELINE.search(name) or node.op in _NO_RESULT | ASSIGNMENTS.keys():
+        if (
+            name in read
+            or name not in computed
+            or _SIDELINE.search(name)
+            or node.op in _NO_RESULT | ASSIGNMENTS.keys() | EXITS
+        ):
             continue
         if node.op.endswith(_NO_RESULT_ENDINGS) or why_refused(node.op) or output_count(node) == 0:
             continue
@@ -153,17 +159,25 @@ def _sinks(program: Program) -> Iterable[str]:
 
 
 def _computed_from_inputs(program: Program) -> set[str]:
-    """The nodes behind placeholders and readers of data."""
+    """The nodes behind placeholders and readers of data, outside of loops."""
     readers: dict[str, list[str]] = {}
     for name, node in program.nodes.items():
         for tensor in node.inputs:
             readers.setdefault(tensor.node, []).append(name)
-    starts = (n for n, node in program.nodes.items() if node.op in PLACEHOLDERS or why_refused(node.op) == "reads data")
+    starts = [n for n, node in program.nodes.items() if node.op in PLACEHOLDERS or why_refused(node.op) == "reads data"]
+    entered = [name for name, node in program.nodes.items() if node.op in ENTERS]
+    inside = _behind_nodes(program, entered, readers, EXITS) | set(entered)
+    return _behind_nodes(program, starts, readers, frozenset()) - inside
+
+
+def _behind_nodes(
+    program: Program, starts: Iterable[str], readers: Mapping[str, Sequence[str]], stop: frozenset[str]
+) -> set[str]:
     stack = [reader for name in starts for reader in readers.get(name, ())]
     found: set[str] = set()
     while stack:
         name = stack.pop()
-        if name not in found:
+        if name not in found and program.nodes[name].op not in stop:
             found.add(name)
             stack.extend(readers.get(name, ()))
     return found

@@ -149,7 +149,7 @@ def _model_of(
     part = cut(program, [*ends.inputs.values(), *ends.training], list(ends.outputs.values()))
     check_part(part.program, library)
     specs = input_specs(source, program, ends, input_shapes)
-    weights = find_weights(part.program, source.variables, source.path)
+    weights = find_weights(part.program, source.variables, source.path, library)
     count = len(ends.inputs)
     layer = GraphLayer(
         graph_of(weights.program.nodes.values(), library),

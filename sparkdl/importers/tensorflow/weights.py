@@ -15,7 +15,8 @@ from tensorflow.core.framework import attr_value_pb2
 from sparkdl.errors import ImporterError
 from sparkdl.nn.graph.check import check_tensor
 from sparkdl.nn.graph.cut import dtype_of
-from sparkdl.nn.graph.program import Node, Program, TensorName
+from sparkdl.nn.graph.program import Library, Node, Program, TensorName, functions_of
+from sparkdl.nn.graph.replay import FUNCTIONAL, WHILES
 from sparkdl.nn.graph.structure import CONTROL_FLOW
 from sparkdl.nn.graph.variables import HANDLES, VARIABLES
 from sparkdl.nn.graph_layer import WeightSpec
@@ -105,13 +106,14 @@ class _Readers:
         return node
 
 
-def find_weights(program: Program, values: Mapping[str, np.ndarray], path: str) -> Weights:
+def find_weights(program: Program, values: Mapping[str, np.ndarray], path: str, library: Library) -> Weights:
     """Chooses the weights of a program.
 
     Args:
         program: the part of the graph that will run.
         values: of its variables.
         path: for messages.
+        library: the functions of the graph.
 
     Raises:
         ImporterError: where variables have no values, or constants no meaning.
@@ -119,7 +121,7 @@ def find_weights(program: Program, values: Mapping[str, np.ndarray], path: str) 
     readers = _Readers(program)
     constants = {name: node for name, node in program.nodes.items() if node.op == "Const"}
     floats = {name for name, node in constants.items() if (kind := dtype_of(node)) is not None and kind.is_floating}
-    trained = {name for name in floats if _was_read(name, readers)}
+    trained = {name for name in floats if _was_read(name, readers, library)}
     if not trained and not any(node.op in VARIABLES for node in program.nodes.values()):
         trained = {name for name in floats if _rank(constants[name]) and _has_role(name, readers)}
     kept = trained | {name for name, node in constants.items() if name in values or _is_big(node)}
@@ -138,8 +140,36 @@ def find_weights(program: Program, values: Mapping[str, np.ndarray], path: str) 
     return Weights(specs, replace(program, nodes=nodes), _Values(constants, values, path))
 
 
-def _was_read(name: str, readers: _Readers) -> bool:
-    return any(reader.op == "Identity" and _READS.search(reader.name) for reader, _ in readers.direct(name))
+def _was_read(name: str, readers: _Readers, library: Library) -> bool:
+    """Whether a constant was a variable: what read it is still there, perhaps in a loop."""
+    seen, stack = {name}, [name]
+    while stack:
+        for reader, position in readers.direct(stack.pop()):
+            if reader.op == "Identity" and _READS.search(reader.name):
+                return True
+            if reader.op in FUNCTIONAL and _is_read_inside(reader, position, library):
+                return True
+            if reader.op in CONTROL_FLOW | {"Identity"} and reader.name not in seen:
+                seen.add(reader.name)
+                stack.append(reader.name)
+    return False
+
+
+def _is_read_inside(node: Any, position: int, library: Library) -> bool:
+    """Whether a function of a node reads what the node is given at a position."""
+    position -= 0 if node.op in WHILES else 1
+    for function in (library[name] for name in functions_of(node.attr) if name in library):
+        arguments = function.signature.input_arg
+        name = arguments[position].name if 0 <= position < len(arguments) else None
+        for inner in function.node_def:
+            for place, text in enumerate(inner.input):
+                if text.partition(":")[0] != name:
+                    continue
+                if inner.op == "Identity" and _READS.search(inner.name):
+                    return True
+                if inner.op in FUNCTIONAL and _is_read_inside(inner, place, library):
+                    return True
+    return False
 
 
 def _has_role(name: str, readers: _Readers) -> bool:

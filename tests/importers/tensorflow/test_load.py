@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.framework import function_pb2, graph_pb2
 from tensorflow.python.framework import op_def_registry
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 import sparkdl as sdl
 from sparkdl.errors import ArgumentError, ImporterError, UnsupportedError
@@ -231,6 +232,32 @@ def test_an_exported_keras_model_comes_back(tmp_path: Path) -> None:
     loaded.save(tmp_path / "again.keras")
     again = keras.saving.load_model(tmp_path / "again.keras")
     np.testing.assert_array_equal(again.predict(steps, verbose=0), loaded.predict(steps, verbose=0))
+
+
+@pytest.mark.parametrize("lowered", [True, False])
+def test_weights_that_are_read_in_loops_are_found(lowered: bool, tmp_path: Path) -> None:
+    class Net(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w, self.b = tf.Variable(tf.eye(4) * 0.5, name="w"), tf.Variable(tf.ones([4]), name="b")
+            self.head = tf.Variable(tf.ones([4, 2]), name="head")
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 5, 4], tf.float32)])
+        def __call__(self, x: tf.Tensor) -> Any:
+            state = tf.zeros_like(x[:, 0])
+            for step in tf.range(5):
+                state = tf.tanh(x[:, step] + tf.nn.bias_add(state @ self.w, self.b))
+                if tf.reduce_sum(state) > 4.0:
+                    state = state @ self.w
+            return state @ self.head
+
+    net = Net()
+    concrete = net.__call__.get_concrete_function()
+    frozen = convert_variables_to_constants_v2(concrete, lower_control_flow=lowered).graph.as_graph_def()
+    with pytest.warns(UserWarning, match=r"outputs=\['Identity'\] and inputs=\['x'\]"):
+        model = sdl.load_tensorflow(written(frozen, tmp_path))
+    np.testing.assert_allclose(model(flow.STEPS), net(flow.STEPS), rtol=1e-5)
+    assert sorted(tuple(weight.shape) for weight in model.trainable_weights) == [(4,), (4, 2), (4, 4)]
 
 
 def test_a_module_with_functions_trains_and_updates(tmp_path: Path) -> None:
