@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import math
+import mmap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 from sparkdl.errors import ImporterError, SparkDLError
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
+_HEAP, _SMALLEST_HEAP, _OBJECT = b"GCOL\x01", 4096, 16
 ITEMS = 10**6  # names in one attribute
 SMALL = 2**26  # bytes that may be taken whatever a file is like
 EXPANSION = 100  # how often a file's size its arrays may have, where they are compressed
@@ -32,12 +34,43 @@ def opened(content: Path | bytes, path: str) -> Iterator[h5py.File]:
         ImporterError: where it is damaged.
     """
     try:
+        _check_heaps(content, path)
         with h5py.File(content if isinstance(content, Path) else io.BytesIO(content), "r") as file:
             yield file
     except SparkDLError:
         raise
     except (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError, MemoryError) as error:
         raise ImporterError(f"{path} cannot be read: {error}; expected HDF5 as Keras writes it.") from error
+
+
+def _check_heaps(content: Path | bytes, path: str) -> None:
+    """Refuses damaged heaps of texts, in which libhdf5 (1.14 and before) looks for the next object for ever."""
+    if isinstance(content, bytes):
+        data: bytes | mmap.mmap = content
+    else:
+        with content.open("rb") as file:
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    sizes = data[13:15] if data[8:9] < b"\x02" else data[9:11]
+    if bytes(sizes) != b"\x08\x08":
+        raise ImporterError(f"{path} is HDF5 with numbers of other sizes than Keras writes; the file is damaged.")
+    place = data.find(_HEAP)
+    while place >= 0:
+        size = int.from_bytes(data[place + 8 : place + 16], "little")
+        if _SMALLEST_HEAP <= size <= len(data) - place and not _is_sound(data, place + 16, place + size):
+            raise ImporterError(f"{path}: the texts at byte {place} cannot be read; the file is damaged.")
+        place = data.find(_HEAP, place + 1)
+
+
+def _is_sound(data: bytes | mmap.mmap, place: int, end: int) -> bool:
+    """Whether the objects of a heap follow each other up to its end: a number of 2 bytes, 6 others, a size of 8."""
+    while place + _OBJECT <= end:
+        size = int.from_bytes(data[place + 8 : place + 16], "little")
+        free = data[place : place + 2] == b"\0\0"
+        step = size if free else _OBJECT + -(-size // 8) * 8
+        if not 0 < step <= end - place:
+            return False
+        place += step
+    return True
 
 
 def text(item: Any, name: str, path: str) -> str | None:

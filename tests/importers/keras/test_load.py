@@ -354,3 +354,18 @@ def test_models_and_weights_may_lie_elsewhere(tmp_path: Path) -> None:
             sdl.load_keras("memory://keras/bad.json")
     finally:
         memory.rm("/keras", recursive=True)
+
+
+def test_texts_that_never_end_are_refused(tmp_path: Path) -> None:
+    """An object without a size in the heap of texts: libhdf5 1.14 looks for the next one for ever."""
+    path = write_hdf5(tmp_path / "m.h5", sequential(DENSE), ARRAYS)
+    data = bytearray(path.read_bytes())
+    heap = data.find(b"GCOL")
+    size = int.from_bytes(data[heap + 8 : heap + 16], "little")
+    place = heap + 16
+    while data[place : place + 2] != b"\0\0" and place < heap + size:
+        place += 16 + -(-int.from_bytes(data[place + 8 : place + 16], "little") // 8) * 8
+    data[place : place + 16] = bytes(16)
+    path.write_bytes(data)
+    with pytest.raises(ImporterError, match=f"m.h5: the texts at byte {heap}"):
+        sdl.load_keras(path)
