@@ -1,7 +1,7 @@
 """Altered files of every format are read or refused: never a crash, a hang, or memory that they do not bring.
 
-SPARKDL_MUTANTS says how many of each format; by default few. (libhdf5 itself met heaps of texts that never end, for which
-files are searched before it reads them; no crash of it was seen.)
+SPARKDL_MUTANTS says how many of each format; by default few. libhdf5 itself met heaps of texts that never end, for
+which files are searched before it reads them; no crash of it was seen.
 """
 
 from __future__ import annotations
