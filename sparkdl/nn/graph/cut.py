@@ -11,6 +11,9 @@ from sparkdl.nn.graph.program import Node, Program, TensorName
 from sparkdl.nn.graph.structure import ENTERS, SAME, SWITCHES
 from sparkdl.nn.graph.variables import ASSIGNMENTS, VARIABLES
 
+_SUBTRACTIONS = frozenset({"AssignSub", "AssignSubVariableOp"})
+_READS = SAME | {"ReadVariableOp"}
+
 
 @dataclass(frozen=True)
 class Part:
@@ -90,8 +93,9 @@ def _placeholder(node: Node, name: str) -> Node:
 
 
 def _effects(program: Program, nodes: set[str], given: set[TensorName]) -> tuple[str, ...]:
-    """Assignments in functions that are called, or that TensorFlow would do before something that is needed."""
-    found: dict[str, None] = {}
+    """Assignments in functions that are called, or that TensorFlow would do before something that is needed; and
+    moving averages of what is computed, which TensorFlow 1 left to a training op."""
+    found = {name: None for name in program.nodes if _averages(program, name, nodes, given)}
     for call, names in program.effects.items():
         if any(program.resolve(alias).node in nodes for alias in program.aliases if alias.node == call):
             found.update(dict.fromkeys(names))
@@ -107,10 +111,32 @@ def _effects(program: Program, nodes: set[str], given: set[TensorName]) -> tuple
     return tuple(name for name in found if _possible(program, name, given))
 
 
+def _averages(program: Program, name: str, nodes: set[str], given: set[TensorName]) -> bool:
+    """Whether a node takes `(variable - value) * (1 - decay)` from a variable that is needed, as `UPDATE_OPS` do."""
+    node = program.nodes[name]
+    if node.op not in _SUBTRACTIONS or assigned(program, name) not in nodes:
+        return False
+    product = program.nodes.get(node.inputs[1].node)
+    if product is None or product.op != "Mul":
+        return False
+    factors = [program.nodes[tensor.node] for tensor in product.inputs if tensor.node in program.nodes]
+    return any(
+        factor.op == "Sub"
+        and origin(program, factor.inputs[0]) == assigned(program, name)
+        and any(tensor.node in needed(program, [factor.inputs[1]]) for tensor in given)
+        for factor in factors
+    )
+
+
 def assigned(program: Program, name: str) -> str:
     """The node of the variable that a node assigns."""
-    node = program.nodes[program.nodes[name].inputs[0].node]
-    while node.op in SAME and node.inputs:
+    return origin(program, program.nodes[name].inputs[0])
+
+
+def origin(program: Program, tensor: TensorName) -> str:
+    """The node that a tensor comes from, behind reads and copies."""
+    node = program.nodes[tensor.node]
+    while node.op in _READS and node.inputs:
         node = program.nodes[node.inputs[0].node]
     return node.name
 

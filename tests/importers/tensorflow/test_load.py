@@ -13,6 +13,7 @@ import tensorflow as tf
 from tensorflow.core.framework import function_pb2, graph_pb2
 from tensorflow.python.framework import op_def_registry
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+from tensorflow.python.training import moving_averages
 
 import sparkdl as sdl
 from sparkdl.errors import ArgumentError, ImporterError, UnsupportedError
@@ -530,3 +531,24 @@ def test_names_that_are_refused_are_ops_or_patterns_of_some() -> None:
         definition = op_def_registry.get(op)
         runs = definition is not None and any("func" in item.type for item in definition.attr)
         assert not runs or op in functional | {"For"} or refused.why_refused(op), op
+
+
+def test_moving_averages_that_a_training_op_would_update_are_updated(tmp_path: Path) -> None:
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None, 3], "x")
+        training = v1.placeholder_with_default(False, [], "is_training")
+        moving = v1.get_variable("norm/moving_mean", [3], initializer=tf.zeros_initializer(), trainable=False)
+        mean = tf.cond(training, lambda: tf.reduce_mean(x, 0), lambda: tf.identity(moving))
+        update = moving_averages.assign_moving_average(moving, mean, 0.9, zero_debias=False)
+        tf.identity(x - mean, "z")
+        session.run(v1.global_variables_initializer())
+        v1.train.Saver().save(session, str(tmp_path / "model.ckpt"))
+        rows = np.random.default_rng(0).normal(size=(8, 3)).astype("float32")
+        session.run(update, {x: rows, training: True})
+        expected = session.run(moving)
+    model = sdl.load_tensorflow(tmp_path / "model.ckpt.meta", inputs=["x"], outputs=["z"])
+    average = model.get_layer("graph").variables_by_name["norm/moving_mean"]
+    model(rows, training=False)
+    assert not average.numpy().any()
+    np.testing.assert_allclose(model(rows, training=True), rows - rows.mean(0), atol=1e-6)
+    np.testing.assert_allclose(average.numpy(), expected, atol=1e-6)
