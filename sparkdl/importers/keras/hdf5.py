@@ -17,9 +17,13 @@ from sparkdl.errors import ImporterError, SparkDLError
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 _HEAP, _SMALLEST_HEAP, _OBJECT = b"GCOL\x01", 4096, 16
+_TEXTS = (b"model_config\0", b"training_config\0", b"keras_version\0", b"backend\0")
+_VARIABLE_LENGTH = 9  # the class of types
 ITEMS = 10**6  # names in one attribute
 SMALL = 2**26  # bytes that may be taken whatever a file is like
 EXPANSION = 100  # how often a file's size its arrays may have, where they are compressed
+
+Bytes = bytes | mmap.mmap
 
 
 @contextlib.contextmanager
@@ -34,7 +38,9 @@ def opened(content: Path | bytes, path: str) -> Iterator[h5py.File]:
         ImporterError: where it is damaged.
     """
     try:
-        _check_heaps(content, path)
+        data = _bytes_of(content)
+        _check_heaps(data, path)
+        _check_texts(data, path)
         with h5py.File(content if isinstance(content, Path) else io.BytesIO(content), "r") as file:
             yield file
     except SparkDLError:
@@ -43,13 +49,15 @@ def opened(content: Path | bytes, path: str) -> Iterator[h5py.File]:
         raise ImporterError(f"{path} cannot be read: {error}; expected HDF5 as Keras writes it.") from error
 
 
-def _check_heaps(content: Path | bytes, path: str) -> None:
-    """Refuses damaged heaps of texts, in which libhdf5 (1.14 and before) looks for the next object for ever."""
+def _bytes_of(content: Path | bytes) -> Bytes:
     if isinstance(content, bytes):
-        data: bytes | mmap.mmap = content
-    else:
-        with content.open("rb") as file:
-            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return content
+    with content.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def _check_heaps(data: Bytes, path: str) -> None:
+    """Refuses damaged heaps of texts, in which libhdf5 (1.14 and before) looks for the next object for ever."""
     sizes = data[13:15] if data[8:9] < b"\x02" else data[9:11]
     if bytes(sizes) != b"\x08\x08":
         raise ImporterError(f"{path} is HDF5 with numbers of other sizes than Keras writes; the file is damaged.")
@@ -61,7 +69,36 @@ def _check_heaps(content: Path | bytes, path: str) -> None:
         place = data.find(_HEAP, place + 1)
 
 
-def _is_sound(data: bytes | mmap.mmap, place: int, end: int) -> bool:
+def _check_texts(data: Bytes, path: str) -> None:
+    """Refuses texts that claim to be longer than the file: libhdf5 takes the memory before it looks for them."""
+    for name in _TEXTS:
+        place = data.find(name)
+        while place >= 0:
+            if (length := _length(data, place)) > len(data):
+                claim = f"the attribute {name[:-1].decode('ascii')!r} claims {length} bytes"
+                raise ImporterError(f"{path}: {claim}, and the file has {len(data)}; it is damaged.")
+            place = data.find(name, place + 1)
+
+
+def _length(data: Bytes, place: int) -> int:
+    """The length that an attribute's text claims, from where the name stands in its message; 0 where it is none.
+
+    Source: HDF5 File Format Specification 3.0, IV.A.2.m, "The Attribute Message".
+    """
+    versions = {1: place - 8, 2: place - 8, 3: place - 9}
+    version = next((number for number, start in versions.items() if start >= 0 and data[start] == number), None)
+    if version is None:
+        return 0
+    start, step = versions[version] + 2, 8 if version == 1 else 1
+    sizes = (int.from_bytes(data[at : at + 2], "little") for at in (start, start + 2, start + 4))
+    name, kind, space = (-(-size // step) * step for size in sizes)
+    if data[place + name : place + name + 1] and data[place + name] & 0x0F == _VARIABLE_LENGTH:
+        at = place + name + kind + space
+        return int.from_bytes(data[at : at + 4], "little")
+    return 0
+
+
+def _is_sound(data: Bytes, place: int, end: int) -> bool:
     """Whether the objects of a heap follow each other up to its end: a number of 2 bytes, 6 others, a size of 8."""
     while place + _OBJECT <= end:
         size = int.from_bytes(data[place + 8 : place + 16], "little")

@@ -12,8 +12,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import pytest
 
+from sparkdl.errors import ImporterError
+from sparkdl.importers.keras.load import load_keras
 from tests.importers.keras.places import COPIES, ROOT, unpacked
 
 COUNT = int(os.environ.get("SPARKDL_MUTANTS", "60"))
@@ -23,8 +26,6 @@ COUNT = int(os.environ.get("SPARKDL_MUTANTS", "60"))
 @pytest.mark.parametrize("name", ["recurrent.keras", "nested.h5", "functions.json"])
 def test_altered_files_are_read_or_refused(name: str, tmp_path: Path) -> None:
     if name.endswith(".json"):
-        import h5py
-
         with h5py.File(unpacked(name.replace(".json", ".h5"), tmp_path)) as file:
             config = {**json.loads(file.attrs["model_config"]), "keras_version": file.attrs["keras_version"]}
         source = tmp_path / name
@@ -44,3 +45,20 @@ def test_altered_files_are_read_or_refused(name: str, tmp_path: Path) -> None:
     assert found["refused"] > COUNT / 4
     assert found["slowest"] < 10
     assert found["grown"] < 2**29
+
+
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
+def test_a_text_longer_than_its_file_is_refused_before_memory_is_taken(libver: str, tmp_path: Path) -> None:
+    path, config = tmp_path / "model.h5", json.dumps({"class_name": "Sequential", "config": {"layers": []}})
+    with h5py.File(path, "w", libver=libver) as file:
+        file.attrs["model_config"] = config
+    content = path.read_bytes()
+    length = len(config).to_bytes(4, "little")
+    places = [place for place in range(len(content)) if content[place : place + 4] == length]
+    refusals = []
+    for place in places:
+        path.write_bytes(content[:place] + b"\xf0\xff\xff\xff" + content[place + 4 :])
+        with pytest.raises(ImporterError) as caught:
+            load_keras(path)
+        refusals.append(str(caught.value))
+    assert any("'model_config' claims 4294967280 bytes" in refusal for refusal in refusals), refusals
