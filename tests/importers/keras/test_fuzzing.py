@@ -16,7 +16,7 @@ import h5py
 import pytest
 
 from sparkdl.errors import ImporterError
-from sparkdl.importers.keras.load import load_keras
+from sparkdl.importers.keras.load import LARGEST, load_keras
 from tests.importers.keras.places import COPIES, ROOT, unpacked
 
 COUNT = int(os.environ.get("SPARKDL_MUTANTS", "60"))
@@ -44,7 +44,8 @@ def test_altered_files_are_read_or_refused(name: str, tmp_path: Path) -> None:
     assert found["wrong"] == []
     assert found["refused"] > COUNT / 4
     assert found["slowest"] < 10
-    assert found["grown"] < 2**29
+    # An architecture without weights may describe a large net, and gets one.
+    assert found["grown"] < (LARGEST if name.endswith(".json") else 2**29)
 
 
 @pytest.mark.parametrize("libver", ["earliest", "latest"])
