@@ -180,8 +180,8 @@ def judge(
         return f"the run failed: {type(error).__name__}: {str(error).splitlines()[0]}"
     if trained.epochs != list(range(EPOCHS)):
         return f"epochs are {trained.epochs}"
-    if fault.ending == "fewer" and trained.attempts == 1:
-        return "missed"  # all had been computed before the host went
+    if fault.lost and trained.attempts == 1:
+        return "missed"  # all had been computed before
     if fault.ending == "fewer":
         loss, usual = trained.history["loss"][-1], reference.trained.history["loss"][-1]
         well = trained.workers == 1 and loss < 2 * usual  # other random numbers, the same learning
