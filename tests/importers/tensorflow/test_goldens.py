@@ -92,6 +92,9 @@ def test_graph_answers_as_in_tensorflow(folder: Path, tmp_path: Path, regenerate
     assert {name for name in slopes if name not in inputs} <= set(weights)
     if slopes and int(tf.size(made[0])) <= MOST_SLOPES:
         assert_one_sum_has_these_slopes(tape, made[0], {**weights, **inputs}, slopes)
+    sums = {key[5:-6]: value for key, value in case.items() if key.startswith("grad/") and key.endswith("#stats")}
+    if sums and int(tf.size(made[0])) > MOST_SLOPES:
+        assert_the_sum_of_the_last_layer_has_these_slopes(tape, made[0], {**weights, **inputs}, slopes, sums)
 
 
 @pytest.mark.parametrize(
@@ -129,6 +132,30 @@ def assert_one_sum_has_these_slopes(
         part = (factors @ matrix[:, start : start + value.size]).reshape(value.shape)
         assert apart(part, value) < 1e-4, name
         start += value.size
+
+
+def assert_the_sum_of_the_last_layer_has_these_slopes(
+    tape: tf.GradientTape,
+    output: tf.Tensor,
+    sources: Mapping[str, Any],
+    slopes: Mapping[str, np.ndarray],
+    sums: Mapping[str, np.ndarray],
+) -> None:
+    """As above for one row of a large net: the factors follow from the last bias, the other slopes from the factors."""
+    last = list(slopes)[-1]
+    jacobian = tape.jacobian(output, sources[last], experimental_use_pfor=False)
+    matrix = tf.reshape(jacobian, [tf.size(output), -1]).numpy().astype("float64")
+    factors = np.linalg.lstsq(matrix.T, slopes[last].ravel(), rcond=1e-6)[0].astype("float32")
+    names = [*slopes, *sums]
+    found = tape.gradient(output, [sources[name] for name in names], tf.reshape(factors, output.shape))
+    made = {name: tf.convert_to_tensor(part).numpy() for name, part in zip(names, found, strict=True)}
+    for name, value in slopes.items():
+        assert apart(made[name], value) < 1e-4, name
+    for name, (size, total, norm, *_) in sums.items():
+        slope = made[name].astype("float64")
+        assert slope.size == size
+        assert np.abs(slope).sum() == pytest.approx(total, rel=1e-4), name
+        assert np.linalg.norm(slope) == pytest.approx(norm, rel=1e-4), name
 
 
 @pytest.mark.parametrize("form", FORMS)
