@@ -22,6 +22,7 @@ from sparkdl.importers.tensorflow.source import GraphSource
 from sparkdl.importers.tensorflow.weights import find_weights
 from sparkdl.nn.graph.check import check, check_recursion, why_refused
 from sparkdl.nn.graph.cut import cut
+from sparkdl.nn.graph.lookup import TABLES, filled
 from sparkdl.nn.graph.program import Library, Node, Program, functions_of, graph_of, library_of, program_of
 
 Path = str | os.PathLike[str]
@@ -96,11 +97,11 @@ def _look(source: GraphSource, library: Library, inputs: Sequence[str] | None, o
     found = _Found(Program({}))
     try:
         check_recursion(library)
-        found.program = whole = program_of(source.graph)
+        found.program = whole = filled(program_of(source.graph))
         found.ends = find_ends(source, whole, inputs, outputs)
         part = cut(whole, [*found.ends.inputs.values(), *found.ends.training], list(found.ends.outputs.values()))
         found.program = part.program
-        if any(_why_not(node.op, library) for node in part.program.nodes.values()):
+        if any(_why_not_node(node, library) for node in part.program.nodes.values()):
             return found
         input_specs(source, whole, found.ends, {})
         weights = find_weights(part.program, source.variables, source.path, library)
@@ -114,6 +115,12 @@ def _look(source: GraphSource, library: Library, inputs: Sequence[str] | None, o
     except SparkDLError as error:
         found.problem = str(error)
     return found
+
+
+def _why_not_node(node: Node, library: Library) -> str:
+    if node.op in TABLES and not node.inputs:
+        return "it is a table that is filled from a file or by another program, not by the graph"
+    return _why_not(node.op, library)
 
 
 def _why_not(op: str, library: Library) -> str:
@@ -170,7 +177,7 @@ def _small(node: Node) -> Node:
 
 def _row(node: Node, found: _Found, library: Library) -> Row:
     parameters = None if found.parameters is None else found.parameters.get(node.name, 0)
-    return Row(node.name, node.op, _why_not(node.op, library), found.shapes.get(node.name), parameters)
+    return Row(node.name, node.op, _why_not_node(node, library), found.shapes.get(node.name), parameters)
 
 
 def _inputs(source: GraphSource, found: _Found) -> list[End]:

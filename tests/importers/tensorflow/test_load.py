@@ -355,6 +355,7 @@ def test_tables_that_the_graph_fills_are_looked_up(tmp_path: Path) -> None:
         tf.identity(table().lookup(flow.placeholder("words", (None,), tf.string)), name="found")
 
     words = tf.constant(["cat", "horse", "bird"])
+    assert sdl.inspect(saved(build, tmp_path), inputs=["words"], outputs=["found"]).supported
     old = sdl.load_tensorflow(saved(build, tmp_path), ["words"], ["found"])
     assert old(words).numpy().tolist() == [5, -1, 7]
     net = Net()
@@ -375,8 +376,11 @@ def test_tables_that_are_filled_from_files_are_refused(tmp_path: Path) -> None:
         words = flow.placeholder("words", (None,), tf.string)
         tf.identity(tf.lookup.StaticHashTable(filler, -1).lookup(words), name="found")
 
-    with pytest.raises(UnsupportedError, match="is a table that is filled from a file or by another program"):
-        sdl.load_tensorflow(saved(build, tmp_path), ["words"], ["found"])
+    file, words = saved(build, tmp_path), "is a table that is filled from a file or by another program"
+    with pytest.raises(UnsupportedError, match=words):
+        sdl.load_tensorflow(file, ["words"], ["found"])
+    told = sdl.inspect(file, inputs=["words"], outputs=["found"])
+    assert not told.supported and words in str(told)
 
 
 @pytest.mark.parametrize("frozen", [False, True])
