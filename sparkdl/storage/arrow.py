@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
+from typing import Any
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -43,10 +45,12 @@ class ArrowStorage:
         with self._errors("read", name):
             while True:
                 with self._files.open_input_file(path) as file:
+                    before = _version(file)
                     content: bytes = file.read()
                 # pyarrow asks for the size first: of a file that was replaced in between it would read a part.
-                if len(content) == self._files.get_file_info(path).size:
-                    return content
+                with self._files.open_input_file(path) as file:
+                    if _version(file) == before and len(content) == before[0]:
+                        return content
 
     def write(self, name: str, content: Content) -> None:
         """See `Storage`."""
@@ -153,3 +157,8 @@ def _encoded(url: str) -> str:
     base, query = cut_query(url)
     authority, slash, path = base.partition("://")[2].partition("/")
     return f"{_scheme(url)}://{quote(authority, safe='%:@[]')}{slash}{quote(path)}{query}"
+
+
+def _version(file: Any) -> tuple[int, Any]:
+    """The size of a file, and what object stores tell versions by (`ETag`)."""
+    return file.size(), file.metadata()
