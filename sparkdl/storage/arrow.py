@@ -6,7 +6,6 @@ import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
-from typing import Any
 from urllib.parse import quote
 
 import pyarrow as pa
