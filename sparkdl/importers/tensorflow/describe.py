@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import tensorflow as tf
 from tensorflow.core.framework import attr_value_pb2
-from tensorflow.python.framework import op_def_registry
 
 from sparkdl.errors import ArgumentError, SparkDLError
 from sparkdl.importers.inspection import Code, End, Inspection, Row, Shape, call_text
 from sparkdl.importers.tensorflow.ends import Ends, find_ends, output_dtype
-from sparkdl.importers.tensorflow.inputs import input_specs
+from sparkdl.importers.tensorflow.inputs import InputSpec, input_specs
 from sparkdl.importers.tensorflow.read import read_source
 from sparkdl.importers.tensorflow.source import GraphSource
 from sparkdl.importers.tensorflow.weights import find_weights
-from sparkdl.nn.graph.check import check, check_recursion, why_refused
+from sparkdl.nn.graph.check import called, check, check_recursion, why_not, why_not_node
 from sparkdl.nn.graph.cut import cut
-from sparkdl.nn.graph.lookup import TABLES, filled
-from sparkdl.nn.graph.program import Library, Node, Program, functions_of, graph_of, library_of, program_of
+from sparkdl.nn.graph.lookup import filled
+from sparkdl.nn.graph.program import Library, Node, Program, graph_of, library_of, program_of
 
 Path = str | os.PathLike[str]
 _JAVA = b"\xac\xed"
@@ -36,6 +35,7 @@ class _Found:
 
     program: Program
     ends: Ends | None = None
+    inputs: Sequence[InputSpec] | None = None
     shapes: Mapping[str, Shape] = field(default_factory=dict)
     parameters: Mapping[str, int] | None = None
     problem: str = ""
@@ -68,12 +68,12 @@ def describe(
     found = _look(source, library, inputs, outputs)
     nodes = [*found.program.nodes.values()]
     rows = [_row(node, found, library) for node in nodes]
-    rows += [Row(name, op, why) for name, op in _called(nodes, library) if (why := _why_not(op, library))]
+    rows += [Row(name, op, why) for name, op in called(nodes, library) if (why := why_not(op, library))]
     return Inspection(
         os.fspath(path),
         f"TensorFlow graph, version {source.graph.versions.producer}",
         rows,
-        _inputs(source, found),
+        _inputs(found),
         _outputs(found),
         None if found.parameters is None else sum(found.parameters.values()),
         _suggestion(path, sources, found.ends, inputs, outputs, tags, signature, source),
@@ -101,9 +101,11 @@ def _look(source: GraphSource, library: Library, inputs: Sequence[str] | None, o
         found.ends = find_ends(source, whole, inputs, outputs)
         part = cut(whole, [*found.ends.inputs.values(), *found.ends.training], list(found.ends.outputs.values()))
         found.program = part.program
-        if any(_why_not_node(node, library) for node in part.program.nodes.values()):
+        if any(why_not_node(node, library) for node in part.program.nodes.values()):
+            with suppress(SparkDLError):
+                found.inputs = input_specs(source, whole, found.ends, {})
             return found
-        input_specs(source, whole, found.ends, {})
+        found.inputs = input_specs(source, whole, found.ends, {})
         weights = find_weights(part.program, source.variables, source.path, library)
         floats = (spec for spec in weights.specs if tf.as_dtype(spec.dtype).is_floating)
         found.parameters = {spec.name: math.prod(spec.shape) for spec in floats}
@@ -115,35 +117,6 @@ def _look(source: GraphSource, library: Library, inputs: Sequence[str] | None, o
     except SparkDLError as error:
         found.problem = str(error)
     return found
-
-
-def _why_not_node(node: Node, library: Library) -> str:
-    if node.op in TABLES and not node.inputs:
-        return "it is a table that is filled from a file or by another program, not by the graph"
-    return _why_not(node.op, library)
-
-
-def _why_not(op: str, library: Library) -> str:
-    if op in library:
-        return ""
-    if reason := why_refused(op):
-        return f"it {reason}"
-    if op_def_registry.get(op) is None:
-        near = difflib.get_close_matches(op, dir(tf.raw_ops), 1)
-        return f"TensorFlow {tf.__version__} has no such op{f' (did you mean {near[0]}?)' if near else ''}"
-    return ""
-
-
-def _called(nodes: Iterable[Node], library: Library) -> Iterator[tuple[str, str]]:
-    """The ops of functions that nodes call, with names that tell the function."""
-    waiting, seen = [name for node in nodes for name in [node.op, *functions_of(node.attr)]], set()
-    while waiting:
-        name = waiting.pop()
-        if name in library and name not in seen:
-            seen.add(name)
-            for node in library[name].node_def:
-                yield f"{name}/{node.name}", node.op
-                waiting.extend([node.op, *functions_of(node.attr)])
 
 
 def _shapes(program: Program, library: Library) -> Mapping[str, Shape]:
@@ -177,17 +150,13 @@ def _small(node: Node) -> Node:
 
 def _row(node: Node, found: _Found, library: Library) -> Row:
     parameters = None if found.parameters is None else found.parameters.get(node.name, 0)
-    return Row(node.name, node.op, _why_not_node(node, library), found.shapes.get(node.name), parameters)
+    return Row(node.name, node.op, why_not_node(node, library), found.shapes.get(node.name), parameters)
 
 
-def _inputs(source: GraphSource, found: _Found) -> list[End]:
-    if found.ends is None:
-        return []
-    try:
-        specs = input_specs(source, program_of(source.graph), found.ends, {})
-        return [End(spec.name, spec.shape, spec.dtype) for spec in specs]
-    except SparkDLError:
-        return [End(name) for name in found.ends.inputs]
+def _inputs(found: _Found) -> list[End]:
+    if found.inputs is not None:
+        return [End(spec.name, spec.shape, spec.dtype) for spec in found.inputs]
+    return [End(name) for name in found.ends.inputs] if found.ends else []
 
 
 def _outputs(found: _Found) -> list[End]:

@@ -13,8 +13,8 @@ from tensorflow.python.framework import op_def_registry
 
 from sparkdl.errors import ImporterError, UnsupportedError
 from sparkdl.nn.graph.arrays import ARRAYS
-from sparkdl.nn.graph.lookup import TABLES
-from sparkdl.nn.graph.program import CALLS, MAXIMAL_NODES, Library, Program, functions_of, library_of, ranges_of
+from sparkdl.nn.graph.lookup import TABLES, UNFILLED
+from sparkdl.nn.graph.program import CALLS, MAXIMAL_NODES, Library, Node, Program, functions_of, library_of, ranges_of
 from sparkdl.nn.graph.refused import why_refused
 from sparkdl.nn.graph.replay import FUNCTIONAL
 
@@ -39,40 +39,68 @@ def check(graph: graph_pb2.GraphDef) -> None:
 
 
 def check_part(program: Program, library: Library) -> None:
-    """Refuses ops of a part of a graph, and of the functions that it uses.
+    """Refuses nodes of a part of a graph, and of the functions that it uses.
 
     Raises:
         UnsupportedError: where there are such.
     """
-    found = [(node.name, node.op) for node in program.nodes.values()]
-    waiting, seen = [name for node in program.nodes.values() for name in functions_of(node.attr)], set()
+    nodes = program.nodes.values()
+    unfilled = {node.op: f"{node.op} (node {node.name!r}): {why}" for node in nodes if (why := _why_unfilled(node))}
+    check_ops([*((node.name, node.op) for node in nodes), *called(nodes, library)], library, unfilled)
+
+
+def check_ops(ops: Iterable[tuple[str, str]], library: Library, found: Mapping[str, str] | None = None) -> None:
+    """Refuses ops by name, all at once.
+
+    Args:
+        ops: nodes and their ops.
+        library: the functions of the graph.
+        found: what is to be refused besides, by op.
+
+    Raises:
+        UnsupportedError: where there are such.
+    """
+    refused = dict(found or {})
+    for name, op in ops:
+        if op not in refused and (why := why_not(op, library)):
+            refused[op] = f"{op} (node {name!r}): {why}"
+    if refused:
+        raise UnsupportedError(f"the graph has ops that cannot be used: {'; '.join(refused.values())}.")
+
+
+def why_not(op: str, library: Library) -> str:
+    """Why an op cannot be used, in words; nothing where it can."""
+    if op in library:
+        return ""
+    if reason := why_refused(op):
+        return f"it {reason}"
+    if op_def_registry.get(op) is None:
+        near = difflib.get_close_matches(op, dir(tf.raw_ops), 1)
+        return f"TensorFlow {tf.__version__} has no such op{f' (did you mean {near[0]}?)' if near else ''}"
+    return ""
+
+
+def why_not_node(node: Node, library: Library) -> str:
+    """`why_not`, for a node of a graph whose tables have been filled."""
+    return _why_unfilled(node) or why_not(node.op, library)
+
+
+def _why_unfilled(node: Node) -> str:
+    if node.op in TABLES and not node.inputs:
+        return f"it {UNFILLED}"
+    return ""
+
+
+def called(nodes: Iterable[Node], library: Library) -> Iterator[tuple[str, str]]:
+    """The ops of the functions that nodes call, with names that tell the function."""
+    waiting, seen = [name for node in nodes for name in [node.op, *functions_of(node.attr)]], set()
     while waiting:
         name = waiting.pop()
         if name in library and name not in seen:
             seen.add(name)
-            found.extend((node.name, node.op) for node in library[name].node_def)
-            waiting.extend(inner for node in library[name].node_def for inner in [node.op, *functions_of(node.attr)])
-    check_ops(found, library)
-
-
-def check_ops(ops: Iterable[tuple[str, str]], library: Library) -> None:
-    """Refuses ops by name, all at once.
-
-    Raises:
-        UnsupportedError: where there are such.
-    """
-    found: dict[str, str] = {}
-    for name, op in ops:
-        if op in found or op in library:
-            continue
-        if reason := why_refused(op):
-            found[op] = f"{op} (node {name!r}) {reason}"
-        elif op_def_registry.get(op) is None:
-            near = difflib.get_close_matches(op, dir(tf.raw_ops), 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            found[op] = f"{op} (node {name!r}) is no op of TensorFlow {tf.__version__}{hint}"
-    if found:
-        raise UnsupportedError(f"the graph has ops that cannot be used: {'; '.join(found.values())}.")
+            for node in library[name].node_def:
+                yield f"{name}/{node.name}", node.op
+                waiting.extend([node.op, *functions_of(node.attr)])
 
 
 def check_recursion(library: Library) -> None:

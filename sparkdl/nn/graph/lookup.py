@@ -21,6 +21,7 @@ _FILLS = frozenset({"InitializeTable", "InitializeTableV2", "LookupTableImport",
 _FINDS = frozenset({"LookupTableFind", "LookupTableFindV2"})
 _SIZES = frozenset({"LookupTableSize", "LookupTableSizeV2"})
 LOOKUPS = TABLES | _FINDS | _SIZES
+UNFILLED = "is a table that is filled from a file or by another program, not by the graph"
 
 
 def filled(program: Program) -> Program:
@@ -50,7 +51,7 @@ def apply_to_table(node: Node, inputs: list[Any]) -> tuple[Any, ...]:
     if node.op in _SIZES:
         return (tf.raw_ops.LookupTableSizeV2(table_handle=inputs[0]),)
     if not inputs:
-        raise UnsupportedError(f"{node} is a table that is filled from a file or by another program, not by the graph.")
+        raise UnsupportedError(f"{node} {UNFILLED}.")
     kinds = [tf.as_dtype(node.attr[key].type) for key in ("key_dtype", "value_dtype")]
     table = tf.raw_ops.AnonymousHashTable(key_dtype=kinds[0], value_dtype=kinds[1])
     fill = tf.raw_ops.LookupTableImportV2(table_handle=table, keys=inputs[0], values=inputs[1])
