@@ -104,7 +104,7 @@ def _our_own(kind: str, config: Any) -> str:
         try:
             check_node(json_format.ParseDict(config.get("node"), node_def_pb2.NodeDef()))
         except (SparkDLError, json_format.ParseError, AttributeError, TypeError) as error:
-            return f"the op of TensorFlow cannot be used: {error}"
+            return f"its node of TensorFlow cannot be read: {error}"
     return ""
 
 

@@ -271,7 +271,7 @@ def test_single_ops_of_tensorflow_are_applied_as_they_were(as_text: bool, tmp_pa
     [
         ("ReadFile", "reads or writes files"),
         ("PyFunc", "runs code"),
-        ("Nothing", "no op"),
+        ("Nothing", "no such op"),
         ("RandomUniform", "state"),
     ],
 )
