@@ -22,7 +22,6 @@ from sparkdl.importers.keras.sources import Weights
 _STATE = "rnn_state"  # Keras 3 keeps the states of stateful layers among the weights; Keras 2 did not
 _GATES = {"LSTMCell": 4, "GRUCell": 3}
 _FLIPPED = ("Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "ConvLSTM2DCell")
-_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +63,7 @@ def fill(model: keras.Model, weights: Weights, origin: Origin, names: Mapping[st
         pairs = _pairs(model, stored, names, weights.path)
         wrong = [line for layer, arrays in pairs for line in _misfits(layer, arrays)]
         if wrong:
-            more = f"\n  and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
-            raise ImporterError(
-                f"the weights in {weights.path} do not fit the model of {origin.path}:\n"
-                + "\n".join(f"  {line}" for line in wrong[:_SHOWN])
-                + more
-            )
+            raise weights.misfit(wrong, origin)
         for layer, arrays in pairs:
             _fill_layer(layer, arrays, origin, weights)
 

@@ -11,13 +11,11 @@ import keras
 from keras.src.saving import saving_lib
 from keras.src.utils.naming import to_snake_case
 
-from sparkdl.errors import ImporterError
 from sparkdl.importers.keras import hdf5
 from sparkdl.importers.keras.config import layer_names, layers_of
 from sparkdl.importers.keras.nodes import Node, Origin, is_model, name_of
 from sparkdl.importers.keras.sources import Weights
 
-_SHOWN = 20
 _NOT_BEGUN = 2  # arrays of an optimizer that has not made a step: its iteration and learning rate
 
 
@@ -77,12 +75,7 @@ def _told(errors: Mapping[int, tuple[Any, Exception]], weights: Weights, origin:
         line = f"{item.name!r} ({type(item).__name__}): {str(error).splitlines()[0] if str(error) else error!r}"
         (optimizer if isinstance(item, keras.optimizers.Optimizer) else wrong).append(line)
     if wrong:
-        more = f"\n  and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
-        raise ImporterError(
-            f"the weights in {weights.path} do not fit the model of {origin.path}:\n"
-            + "\n".join(f"  layer {line}" for line in wrong[:_SHOWN])
-            + more
-        )
+        raise weights.misfit([f"layer {line}" for line in wrong], origin)
     return optimizer
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 from sparkdl.errors import ImporterError, MissingFileError, StorageError
 from sparkdl.importers.keras import archive, hdf5
 from sparkdl.importers.keras.nodes import LARGEST_TEXT, Node, Origin, parse
+
+_SHOWN = 20  # layers in an error
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,12 @@ class Weights:
     by_layer: str | None
     size: int
     archive: Path | None = None
+
+    def misfit(self, lines: Sequence[str], origin: Origin) -> ImporterError:
+        """The error for weights that are not those of the model; a line for each layer."""
+        shown = "".join(f"\n  {line}" for line in lines[:_SHOWN])
+        more = f"\n  and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
+        return ImporterError(f"the weights in {self.path} do not fit the model of {origin.path}:{shown}{more}")
 
 
 @dataclass(frozen=True, slots=True)
