@@ -21,6 +21,7 @@ from sparkdl.importers.caffe.upgrade import upgrade
 from sparkdl.importers.caffe.wire import decode
 from tests.importers.caffe.files import blob, caffemodel, field, varint
 from tests.importers.caffe.places import COPIES
+from tests.importers.mutation import mutant
 
 MUTANTS = 2500
 LEGACY = COPIES / "legacy"
@@ -170,25 +171,6 @@ READERS: dict[str, tuple[Callable[[bytes], None], bytes]] = {
 NUMBERS = (b"\xff" * 9 + b"\x01", b"\xff\xff\xff\xff\x0f", b"\x80" * 12, b"\x00", b"{" * 40, b'"', b"99999999999")
 
 
-def _mutant(good: bytes, dice: random.Random) -> bytes:
-    data = bytearray(good)
-    for _ in range(dice.randint(1, 4)):
-        place = dice.randrange(len(data) + 1)
-        change = dice.randrange(5)
-        if change == 0:
-            del data[place:]
-        elif change == 1 and place < len(data):
-            data[place] = dice.randrange(256)
-        elif change == 2:
-            data[place:place] = dice.choice(NUMBERS)
-        elif change == 3:
-            del data[place : place + dice.randint(1, 30)]
-        else:
-            start = dice.randrange(len(data) + 1)
-            data[place:place] = data[start : start + 60]
-    return bytes(data)
-
-
 @pytest.mark.parametrize("name", READERS)
 def test_altered_files_are_read_or_refused(name: str) -> None:
     reader, good = READERS[name]
@@ -197,7 +179,7 @@ def test_altered_files_are_read_or_refused(name: str) -> None:
     tracemalloc.start()
     for _ in range(MUTANTS):
         try:
-            reader(_mutant(good, dice))
+            reader(mutant(good, dice, NUMBERS, truncated=1.0))
         except ImporterError as error:
             refused += 1
             assert str(error)
@@ -210,7 +192,7 @@ def test_altered_files_are_read_or_refused(name: str) -> None:
 def test_altered_files_of_hdf5_are_read_or_refused(tmp_path: Path) -> None:
     good, dice, refused = (LEGACY / "w.caffemodel.h5").read_bytes(), random.Random("hdf5"), 0
     for _ in range(2000):
-        (tmp_path / "w").write_bytes(good[:8] + _mutant(good[8:], dice))
+        (tmp_path / "w").write_bytes(good[:8] + mutant(good[8:], dice, NUMBERS, truncated=1.0))
         try:
             read_weights(tmp_path / "w")
         except ImporterError:

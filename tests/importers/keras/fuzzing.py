@@ -19,6 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.importers.mutation import mutant
+
 NUMBERS = (b"\xff" * 8, b"\xff\xff\xff\x7f", b"\x00" * 8, b"\x01", b"{" * 400, b"[" * 4000, b'"', b"99999999999", b"-1")
 VALUES: tuple[Any, ...] = (
     *(None, True, -1, 0, 3, 10**9, 10**18, 1.5, "", "x", "relu", "/etc/passwd", [], [None], {}, [[[1, 2]]]),
@@ -30,24 +32,8 @@ VALUES: tuple[Any, ...] = (
 
 
 def altered_bytes(good: bytes, dice: random.Random) -> bytes:
-    """The bytes with up to four cuts, changes and insertions."""
-    data = bytearray(good)
-    for _ in range(dice.randint(1, 4)):
-        place = dice.randrange(len(data) + 1)
-        change = dice.randrange(5)
-        if change == 0 and dice.random() < 0.3:
-            del data[place:]
-        elif change == 1 and place < len(data):
-            data[place] = dice.randrange(256)
-        elif change == 2:
-            piece = dice.choice(NUMBERS)
-            data[place : place + dice.choice((0, len(piece)))] = piece
-        elif change == 3:
-            del data[place : place + dice.randint(1, 30)]
-        else:
-            start = dice.randrange(len(data) + 1)
-            data[place:place] = data[start : start + 60]
-    return bytes(data)
+    """The bytes with up to four changes."""
+    return mutant(good, dice, NUMBERS)
 
 
 def altered_json(good: bytes, dice: random.Random) -> bytes:

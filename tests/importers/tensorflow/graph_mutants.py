@@ -24,8 +24,10 @@ from tensorflow.core.framework import attr_value_pb2, graph_pb2, types_pb2
 
 from sparkdl.errors import SparkDLError
 from sparkdl.importers.tensorflow.load import load_tensorflow
+from tests.importers.mutation import mutant
 from tests.importers.tensorflow import test_control_flow as flow
-from tests.importers.tensorflow.mutants import ROOM, mutant
+from tests.importers.tensorflow.mutants import NUMBERS as BYTES
+from tests.importers.tensorflow.mutants import ROOM, TOKENS
 from tests.importers.tensorflow.oracle import old_control_flow, record, weight
 
 NUMBERS = (-1, 0, 1, 2, 3, 7, 255, 2**16, 2**31 - 1, -(2**31), 2**40, 2**63 - 1, -(2**63))
@@ -62,7 +64,7 @@ SUBJECTS: dict[str, tuple[Callable[[], Any], dict[str, np.ndarray], bool]] = {
 def altered(good: bytes, dice: random.Random) -> bytes:
     """A file with other bytes, or a graph with other nodes."""
     if dice.random() < 0.3:
-        return mutant(good, dice)
+        return mutant(good, dice, BYTES + TOKENS)
     graph = graph_pb2.GraphDef.FromString(good)
     for _ in range(dice.choice((1, 1, 1, 2, 4))):
         bodies = [graph.node, *(function.node_def for function in graph.library.function)]

@@ -25,6 +25,7 @@ from sparkdl.errors import SparkDLError
 from sparkdl.importers.tensorflow import large
 from sparkdl.importers.tensorflow.read import read_source
 from sparkdl.importers.tensorflow.source import GraphSource
+from tests.importers.mutation import mutant
 from tests.importers.tensorflow.places import COPIES
 from tests.importers.tensorflow.saved import partitioned_graph, save_graph, save_module
 from tests.importers.tensorflow.tables import resealed
@@ -46,29 +47,6 @@ KINDS = (
 ROOM = 2**31  # bytes of memory beyond what TensorFlow took
 NUMBERS = (b"\xff" * 9 + b"\x01", b"\xff\xff\xff\xff\x0f", b"\x80" * 12, b"\x00", b"\x7f\xff\xff\xff", b"\xff" * 4)
 TOKENS = (b"{" * 40, b'"', b"99999999999", b"-1", b"node {", b"}", b"\\377", b"key: 'a'", b"[", b"#")
-
-
-def mutant(good: bytes, dice: random.Random) -> bytes:
-    """Cut, changed, with another number in it, with a part missing or repeated."""
-    data = bytearray(good)
-    for _ in range(dice.randint(1, 4)):
-        place = dice.randrange(len(data) + 1)
-        change = dice.randrange(6)
-        if change == 0 and dice.random() < 0.3:
-            del data[place:]
-        elif change == 1 and place < len(data):
-            data[place] = dice.randrange(256)
-        elif change == 2:
-            number = dice.choice(NUMBERS + TOKENS)
-            data[place : place + dice.choice((0, len(number)))] = number
-        elif change == 3:
-            del data[place : place + dice.randint(1, 30)]
-        elif change == 4:
-            start = dice.randrange(len(data) + 1)
-            data[place:place] = data[start : start + 60]
-        elif place < len(data):
-            data[place] ^= 1 << dice.randrange(8)
-    return bytes(data)
 
 
 def subjects(kind: str, folder: Path) -> tuple[Path, Callable[[], object]]:
@@ -136,7 +114,7 @@ def alter(kind: str, count: int, folder: Path) -> dict[str, object]:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     refused, slowest = 0, 0.0
     for _ in range(count):
-        data = mutant(good, dice)
+        data = mutant(good, dice, NUMBERS + TOKENS)
         # A new file each time: views of the last one are mapped.
         file.unlink()
         file.write_bytes(resealed(data) if "resealed" in kind else data)
