@@ -7,7 +7,9 @@ import importlib
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -81,6 +83,28 @@ class TestMemory(StorageContract):
 def all_names(storage: ArrowStorage) -> list[str]:
     selector = fs.FileSelector(storage._root, allow_not_found=True)
     return [info.base_name for info in storage._files.get_file_info(selector)]
+
+
+class Replaced:
+    """Files of a store in which an object is replaced by others of the same size: the second time while it is read."""
+
+    def __init__(self, *versions: tuple[str, bytes]) -> None:
+        self.versions = list(versions)
+
+    def open_input_file(self, path: str) -> Any:
+        tag, content = self.versions.pop(0)
+        metadata = {"ETag": tag.encode()}
+        file = SimpleNamespace(size=lambda: 3, metadata=lambda: metadata, read=lambda: content)
+        return nullcontext(file)
+
+
+def test_an_object_that_was_replaced_while_it_was_read_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = ArrowStorage("memory://runs")
+    # Opened and read, then looked at again: what was read between two versions may be a part of another object.
+    opened = Replaced(("one", b"par"), ("two", b""), ("two", b"new"), ("two", b""))
+    monkeypatch.setattr(storage, "_files", opened)
+    assert storage.read("file") == b"new"
+    assert opened.versions == []
 
 
 def test_secrets_of_a_url_are_in_no_message(server: str) -> None:
