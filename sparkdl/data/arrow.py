@@ -151,14 +151,15 @@ def _read_stack(arrays: list[pa.Array], source: ColumnSource, tensor: TensorSpec
 
 def _read_array(arrays: list[pa.Array], source: ColumnSource, tensor: TensorSpec, where: Where) -> np.ndarray:
     array, per_row, depth = arrays[0], 1, 0
-    dims = nested_dims(_depth(array.type), tensor.shape)
+    dims = nested_dims(nested_depth(array.type), tensor.shape)
     if dims is None:
         raise DataError(
-            f"{source.title} has lists nested {_depth(array.type)} deep, which do not hold the shape {tensor.shape}."
+            f"{source.title} has lists nested {nested_depth(array.type)} deep, which do not hold the shape "
+            f"{tensor.shape}."
         )
     while pa.types.is_nested(array.type):
         _refuse_null(array, source.title, where, per_row)
-        offsets = _offsets(array)
+        offsets = offsets_of(array)
         wrong = np.flatnonzero(np.diff(offsets) != dims[depth])
         if len(wrong):
             raise _ragged(source, tensor, where(int(wrong[0]) // per_row), offsets, int(wrong[0]), dims[depth])
@@ -177,11 +178,12 @@ def _ragged(
     )
 
 
-def _depth(kind: pa.DataType) -> int:
-    return 1 + _depth(kind.value_type) if pa.types.is_nested(kind) and kind.num_fields == 1 else 0
+def nested_depth(kind: pa.DataType) -> int:
+    """How deep lists are nested in a type."""
+    return 1 + nested_depth(kind.value_type) if pa.types.is_nested(kind) and kind.num_fields == 1 else 0
 
 
-def _offsets(array: pa.Array) -> np.ndarray:
+def offsets_of(array: pa.Array) -> np.ndarray:
     """Where each list or binary value begins in the values buffer: (rows + 1,)."""
     if pa.types.is_fixed_size_list(array.type):
         size = array.type.list_size
@@ -201,7 +203,7 @@ def _read_binary(arrays: list[pa.Array], source: ColumnSource, tensor: TensorSpe
 
 def _bytes(array: pa.Array, source: ColumnSource, tensor: TensorSpec, where: Where, raw: np.dtype[Any]) -> np.ndarray:
     _refuse_null(array, source.title, where, 1)
-    offsets = _offsets(array)
+    offsets = offsets_of(array)
     wrong = np.flatnonzero(np.diff(offsets) != tensor.size * raw.itemsize)
     if len(wrong):
         received = offsets[wrong[0] + 1] - offsets[wrong[0]]
@@ -215,7 +217,7 @@ def _bytes(array: pa.Array, source: ColumnSource, tensor: TensorSpec, where: Whe
 def _read_image(arrays: list[pa.Array], source: ColumnSource, tensor: TensorSpec, where: Where) -> np.ndarray:
     image = arrays[0]
     _refuse_null(image, source.title, where, 1)
-    sizes = np.stack([_numbers(image.field(name), source.title, where, 1) for name in _IMAGE_SIZES], axis=1)
+    sizes = np.stack([_numbers(image.field(name), source.title, where, 1) for name in IMAGE_SIZES], axis=1)
     wrong = np.flatnonzero((sizes != tensor.shape).any(axis=1))
     if len(wrong):
         raise DataError(
@@ -232,7 +234,7 @@ def _read_image(arrays: list[pa.Array], source: ColumnSource, tensor: TensorSpec
     return _bytes(image.field("data"), source, tensor, where, np.dtype(np.uint8))
 
 
-_IMAGE_SIZES = ("height", "width", "nChannels")
+IMAGE_SIZES = ("height", "width", "nChannels")
 
 _READERS: dict[str, Callable[[list[pa.Array], ColumnSource, TensorSpec, Where], np.ndarray]] = {
     "number": _read_number,

@@ -1,9 +1,9 @@
-"""Applies a model to blocks of rows; one model per Python process, however many tasks it runs."""
+"""Applies a model to batches of rows; one model per Python process, however many tasks it runs."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import keras
@@ -48,12 +48,6 @@ class Predictor:
         inputs = structured(features, self.spec.features, self.spec.feature_structure)
         return keras.tree.flatten(self.model(inputs, training=False))
 
-    def predict(self, features: tuple[np.ndarray, ...], batch_size: int) -> list[np.ndarray]:
-        """Each output for all rows, computed in batches of at most `batch_size` rows."""
-        parts = [[np.asarray(output) for output in self._call(list(part))] for part in _slices(features, batch_size)]
-        return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
-
-
-def _slices(features: tuple[np.ndarray, ...], batch_size: int) -> Iterator[tuple[np.ndarray, ...]]:
-    for start in range(0, len(features[0]), batch_size):
-        yield tuple(feature[start : start + batch_size] for feature in features)
+    def predict(self, features: tuple[np.ndarray, ...]) -> list[np.ndarray]:
+        """Each output for all rows of a batch."""
+        return [np.asarray(output) for output in self._call(list(features))]

@@ -14,7 +14,6 @@ from sparkdl.data.blocks import Block
 from sparkdl.engine.checks import check_compiled, check_model
 from sparkdl.errors import DataError
 from sparkdl.spark.arguments import refuse, refuse_compiled
-from sparkdl.spark.cluster import context_of
 from sparkdl.spark.expectations import shapes_of
 from sparkdl.spark.failures import own_errors
 from sparkdl.spark.frames import DataArguments, prepare
@@ -64,7 +63,7 @@ def evaluate(
     prepared = prepare(data, arguments, shapes_of(model))
     check_model(model, prepared.spec)
     label_values = getattr(model, "label_values", {})
-    with closing(ship(context_of(data), model, prepared.spec, compiled=True)) as shipped, own_errors():
+    with closing(ship(data, model, prepared.spec, compiled=True)) as shipped, own_errors():
         task = Evaluator(shipped, prepared.spec, prepared.blocks, batch_size, label_values)
         if prepared.rdd is not None:
             parts = prepared.rdd.mapPartitions(task.sums).collect()

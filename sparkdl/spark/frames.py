@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,6 @@ from sparkdl.spark.columns import (
     expression,
     find_column,
     fits,
-    needs_expression,
     quoted,
     resolve,
     source,
@@ -275,47 +274,3 @@ def _spec(wanted: Sequence[Wanted], columns: _Columns) -> SampleSpec:
         columns.structures[0],
         columns.structures[1],
     )
-
-
-@dataclass(frozen=True)
-class PreparedFeatures:
-    """A DataFrame whose rows can be scored where they lie.
-
-    Attributes:
-        frame: all original columns, in their order, then the few that Spark had to convert.
-        keep: number of original columns.
-        spec: what every row holds (features only).
-        reader: for `sparkdl.data.arrow.read_columns`; picklable.
-    """
-
-    frame: DataFrame
-    keep: int
-    spec: SampleSpec
-    reader: BlockReader
-
-
-def prepare_features(frame: DataFrame, arguments: DataArguments, model: ModelShapes) -> PreparedFeatures:
-    """Describes the feature columns of a DataFrame for scoring: no shuffle, no column lost.
-
-    Raises:
-        ArgumentError: an argument has the wrong form.
-        DataError: a column is missing, or has a type or shape that cannot be used.
-    """
-    columns = _resolve(frame, replace(arguments, label=None, weight=None, validation_indicator=None), model)
-    schema = frame.schema
-    made: dict[str, Column] = {}
-    names: list[tuple[str, ...]] = []
-    for item in columns.wanted:
-        group = []
-        for column, converted in zip(item.columns, expression(item, schema), strict=True):
-            convert = needs_expression(schema[column].dataType)
-            group.append(f"__f{len(made)}" if convert else column)
-            if convert:
-                made[group[-1]] = converted
-        names.append(tuple(group))
-    wider = frame.select("*", *[column.alias(name) for name, column in made.items()])
-    sampled = wider.select(*[F.col(quoted(group[0])) for group in names])
-    wanted = settle(columns.wanted, sampled, range(len(names)))
-    spec = _spec(wanted, columns)
-    sources = tuple(source(item, group) for item, group in zip(wanted, names, strict=True))
-    return PreparedFeatures(wider, len(frame.columns), spec, BlockReader(spec, sources))

@@ -5,22 +5,19 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from pyspark import RDD
-from pyspark.sql.types import ArrayType, DataType, FloatType, StructField, StructType
+from pyspark.sql.types import ArrayType, DataType, FloatType, StructField
 
-from sparkdl.data.arrow import BlockReader, read_columns
 from sparkdl.data.blocks import block_of_samples
-from sparkdl.errors import ArgumentError, DataError, ModelError
+from sparkdl.errors import ArgumentError, DataError
 from sparkdl.spark.arguments import refuse
-from sparkdl.spark.cluster import context_of
 from sparkdl.spark.expectations import shapes_of
-from sparkdl.spark.frames import DataArguments, prepare_features
 from sparkdl.spark.samples import first_item, spec_of
+from sparkdl.spark.scoring import built, check_options, ending_at, score
 from sparkdl.spark.shipping import ShippedModel, ship
 from sparkdl.types import Sample
 
@@ -32,6 +29,10 @@ def predict(
     features: Any = "features",
     output: str | Sequence[str] = "prediction",
     batch_size: int = 1024,
+    layers: str | Sequence[str] | None = None,
+    runtime: str = "auto",
+    precision: str = "float32",
+    handle_invalid: str = "error",
     shapes: Mapping[str, Sequence[int]] | None = None,
     dtypes: Mapping[str, str] | None = None,
     **keras_arguments: Any,
@@ -44,6 +45,11 @@ def predict(
         features: as in `fit`.
         output: name of the new column; a name per output where the model has several.
         batch_size: rows per call of the model.
+        layers: the name of an inner layer whose output is wanted instead of the model's (embeddings), or several.
+        runtime: what computes.
+        precision: what it computes in.
+        handle_invalid: what becomes of a row with a null, a NaN or an array of the wrong length among its features:
+            "error", "skip" (it is left out) or "keep" (it gets null predictions). Rows of an RDD must be valid.
         shapes: shape per row of a column, where neither the model nor the column says it.
         dtypes: numpy dtype of a `binary` column of raw tensors.
         **keras_arguments: other arguments of `keras.Model.predict`, refused by name with the reason.
@@ -54,93 +60,60 @@ def predict(
         ndarray (or a tuple of them) per row.
 
     Raises:
+        ArgumentError: where an argument has the wrong form.
         DataError: where the columns do not fit the model.
         ModelError: where the model has no weights yet.
     """
     refuse("predict", **keras_arguments)
-    if not model.built:
-        raise ModelError(f"model {model.name!r} is not built: call it once, or give it an Input, before predict.")
+    check_options(batch_size, runtime, precision, handle_invalid)
+    model = ending_at(built(model), layers)
     if isinstance(data, RDD):
         first = as_sample(first_item(data))
         spec = replace(spec_of(first, shapes_of(model).input_names, ()), labels=(), weighted=False)
-        shipped = ship(data.context, model, spec, compiled=False)
+        shipped = ship(data, model, spec, compiled=False)
         return data.map(as_sample).mapPartitions(functools.partial(predict_samples, shipped, batch_size))
-    arguments = DataArguments(features=features, shapes=shapes or {}, dtypes=dtypes or {})
-    prepared = prepare_features(data, arguments, shapes_of(model))
-    names = output_names(model, output)
-    taken = [name for name in names if name in data.columns]
-    if taken:
-        raise ArgumentError(f"output column {taken[0]!r} exists already in the DataFrame: choose another output= name.")
-    shapes_out = [tuple(tensor.shape[1:]) for tensor in outputs_of(model)]
-    fields = [StructField(name, column_type(shape)) for name, shape in zip(names, shapes_out, strict=True)]
-    schema = StructType([*data.schema.fields, *fields])
-    shipped = ship(context_of(data), model, prepared.spec, compiled=False)
-    task = Scorer(shipped, prepared.reader, tuple(data.columns), tuple(names), batch_size)
-    return prepared.frame.mapInArrow(task, schema)
+    return score(
+        model,
+        data,
+        features=features,
+        columns=output_columns(model, output, layers),
+        derive=list,
+        batch_size=batch_size,
+        shapes=shapes,
+        dtypes=dtypes,
+        runtime=runtime,
+        precision=precision,
+        handle_invalid=handle_invalid,
+    )
 
 
-def outputs_of(model: Any) -> list[Any]:
-    """The model's symbolic outputs, flat."""
-    outputs = getattr(model, "outputs", None)
-    if not outputs:
-        raise ModelError(f"model {model.name!r} has no known outputs: call it once on an Input before predict.")
-    return list(outputs)
+def output_columns(
+    model: Any, output: str | Sequence[str], layers: str | Sequence[str] | None = None
+) -> list[StructField]:
+    """A column per output of the model.
 
+    Args:
+        model: ends where `layers` says.
+        output: the names, or for several outputs what comes before the name of each.
+        layers: the names of the outputs, where they are inner layers.
 
-def output_names(model: Any, output: str | Sequence[str]) -> list[str]:
-    """A column name per output: the names given, or for several outputs `output` with each output's name."""
-    outputs = outputs_of(model)
+    Raises:
+        ArgumentError: where `output` has another number of names.
+    """
+    names = [layers] if isinstance(layers, str) else list(layers or shapes_of(model).output_names)
     if not isinstance(output, str):
-        if len(output) != len(outputs):
-            raise ArgumentError(f"output= names {len(output)} columns, but the model has {len(outputs)} outputs.")
-        return list(output)
-    if len(outputs) == 1:
-        return [output]
-    return [f"{output}_{name}" for name in model.output_names]
+        if len(output) != len(model.outputs):
+            raise ArgumentError(f"output= names {len(output)} columns, but the model has {len(model.outputs)} outputs.")
+        names = list(output)
+    else:
+        names = [output] if len(model.outputs) == 1 else [f"{output}_{name}" for name in names]
+    shapes = [tuple(tensor.shape[1:]) for tensor in model.outputs]
+    return [StructField(name, column_type(shape)) for name, shape in zip(names, shapes, strict=True)]
 
 
 def column_type(shape: tuple[int | None, ...]) -> DataType:
     """The Spark type of one row of an output of this shape."""
     return ArrayType(column_type(shape[1:]), False) if shape else FloatType()
-
-
-def arrow_column(values: np.ndarray) -> pa.Array:
-    """Rows of float32 tensors as an Arrow column: float, list<float>, list<list<float>>, ..."""
-    column = pa.array(np.ascontiguousarray(values, np.float32).reshape(-1))
-    for length in reversed(values.shape[1:]):
-        offsets = (
-            np.arange(0, len(column) + 1, length, dtype=np.int32) if length else np.zeros(len(values) + 1, np.int32)
-        )
-        column = pa.ListArray.from_arrays(pa.array(offsets), column)
-    return column
-
-
-@dataclass(frozen=True)
-class Scorer:
-    """The task of `predict`: record batches in, the same with the outputs added."""
-
-    shipped: ShippedModel
-    reader: BlockReader
-    kept: tuple[str, ...]
-    outputs: tuple[str, ...]
-    batch_size: int
-
-    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        predictor, seen = None, 0
-        for batch in batches:
-            if batch.num_rows == 0:
-                continue
-            predictor = predictor or self.shipped.predictor()
-            features, _ = read_columns(batch, self.reader, functools.partial(describe, seen))
-            predictions = predictor.predict(features, self.batch_size)
-            seen += batch.num_rows
-            columns = [*batch.columns[: len(self.kept)], *map(arrow_column, predictions)]
-            yield pa.RecordBatch.from_arrays(columns, names=[*self.kept, *self.outputs])
-
-
-def describe(before: int, row: int) -> str:
-    """Names a row by its position among those that this task has seen."""
-    return f"row {before + row} of its partition (counted from 0)"
 
 
 def as_sample(item: Any) -> Sample:
@@ -162,6 +135,6 @@ def predict_samples(shipped: ShippedModel, batch_size: int, samples: Iterable[Sa
     while chunk := list(itertools.islice(remaining, batch_size)):
         predictor = predictor or shipped.predictor()
         block = block_of_samples(chunk, shipped.spec, np.arange(seen, seen + len(chunk)))
-        outputs = predictor.predict(block.columns, batch_size)
+        outputs = predictor.predict(block.columns)
         seen += len(chunk)
         yield from outputs[0] if len(outputs) == 1 else zip(*outputs, strict=True)

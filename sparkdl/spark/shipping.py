@@ -6,14 +6,14 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from pyspark import Broadcast, SparkContext
+from pyspark import Broadcast
 
 from sparkdl.engine.probe import probe_extra_losses
 from sparkdl.engine.release import release_kernels
 from sparkdl.engine.serialization import ModelPayload, model_arrays, pack_model, set_model_arrays, unpack_model
 from sparkdl.engine.threads import configure_threads
 from sparkdl.spark.broadcasts import broadcast
-from sparkdl.spark.cluster import cores_per_task
+from sparkdl.spark.cluster import context_of, cores_per_task
 from sparkdl.train.checkpoint import decode_state, encode_state
 from sparkdl.types import SampleSpec, TrainingState
 
@@ -68,12 +68,16 @@ class ShippedModel:
         release_kernels()
 
 
-def ship(context: SparkContext, model: Any, spec: SampleSpec, *, compiled: bool) -> ShippedModel:
+def ship(data: Any, model: Any, spec: SampleSpec, *, compiled: bool) -> ShippedModel:
     """Broadcasts a model.
 
     Args:
+        data: the DataFrame or RDD whose executors need it.
+        model: a built Keras model.
+        spec: the columns of every row.
         compiled: whether loss and metrics are needed too.
     """
+    context = context_of(data)
     payload = pack_model(model, compiled=compiled)
     arrays = encode_state(TrainingState(model_arrays(model)))
     key = hashlib.sha256(arrays).hexdigest() + payload.fingerprint

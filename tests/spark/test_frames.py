@@ -16,7 +16,8 @@ from pyspark.sql import functions as F
 from sparkdl.data.arrow import BlockReader, read_columns
 from sparkdl.data.blocks import POSITION_BITS, Block, pack, unpack
 from sparkdl.errors import ArgumentError, DataError
-from sparkdl.spark.frames import DataArguments, ModelShapes, Prepared, prepare, prepare_features
+from sparkdl.spark.feature_columns import prepare_features
+from sparkdl.spark.frames import DataArguments, ModelShapes, Prepared, prepare
 from sparkdl.types import Sample
 
 ROWS = 101

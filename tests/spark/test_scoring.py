@@ -1,0 +1,143 @@
+"""What is said of a row does not depend on partitions, batches and neighbours, and invalid rows fare as asked."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from pyspark.ml.feature import VectorAssembler
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+sys.path.insert(0, str(Path(__file__).parent))
+from models import blobs, classifier, frame
+
+import sparkdl as sdl
+from sparkdl.errors import ArgumentError, DataError
+from sparkdl.spark.scoring import score
+from sparkdl.types import SampleSpec, TensorSpec
+
+pytestmark = [pytest.mark.spark, pytest.mark.tf]
+
+SPEC = SampleSpec((TensorSpec("features", (4,), "float32"),))
+
+
+class Counting(keras.layers.Layer):
+    """How many rows a call of the model has."""
+
+    def call(self, inputs: Any) -> Any:
+        return keras.ops.zeros_like(inputs[:, :1]) + keras.ops.cast(keras.ops.shape(inputs)[0], "float32")
+
+
+def test_batches_have_their_size_whatever_the_partitions_and_record_batches_are(spark_local: SparkSession) -> None:
+    inputs = keras.Input((1,))
+    model = keras.Model(inputs, Counting()(inputs))
+    spark_local.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", "7")
+    try:
+        data = spark_local.range(0, 50, numPartitions=2).union(spark_local.range(50, 53, numPartitions=1))
+        rows = sdl.predict(model, data, features="id", output="rows", batch_size=10, runtime="tensorflow").collect()
+    finally:
+        spark_local.conf.unset("spark.sql.execution.arrow.maxRecordsPerBatch")
+    assert [row.id for row in rows] == list(range(53))
+    assert [row.rows[0] for row in rows] == [10.0] * 20 + [5.0] * 5 + [10.0] * 20 + [5.0] * 5 + [3.0] * 3
+
+
+def invalid_frame(spark: SparkSession) -> DataFrame:
+    """Every second row is of no use."""
+    good = [1.0, 2.0, 3.0, 4.0]
+    bad: list[Any] = [None, [1.0, None, 3.0, 4.0], [float("nan")] * 4, [1.0], []]
+    rows = [(2 * index + odd, (good, one)[odd]) for index, one in enumerate(bad) for odd in (0, 1)]
+    return spark.createDataFrame(rows, "id int, features array<double>").coalesce(1)
+
+
+def test_invalid_rows_are_errors_or_left_out_or_get_nulls(spark_local: SparkSession) -> None:
+    data, model = invalid_frame(spark_local), classifier()
+    with pytest.raises(Exception, match="null in row 1 of its partition"):
+        sdl.predict(model, data).collect()
+    kept = sdl.predict(model, data, handle_invalid="keep", batch_size=2)
+    assert kept.schema["prediction"].nullable
+    rows = kept.collect()
+    assert [row.id for row in rows] == list(range(10))
+    assert [row.prediction is None for row in rows] == [False, True] * 5
+    skipped = sdl.predict(model, data, handle_invalid="skip", batch_size=2).collect()
+    assert [(row.id, row.prediction) for row in skipped] == [(row.id, row.prediction) for row in rows[::2]]
+    nothing = data.where("id % 2 = 1")
+    assert sdl.predict(model, nothing, handle_invalid="skip").count() == 0
+    assert [row.prediction for row in sdl.predict(model, nothing, handle_invalid="keep").collect()] == [None] * 5
+
+
+def test_no_row_no_partition_and_many_partitions(spark_local: SparkSession) -> None:
+    model, data = classifier(), frame(spark_local, *blobs(30))
+    whole = {row.id: row.prediction for row in sdl.predict(model, data.coalesce(1)).collect()}
+    spread = sdl.predict(model, data.repartition(12)).collect()
+    assert {row.id for row in spread} == set(whole)
+    for row in spread:
+        np.testing.assert_allclose(row.prediction, whole[row.id], atol=1e-6)
+    empty = sdl.predict(model, data.where("id < 0"))
+    assert empty.collect() == [] and empty.columns == [*data.columns, "prediction"]
+
+
+class Best:
+    """The number and the value of the largest output."""
+
+    def __call__(self, outputs: list[np.ndarray]) -> list[np.ndarray]:
+        return [outputs[0].argmax(axis=1).astype("float64"), outputs[0].max(axis=1)]
+
+
+def test_columns_derived_from_outputs_have_their_own_types(spark_local: SparkSession) -> None:
+    x, y = blobs(20)
+    columns = [T.StructField("best", T.DoubleType(), False), T.StructField("value", T.FloatType())]
+    model = classifier()
+    scored = score(model, frame(spark_local, x, y), features="features", columns=columns, derive=Best(), spec=SPEC)
+    assert scored.schema.fields[-2:] == columns
+    expected = model.predict(x, verbose=0)
+    for row in scored.collect():
+        assert row.best == expected[row.id].argmax()
+        assert row.value == pytest.approx(expected[row.id].max(), rel=1e-5)
+
+
+def test_with_a_spec_no_job_starts_and_other_features_are_refused(spark_local: SparkSession) -> None:
+    inputs = keras.Input((None,))
+    model = keras.Model(inputs, keras.layers.GlobalAveragePooling1D()(keras.layers.Reshape((-1, 1))(inputs)))
+    columns = [T.StructField("mean", T.ArrayType(T.FloatType(), False))]
+    data = spark_local.range(4).select("id", *[F.col("id").cast("double").alias(name) for name in "abcd"])
+    bomb = data.select(F.array(*"abc", F.expr("raise_error('a row was looked at')").cast("double")).alias("features"))
+    score(model, bomb, features="features", columns=columns, derive=list, spec=SPEC)
+    with pytest.raises(DataError, match=r"holds 3 numbers per row; expected the shape \(4,\)"):
+        score(model, data, features=["a", "b", "c"], columns=columns, derive=list, spec=SPEC)
+    vectors = VectorAssembler(inputCols=["a", "b", "c"], outputCol="features").transform(data)
+    with pytest.raises(DataError, match="vectors of 3 numbers, but the model takes 4"):
+        score(model, vectors, features="features", columns=columns, derive=list, spec=SPEC)
+    whole = SampleSpec((TensorSpec("features", (4,), "int64"),))
+    with pytest.raises(DataError, match="cast the column"):
+        score(model, data, features=[*"abcd"], columns=columns, derive=list, spec=whole)
+    rows = score(model, data, features=[*"abcd"], columns=columns, derive=list, spec=SPEC).collect()
+    assert [row.mean for row in rows] == [[0.0], [1.0], [2.0], [3.0]]
+
+
+def test_inner_layers_are_outputs(spark_local: SparkSession) -> None:
+    x, y = blobs(9)
+    inputs = keras.Input((4,))
+    hidden = keras.layers.Dense(5, "tanh", name="hidden")(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(3, name="out")(hidden))
+    data = frame(spark_local, x, y)
+    one = sdl.predict(model, data, layers="hidden", output="embedding").orderBy("id").collect()
+    expected = keras.Model(inputs, hidden).predict(x, verbose=0)
+    np.testing.assert_allclose([row.embedding for row in one], expected, rtol=1e-4, atol=1e-6)
+    assert sdl.predict(model, data, layers=["hidden", "out"]).columns[-2:] == ["prediction_hidden", "prediction_out"]
+    with pytest.raises(ArgumentError, match="did you mean 'hidden'"):
+        sdl.predict(model, data, layers="hiden")
+
+
+def test_arguments_are_checked_before_anything_starts(spark_local: SparkSession) -> None:
+    data, model = frame(spark_local, *blobs(5)), classifier()
+    for argument in ({"batch_size": 0}, {"runtime": "torch"}, {"precision": "int8"}, {"handle_invalid": "drop"}):
+        with pytest.raises(ArgumentError, match=next(iter(argument))):
+            sdl.predict(model, data, **argument)
+    with pytest.raises(ArgumentError, match="exists already in the DataFrame"):
+        sdl.predict(model, data, output="Features")
