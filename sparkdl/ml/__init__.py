@@ -1,0 +1,1 @@
+"""Stages of Spark ML pipelines that train and apply Keras models."""
