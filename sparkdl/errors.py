@@ -44,6 +44,10 @@ class CollectiveError(SparkDLError, RuntimeError):
     """Workers lost each other: a peer left, a deadline passed, or a message was not authentic."""
 
 
+class PeerTimeoutError(CollectiveError):
+    """A worker waited for another one for longer than the deadline: it hangs, or is out of reach."""
+
+
 class NonFiniteLossError(SparkDLError, ArithmeticError, ValueError):
     """The loss became NaN or infinite; the model keeps the last finite weights."""
 

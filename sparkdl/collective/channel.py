@@ -250,8 +250,11 @@ class Channel:
     """A worker's end: its connection to the driver's Hub. Use it as a context manager.
 
     Attributes:
+        live: that the driver hears each message at once, and ends the stage where it must.
         lost: whether the driver was found to be gone.
     """
+
+    live = True
 
     def __init__(self, connection: Connection, deadline: float) -> None:
         """Takes over an authenticated connection; see `connect`."""

@@ -18,7 +18,7 @@ from sparkdl.collective.sums import (
     numeric,
 )
 from sparkdl.collective.wire import CHUNK, CONFUSED, LATE, LEFT, Kind, Link, PeerError
-from sparkdl.errors import CollectiveError
+from sparkdl.errors import CollectiveError, PeerTimeoutError
 
 EXPLANATIONS = {
     LEFT: "left during {operation}.",
@@ -164,7 +164,7 @@ class Mesh:
         self._closed = message
         for link in self._links:
             link.close(error.rank, error.what)
-        return CollectiveError(message)
+        return (PeerTimeoutError if error.what == LATE else CollectiveError)(message)
 
     def check_open(self) -> None:
         """Raises unless this mesh can be used.

@@ -20,7 +20,8 @@ class Assignment:
         spec: the columns of every row.
         model: the packed model (`engine.serialization.ModelPayload`); weights travel over the socket.
         blocks: turns what Spark hands to the task into blocks of rows.
-        address: host and port of the driver's hub.
+        address: host and port of the driver's hub; None where the driver gets rows and no connections.
+        start: then the name of the file with the state to begin with.
         secret: the run's secret, for every handshake; never shown.
         identity: certificate and key of the run, where its connections are encrypted.
         callbacks: the user's Keras callbacks, pickled, for rank 0; empty where there are none.
@@ -37,7 +38,7 @@ class Assignment:
     spec: SampleSpec
     model: Any
     blocks: Callable[[Iterable[Any]], Iterator[Block]]
-    address: tuple[str, int]
+    address: tuple[str, int] | None
     secret: bytes = field(repr=False)
     identity: Identity | None = None
     callbacks: bytes = b""
@@ -48,3 +49,4 @@ class Assignment:
     coupled: bool = False
     weight_bytes: int = 0
     validates: bool = False
+    start: str = ""

@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyspark import InheritableThread, SparkContext
+from pyspark import InheritableThread
 
 from sparkdl import errors
 from sparkdl.collective.channel import Hub
 from sparkdl.history import History
 from sparkdl.spark.checkpoint_writer import CheckpointWriter
+from sparkdl.spark.cluster import Context
+from sparkdl.spark.connect import ConnectContext
 from sparkdl.spark.failures import may_pass
 from sparkdl.spark.file_writer import FileWriter
 from sparkdl.spark.progress import Progress
@@ -181,7 +183,7 @@ class Monitor:
 
 
 def run_stage(
-    context: SparkContext,
+    context: Context,
     group: str,
     job: Callable[[], None],
     monitor: Monitor,
@@ -208,7 +210,8 @@ def run_stage(
         except Exception as error:  # noqa: BLE001 - whatever Spark raises is reported by the caller
             said.append(str(error))
 
-    thread = InheritableThread(target=body, daemon=True)
+    tags = {"session": context.session} if isinstance(context, ConnectContext) else {}
+    thread = InheritableThread(target=body, daemon=True, **tags)
     thread.start()
     asked = time.monotonic()
     try:

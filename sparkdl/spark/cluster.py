@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Any
+from typing import Any, TypeAlias
 
 from pyspark import RDD, SparkContext
 from pyspark.sql import SparkSession
 
 from sparkdl.errors import ArgumentError, ClusterError
+from sparkdl.spark.connect import ConnectContext, is_connect
+
+Context: TypeAlias = SparkContext | ConnectContext
 
 # How long executors that are still starting are waited for: the first one, and then the others.
 FIRST_EXECUTOR_SECONDS, REGISTRATION_SECONDS = 60.0, 10.0
@@ -25,35 +28,36 @@ def task_slots(context: SparkContext, profile: Any = None) -> int:
     return int(scala.maxNumConcurrentTasks(java_profile))
 
 
-def context_of(data: Any) -> SparkContext:
-    """The Spark context behind a DataFrame or an RDD.
+def context_of(data: Any) -> Context:
+    """The Spark context behind a DataFrame or an RDD; what stands for it in Spark Connect.
 
     Raises:
-        ArgumentError: for anything else, and for Spark Connect, which has none.
+        ArgumentError: for anything else.
     """
     if isinstance(data, RDD):
         return data.context
     session = getattr(data, "sparkSession", None)
-    context = getattr(session, "sparkContext", None) if isinstance(session, SparkSession) else None
-    if context is None:
+    if is_connect(session):
+        return ConnectContext(session)
+    if not isinstance(session, SparkSession):
         raise ArgumentError(
-            f"data must be a Spark DataFrame or an RDD of sparkdl.Sample of a classic Spark session, received "
+            f"data must be a Spark DataFrame or an RDD of sparkdl.Sample, received "
             f"{type(data).__module__}.{type(data).__name__}."
         )
-    return context
+    return session.sparkContext
 
 
-def is_local(context: SparkContext) -> bool:
+def is_local(context: Context) -> bool:
     """Whether driver and executor are one JVM (`local[...]`, not `local-cluster`)."""
     return re.match(r"local(\[|$)", context.master) is not None
 
 
-def cores_per_task(context: SparkContext) -> int:
+def cores_per_task(context: Context) -> int:
     """`spark.task.cpus`."""
     return int(context.getConf().get("spark.task.cpus", "1"))
 
 
-def choose_workers(context: SparkContext, workers: int | None, cores_per_worker: int | None) -> tuple[int, int]:
+def choose_workers(context: Context, workers: int | None, cores_per_worker: int | None) -> tuple[int, int]:
     """Number of workers and of cores (threads) for each.
 
     Args:
@@ -78,7 +82,7 @@ def choose_workers(context: SparkContext, workers: int | None, cores_per_worker:
     return workers or possible, cores
 
 
-def available_workers(context: SparkContext, wanted: int, cores_per_worker: int) -> int:
+def available_workers(context: Context, wanted: int, cores_per_worker: int) -> int:
     """How many of the wanted workers can run, after executors that are coming back have had some seconds.
 
     Raises:
@@ -94,7 +98,7 @@ def available_workers(context: SparkContext, wanted: int, cores_per_worker: int)
     return min(wanted, slots // slots_needed)
 
 
-def check_dynamic_allocation(context: SparkContext) -> None:
+def check_dynamic_allocation(context: Context) -> None:
     """Barrier stages do not run with dynamic allocation.
 
     Raises:
@@ -108,17 +112,22 @@ def check_dynamic_allocation(context: SparkContext) -> None:
         )
 
 
-def wait_for_slots(context: SparkContext, wanted: int | None, patience: float = REGISTRATION_SECONDS) -> int:
+def wait_for_slots(context: Context, wanted: int | None, patience: float = REGISTRATION_SECONDS) -> int:
     """Task slots, after executors that are still starting have had some seconds to register.
 
     Args:
         wanted: slots to wait for; None for as many as the configuration promises.
         patience: seconds from one executor to the next.
+
+    Raises:
+        ClusterError: nobody tells: neither Spark (a client of Spark Connect cannot ask) nor the configuration.
     """
+    if isinstance(context, ConnectContext):
+        return slots_unseen(context, wanted)
     slots = task_slots(context)
     if is_local(context):
         return slots
-    expected = wanted or expected_slots(context)
+    expected = wanted or expected_slots(context) or 1
     first = time.monotonic() + FIRST_EXECUTOR_SECONDS
     rest = time.monotonic() + patience
     while slots < expected and time.monotonic() < (rest if slots else first):
@@ -129,9 +138,23 @@ def wait_for_slots(context: SparkContext, wanted: int | None, patience: float = 
     return slots
 
 
-def expected_slots(context: SparkContext) -> int:
-    """What the configuration promises; 1 where it does not say."""
+def slots_unseen(context: ConnectContext, wanted: int | None) -> int:
+    """Task slots over Spark Connect: what the configuration promises, else what is wanted."""
+    slots = expected_slots(context) or wanted
+    if slots is None:
+        raise ClusterError(
+            f"a client of Spark Connect cannot see how many task slots Spark at {context.master!r} has, and neither "
+            "spark.executor.instances nor spark.cores.max says it: give workers=, for example workers=4."
+        )
+    return slots
+
+
+def expected_slots(context: Context) -> int | None:
+    """What the configuration promises; None where it does not say."""
     conf, per_task = context.getConf(), cores_per_task(context)
+    local = re.match(r"local\[(\d+)", context.master)
+    if local:
+        return int(local[1]) // per_task
     local_cluster = re.match(r"local-cluster\[\s*(\d+)\s*,\s*(\d+)\s*,", context.master)
     if local_cluster:
         return int(local_cluster[1]) * (int(local_cluster[2]) // per_task)
@@ -139,17 +162,19 @@ def expected_slots(context: SparkContext) -> int:
         return int(conf.get("spark.cores.max")) // per_task
     if conf.get("spark.executor.instances"):
         return int(conf.get("spark.executor.instances")) * (int(conf.get("spark.executor.cores", "1")) // per_task)
-    return 1
+    return None
 
 
-def driver_address(context: SparkContext) -> tuple[str, str]:
+def driver_address(context: Context) -> tuple[str, str]:
     """The host name that executors use to reach the driver, and the address to listen on."""
+    if isinstance(context, ConnectContext):
+        return context.address, context.address
     conf = context.getConf()
     host = conf.get("spark.driver.host", "127.0.0.1")
     return host, conf.get("spark.driver.bindAddress", host)
 
 
-def resource_profile(context: SparkContext, cores: int) -> Any:
+def resource_profile(context: Context, cores: int) -> Any:
     """A profile with so many cores per task, or None where the default one will do.
 
     Local mode has no stage-level scheduling; there the number of workers alone decides.

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import logging
 
-from pyspark import SparkContext
-
 from sparkdl.collective.certificate import Identity, make_identity
 from sparkdl.errors import ArgumentError, MissingExtraError
+from sparkdl.spark.cluster import Context
+from sparkdl.spark.connect import ConnectContext
 
 logger = logging.getLogger("sparkdl")
 # Either of them encrypts what carries the task closures. Spark's older SASL encryption is too weak to count.
 SWITCHES = ("spark.network.crypto.enabled", "spark.ssl.rpc.enabled")
 
 
-def identity_of_run(context: SparkContext, encrypt: bool | None) -> Identity | None:
+def identity_of_run(context: Context, encrypt: bool | None) -> Identity | None:
     """What the driver and the workers of a new run show each other; None where they talk in clear.
 
     Args:
@@ -47,7 +47,9 @@ def identity_of_run(context: SparkContext, encrypt: bool | None) -> Identity | N
         ) from error
 
 
-def is_protected(context: SparkContext) -> bool:
-    """Whether Spark encrypts what it sends to executors, task closures among it."""
+def is_protected(context: Context) -> bool:
+    """Whether Spark encrypts what it sends to executors, task closures among it, all the way from here."""
+    if isinstance(context, ConnectContext) and not context.secure:
+        return False
     conf = context.getConf()
     return any(conf.get(switch, "false").lower() == "true" for switch in SWITCHES)

@@ -17,6 +17,7 @@ _LOST_LINE = re.compile(r"^.*ExecutorLostFailure (.+)$", re.MULTILINE)
 _EXECUTOR_LOST = re.compile(
     r"ExecutorLostFailure|Executor heartbeat timed out|executor \S+ (?:lost|exited)|FetchFailed|SPARK-24819"
 )
+_WORKER_LOST = re.compile(r"Python worker exited unexpectedly|sparkdl\.errors\.(?:PeerTimeout|Collective)Error")
 _NO_SLOTS = re.compile(r"SPARK-24819")
 # What another attempt may not meet again: a full disk, memory that others hold, a network that fails, and the end of
 # the rows in their middle, when the JVM that sends them is killed.
@@ -68,6 +69,16 @@ def executor_was_lost(text: str) -> bool:
         True
     """
     return _EXECUTOR_LOST.search(text) is not None
+
+
+def worker_was_lost(text: str) -> bool:
+    """Whether a job failed for want of a Python worker, or of an executor: it ended, hung, or was out of reach.
+
+    Example:
+        >>> worker_was_lost("org.apache.spark.SparkException: Python worker exited unexpectedly (crashed)")
+        True
+    """
+    return executor_was_lost(text) or _WORKER_LOST.search(text) is not None
 
 
 def may_pass(kind: str) -> bool:

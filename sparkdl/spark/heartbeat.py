@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from sparkdl.collective.channel import Channel
 from sparkdl.errors import CollectiveError
+from sparkdl.spark.rows import ToDriver
 
 HEARTBEAT_SECONDS = 1.0
 
@@ -17,7 +17,7 @@ class Heartbeat:
     minutes still does: so the driver need not take a slow step for a lost worker.
     """
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: ToDriver) -> None:
         self._channel = channel
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sparkdl-heartbeat", daemon=True)

@@ -10,21 +10,27 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
-from sparkdl.collective.channel import Hub
+from sparkdl.collective.channel import Hub, OnMessage
 from sparkdl.errors import DataError, SparkDLError, WorkerError
 from sparkdl.spark.assignment import Assignment
 from sparkdl.spark.attempt import Failure, Monitor, Outlets, run_stage
-from sparkdl.spark.cluster import available_workers, driver_address, resource_profile
-from sparkdl.spark.failures import executor_was_lost, gist, hint
+from sparkdl.spark.cluster import Context, available_workers, driver_address, resource_profile
+from sparkdl.spark.connect import ConnectContext
+from sparkdl.spark.failures import executor_was_lost, gist, hint, worker_was_lost
 from sparkdl.spark.frames import Prepared
+from sparkdl.spark.rows import SCHEMA, deliver
 from sparkdl.spark.vigil import Vigil
 from sparkdl.spark.worker import run_on_arrow, run_on_rows
+from sparkdl.train.checkpoint import encode_state
 from sparkdl.types import TrainingState
 
 logger = logging.getLogger("sparkdl")
+UNHEARD = (
+    "executors cannot open connections to this client at %s: there is no progress before the end of the training, "
+    "checkpoints are written then, and a lost executor costs the run from its beginning; the model comes back as rows."
+)
 # Spark runs no task at all for a plan that it knows to be empty.
 NO_ROWS = "fit was given no rows to train on: check the filters and joins of the data."
 
@@ -49,7 +55,7 @@ class Attempts:
         outlets: where what the workers tell goes to.
     """
 
-    context: SparkContext
+    context: Context
     prepare: Callable[[int], Prepared]
     max_failures: int
     outlets: Outlets
@@ -113,8 +119,10 @@ def lost_because(said: str, monitor: Monitor) -> str:
     return "; ".join(failure.message for failure in monitor.failures) or "a worker left without a word"
 
 
-def run_attempt(context: SparkContext, prepared: Prepared, assignment: Assignment, monitor: Monitor) -> str:
+def run_attempt(context: Context, prepared: Prepared, assignment: Assignment, monitor: Monitor) -> str:
     """Starts the hub and the barrier stage; returns what Spark said where the stage failed."""
+    if isinstance(context, ConnectContext) and not context.reachable:
+        return run_unheard(context, prepared, assignment, monitor)
     host, bind = driver_address(context)
     plan = assignment.plan
     hears = (monitor.receive, monitor.disconnected)
@@ -128,19 +136,40 @@ def run_attempt(context: SparkContext, prepared: Prepared, assignment: Assignmen
         )
 
 
-def barrier_job(prepared: Prepared, assignment: Assignment, profile: Any) -> Callable[[], Any]:
-    """The Spark job of an attempt; it returns no rows, for everything goes over the socket."""
+def run_unheard(context: ConnectContext, prepared: Prepared, assignment: Assignment, monitor: Monitor) -> str:
+    """An attempt whose workers cannot reach the driver: what they have to tell are the rows of their job."""
+    logger.warning(UNHEARD, context.address)
+    start = context.add_file(encode_state(monitor.start))
+    assignment = replace(assignment, address=None, start=start, blocks=prepared.blocks, spec=prepared.spec)
+    profile = resource_profile(context, assignment.plan.cores_per_worker)
+    job = barrier_job(prepared, assignment, profile, monitor.receive)
+    said = run_stage(context, f"sparkdl-{assignment.plan.generation}", job, monitor, lambda: "")
+    if said and worker_was_lost(said):
+        monitor.noticed = gist(said)
+    return said
+
+
+def barrier_job(
+    prepared: Prepared, assignment: Assignment, profile: Any, receive: OnMessage | None = None
+) -> Callable[[], Any]:
+    """The Spark job of an attempt; it returns no rows where everything goes over the socket.
+
+    Args:
+        receive: hears what the rows say, where there is no socket.
+    """
     if prepared.frame is None:
         rdd: Any = prepared.rdd
         rdd = rdd.withResources(profile) if profile is not None else rdd
         return rdd.barrier().mapPartitions(functools.partial(run_on_rows, assignment)).collect
     options = {"profile": profile} if profile is not None else {}
     task = functools.partial(run_on_arrow, assignment)
-    training = prepared.frame.mapInArrow(task, "rank int", barrier=True, **options)
+    training = prepared.frame.mapInArrow(task, SCHEMA, barrier=True, **options)
 
     def job() -> None:
         with arrow_batches_of(training.sparkSession, prepared.batch_rows):
-            training.collect()
+            rows = training.collect()
+        if receive is not None:
+            deliver(rows, receive)
 
     return job
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from sparkdl.collective.channel import Channel
 from sparkdl.errors import CollectiveError
+from sparkdl.spark.rows import ToDriver
 from sparkdl.train.checkpoint import encode_state
 from sparkdl.types import TrainingState
 
@@ -33,7 +33,7 @@ class ChannelObserver:
         runner: the callbacks, where there are any.
     """
 
-    def __init__(self, channel: Channel, rank: int, runner: Any = None) -> None:
+    def __init__(self, channel: ToDriver, rank: int, runner: Any = None) -> None:
         self._channel = channel
         self._rank = rank
         self._runner = runner

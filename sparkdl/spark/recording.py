@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from pyspark import SparkContext
 
 from sparkdl.spark.file_writer import FileWriter
 from sparkdl.spark.storage import storage_for
@@ -36,7 +35,7 @@ class Recording:
         directory: str,
         files: FileWriter,
         layout: WeightLayout | None = None,
-        context: SparkContext | None = None,
+        context: Any = None,
     ) -> None:
         check_writable(storage_for(directory, context), "log_dir")
         self._layout = layout

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from pyspark import SparkContext
-
 from sparkdl.engine.description import describe_model, variables_of
 from sparkdl.errors import ArgumentError, ModelError
+from sparkdl.spark.cluster import Context
 from sparkdl.spark.storage import storage_for
 from sparkdl.storage.base import check_writable
 from sparkdl.storage.paths import split
@@ -36,7 +35,7 @@ def separate(callbacks: Sequence[Any]) -> tuple[Checkpoint | None, tuple[Any, ..
     return (found[0] if found else None), others
 
 
-def open_folder(checkpoint: Checkpoint, context: SparkContext) -> CheckpointFolder:
+def open_folder(checkpoint: Checkpoint, context: Context) -> CheckpointFolder:
     """The folder that checkpoints go to.
 
     Raises:
@@ -62,7 +61,7 @@ def find_checkpoint(path: str, spark: Any) -> TrainingState | None:
 
 
 def find_start(
-    resume: str | None, checkpoint: Checkpoint | None, model: Any, plan: TrainingPlan, context: SparkContext
+    resume: str | None, checkpoint: Checkpoint | None, model: Any, plan: TrainingPlan, context: Context
 ) -> TrainingState | None:
     """The state to go on from; None to begin at the beginning.
 

@@ -6,11 +6,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyspark import SparkContext
-
 from sparkdl.collective.channel import Hub
 from sparkdl.spark.attempt import Monitor
-from sparkdl.spark.cluster import task_slots
+from sparkdl.spark.cluster import Context, task_slots
+from sparkdl.spark.connect import ConnectContext
 from sparkdl.types import TrainingPlan
 
 # A process that shows no sign of life for so long is taken for lost; it should show one every second.
@@ -31,7 +30,7 @@ class Vigil:
         profile: the resource profile of the stage; None for the default one.
     """
 
-    context: SparkContext
+    context: Context
     hub: Hub
     monitor: Monitor
     plan: TrainingPlan
@@ -66,6 +65,8 @@ class Vigil:
         return now - self._since.setdefault(what, now)
 
     def _missing_slots(self) -> str:
+        if isinstance(self.context, ConnectContext):
+            return ""  # which cannot see them; Spark itself says after some minutes that they are too few
         slots = task_slots(self.context, None if self.profile is None else self.profile._java_profile)
         if slots >= self.plan.workers:
             self._since.pop("slots", None)

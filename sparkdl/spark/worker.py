@@ -17,12 +17,13 @@ from pyspark import BarrierTaskContext
 from sparkdl.collective.channel import Channel
 from sparkdl.collective.rendezvous import connect
 from sparkdl.data.store import TRAIN, VALIDATION, PartitionStore
-from sparkdl.errors import CollectiveError
+from sparkdl.errors import CollectiveError, PeerTimeoutError
 from sparkdl.spark.agreement import agree_on_fingerprint, agree_on_strings, changed_rows, check_labels, check_rows
 from sparkdl.spark.assignment import Assignment
 from sparkdl.spark.heartbeat import Heartbeat
 from sparkdl.spark.memory import check_memory, store_limit
 from sparkdl.spark.observer import ChannelObserver
+from sparkdl.spark.rows import RowChannel, ToDriver
 from sparkdl.train.checkpoint import decode_state
 from sparkdl.train.loop import train
 from sparkdl.train.run import Run
@@ -31,29 +32,39 @@ from sparkdl.types import Collective, TrainingState
 
 
 def run_on_arrow(assignment: Assignment, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The function for `mapInArrow(barrier=True)`; yields nothing: results go over the socket."""
-    run_task(assignment, batches)
-    return iter(())
+    """The function for `mapInArrow(barrier=True)`.
+
+    It yields nothing where results go over the socket, and everything that the driver must know where they cannot.
+    """
+    rank = BarrierTaskContext.get().partitionId()
+    if assignment.address is not None:
+        run_task(assignment, batches, connect_channel(assignment, assignment.address, rank))
+        return iter(())
+    channel = RowChannel(rank, assignment.start)
+    run_task(assignment, batches, channel)
+    return channel.batches()
 
 
 def run_on_rows(assignment: Assignment, items: Iterable[Any]) -> Iterator[Any]:
     """The function for `rdd.barrier().mapPartitions`."""
-    run_task(assignment, items)
+    if assignment.address is not None:
+        rank = BarrierTaskContext.get().partitionId()
+        run_task(assignment, items, connect_channel(assignment, assignment.address, rank))
     return iter(())
 
 
-def run_task(assignment: Assignment, items: Iterable[Any]) -> None:
+def connect_channel(assignment: Assignment, address: tuple[str, int], rank: int) -> Channel:
+    """The connection of this worker to the driver."""
+    plan = assignment.plan
+    return Channel.connect(address, assignment.secret, plan.generation, rank, plan.deadline, assignment.identity)
+
+
+def run_task(assignment: Assignment, items: Iterable[Any], channel: ToDriver) -> None:
     """Trains as one worker. Failures are told to the driver, which raises them; the task itself ends well,
     so that Spark neither repeats it nor throws its Python process away."""
     context = BarrierTaskContext.get()
-    rank = context.partitionId()
-    plan = assignment.plan
     with ExitStack() as stack:
-        channel = stack.enter_context(
-            Channel.connect(
-                assignment.address, assignment.secret, plan.generation, rank, plan.deadline, assignment.identity
-            )
-        )
+        stack.callback(channel.close)
         channel.send("hello", {})
         stack.enter_context(Heartbeat(channel))
         # TensorFlow takes seconds to load; let it do so while rows arrive and workers meet.
@@ -63,8 +74,9 @@ def run_task(assignment: Assignment, items: Iterable[Any]) -> None:
             timings = _train(assignment, items, context, channel, stack, place)
             channel.send("done", {"timings": timings})
         except Exception as error:  # noqa: BLE001 - the driver raises it
-            if channel.lost:
-                raise  # to Spark, for the driver's own ear is gone
+            # To Spark, where the driver's own ear is gone, or would not hear it while another worker hangs.
+            if channel.lost or (isinstance(error, PeerTimeoutError) and not channel.live):
+                raise
             channel.send("failed", describe_failure(error, place[0]))
 
 
@@ -96,7 +108,7 @@ def _train(
     assignment: Assignment,
     items: Iterable[Any],
     context: BarrierTaskContext,
-    channel: Channel,
+    channel: ToDriver,
     stack: ExitStack,
     place: list[str],
 ) -> dict[str, float]:
@@ -143,7 +155,7 @@ def _build(
     assignment: Assignment,
     store: PartitionStore,
     collective: Collective,
-    channel: Channel,
+    channel: ToDriver,
     stack: ExitStack,
     clock: PhaseClock,
 ) -> tuple[Run, TrainingState | None]:
