@@ -39,11 +39,15 @@ JOBS = ["scikit-learn>=1.5,<2", "matplotlib>=3.9,<4"]
 TLS = ["cryptography>=42,<50"]
 # File systems that neither Hadoop nor pyarrow knows; each needs its own driver beside it.
 FSSPEC = ["fsspec>=2024.6,<2028"]
+# Decodes and transforms images. Since version 5 truncated files are errors, and not images that end in gray.
+IMAGES = ["opencv-python-headless>=5,<6"]
 NOTEBOOKS = [*JOBS, "ipykernel>=6,<8", "nbclient>=0.10,<1", "nbformat>=5.10,<6"]
 TEST = [
     *NOTEBOOKS,
     *TLS,
     *FSSPEC,
+    *IMAGES,
+    "pillow>=11,<15",  # against which the decoding of images is tested
     # An S3 server: `moto[server]` would bring the servers of all of Amazon's services.
     "flask>=3,<4",
     "flask-cors>=5,<7",
@@ -73,6 +77,7 @@ setup(
         "notebooks": NOTEBOOKS,
         "tls": TLS,
         "fsspec": FSSPEC,
+        "images": IMAGES,
         "test": TEST,
     },
     entry_points={"console_scripts": ["sparkdl=sparkdl.__main__:main"]},

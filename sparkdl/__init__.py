@@ -26,7 +26,10 @@ _HOMES = {
     "History": "sparkdl.history",
 }
 
-__all__ = [*_HOMES, "__version__"]
+# Modules, which are names of the package too.
+_MODULES = {"images": "sparkdl.spark.images"}
+
+__all__ = [*_HOMES, *_MODULES, "__version__"]
 
 # So that Keras reads saved models with our layers; it imports neither Keras nor the layers.
 _REGISTRATION = "sparkdl.nn.registration"
@@ -36,8 +39,11 @@ importlib.import_module(_REGISTRATION).register_with_keras()
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        globals()[name] = importlib.import_module(_MODULES[name])
+        return globals()[name]
     if name not in _HOMES:
-        raise AttributeError(f"module 'sparkdl' has no attribute {name!r}; it has {', '.join(sorted(_HOMES))}")
+        raise AttributeError(f"module 'sparkdl' has no attribute {name!r}; it has {', '.join(__dir__())}")
     if _HOMES[name].startswith("sparkdl.importers."):
         importlib.import_module(_STORAGE)
     value = getattr(importlib.import_module(_HOMES[name]), name)

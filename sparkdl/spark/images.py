@@ -1,0 +1,216 @@
+"""`sdl.images`: folders of images, and columns of encoded images, as DataFrames of Spark's image struct.
+
+Images are blue, green, red (BGR) in every column, as Spark's own image source and OpenCV have them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any, Literal
+
+import numpy as np
+from pyspark.errors import AnalysisException
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from sparkdl.data.images import MAX_PIXELS, opencv
+from sparkdl.errors import ArgumentError, DataError, MissingFileError
+from sparkdl.spark.columns import find_column
+from sparkdl.spark.image_decoder import IMAGE_TYPE, REASON, ImageDecoder, Invalid
+from sparkdl.spark.image_labels import labels_of
+from sparkdl.storage.paths import local_path, without_credentials
+
+EXTENSIONS = ("jpg", "jpeg", "png", "gif", "bmp", "webp", "tif", "tiff")
+_EMPTY = re.compile(r"path=(.*?); isDirectory=false; length=0;")  # in what Hadoop says of a file
+
+
+def read(
+    spark: SparkSession,
+    path: str,
+    *,
+    labels: Literal["folder"] | str | DataFrame | None = None,
+    size: int | tuple[int, int] | None = None,
+    channels: int = 3,
+    invalid: Invalid = "error",
+    recursive: bool = True,
+    pattern: str | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> DataFrame:
+    """A folder of images as a DataFrame; they are read and decoded on the executors, when rows are asked for.
+
+    Args:
+        spark: the session.
+        path: a folder (wildcards allowed), local or of any file system that Spark reads. Without a scheme it is
+            local, as everywhere in sparkdl, and must then be there on every executor.
+        labels: "folder" takes the name of the folder that a file lies in; else a table with the columns `path`
+            (relative to the folder) and `label`: a DataFrame, or the path of a CSV file with a header, whose labels
+            are strings. Files that the table does not name have a null label.
+        size: height and width to which images are resized (one number for a square); None leaves their own.
+        channels: 3 (blue, green, red) or 1 (gray).
+        invalid: what to do with files that cannot be decoded: "error" fails naming the file, "skip" leaves them
+            out and counts them in a warning of each task, "keep" lists them with a null image and a `reason`.
+        recursive: whether folders within the folder are read too.
+        pattern: which file names are read, e.g. "*.jpg"; None for those of images (see `EXTENSIONS`).
+        max_pixels: images of more are undecodable, before memory is taken for them.
+
+    Returns:
+        columns `path` (string), `image` (Spark's image struct: origin, height, width, nChannels, mode, data), with
+        `labels` also `label`, and with invalid="keep" also `reason` (null where the image is good).
+
+    Raises:
+        ArgumentError: an argument has another form.
+        DataError: the table of labels has other columns.
+        MissingFileError: there is no such folder.
+        MissingExtraError: OpenCV is not installed.
+    """
+    _check(size, channels, invalid, max_pixels)
+    root = _root(path)
+    by_table = labels is not None and not (isinstance(labels, str) and labels == "folder")
+    if by_table and any(letter in root for letter in "*?[{"):
+        raise ArgumentError(f"labels= of a table belong to one folder, received wildcards: {path!r}.")
+    table = labels_of(spark, labels) if by_table else None
+    reader = spark.read.format("binaryFile").option("pathGlobFilter", pattern or _any_case(EXTENSIONS))
+    try:
+        found = reader.option("recursiveFileLookup", str(recursive).lower()).load(root)
+        files = _with_empty_files(spark, found)
+    except AnalysisException as error:
+        if "PATH_NOT_FOUND" in str(error) or "does not exist" in str(error):
+            raise MissingFileError(f"there is no folder {without_credentials(path)!r} of images.") from None
+        raise
+    if table is not None:
+        # The table is small and goes to the images; they never move.
+        named = files.withColumn("__relative", _relative(root))
+        files = named.join(F.broadcast(table), named["__relative"] == table["__path"], "left").select(
+            "path", "content", "label"
+        )
+    elif labels == "folder":
+        files = files.withColumn("label", F.regexp_extract("path", "([^/]+)/[^/]+$", 1))
+    decoded = decode(
+        files, "content", origin="path", size=size, channels=channels, invalid=invalid, max_pixels=max_pixels
+    )
+    return decoded.drop("content")
+
+
+def decode(
+    frame: DataFrame,
+    column: str,
+    *,
+    output: str = "image",
+    origin: str | None = None,
+    size: int | tuple[int, int] | None = None,
+    channels: int = 3,
+    invalid: Invalid = "error",
+    max_pixels: int = MAX_PIXELS,
+) -> DataFrame:
+    """Decodes a `binary` column of JPEG, PNG, GIF, BMP, WebP or TIFF files on the executors, without a shuffle.
+
+    Args:
+        frame: the DataFrame.
+        column: the column of encoded images; a null is an image that cannot be decoded.
+        output: the new column of image structs.
+        origin: a string column that says where an image comes from: it becomes the struct's `origin`, and names the
+            image in errors.
+        size: as in `read`.
+        channels: as in `read`.
+        invalid: as in `read`; the column that "keep" adds is `reason`.
+        max_pixels: as in `read`.
+
+    Returns:
+        the frame with the new column, or columns.
+
+    Raises:
+        ArgumentError: an argument has another form, or a new column exists already.
+        DataError: there is no such column, or it is not binary.
+        MissingExtraError: OpenCV is not installed.
+    """
+    opencv()  # what is missing on the driver is best said here
+    _check(size, channels, invalid, max_pixels)
+    column = find_column(column, frame.schema, "column")
+    if not isinstance(frame.schema[column].dataType, T.BinaryType):
+        kind = frame.schema[column].dataType.simpleString()
+        raise DataError(f"column {column!r} has the type {kind}, expected binary: the bytes of encoded images.")
+    origin = None if origin is None else find_column(origin, frame.schema, "origin")
+    made = [output, *([REASON] if invalid == "keep" else [])]
+    for name in made:
+        if name.lower() in [other.lower() for other in frame.columns]:
+            raise ArgumentError(
+                f"column {name!r} exists already in the DataFrame: rename it, or choose another output."
+            )
+    new = [T.StructField(output, IMAGE_TYPE), *[T.StructField(name, T.StringType()) for name in made[1:]]]
+    kept = tuple(frame.columns)
+    target = (size, size) if isinstance(size, int) else None if size is None else (size[0], size[1])
+    task = ImageDecoder(column, origin, kept, tuple(made), target, channels, invalid, max_pixels)
+    return frame.mapInArrow(task, T.StructType([*frame.schema.fields, *new]))
+
+
+def to_array(image: Any) -> np.ndarray:
+    """The pixels of an image struct: of a row that was collected.
+
+    Args:
+        image: a Row or dict with height, width, nChannels and data.
+
+    Returns:
+        uint8 (height, width, channels); three channels are blue, green, red.
+
+    Example:
+        >>> to_array({"height": 1, "width": 2, "nChannels": 1, "mode": 0, "data": bytearray([5, 6])}).tolist()
+        [[[5], [6]]]
+    """
+    shape = (image["height"], image["width"], image["nChannels"])
+    return np.frombuffer(bytes(image["data"]), np.uint8).reshape(shape)
+
+
+def _check(size: Any, channels: int, invalid: str, max_pixels: int) -> None:
+    sizes = (size, size) if isinstance(size, int) else size
+    whole = sizes is None or len(sizes) == 2 and all(isinstance(item, int) and item > 0 for item in sizes)
+    if not whole:
+        raise ArgumentError(
+            f"size must be a positive whole number or a pair (height, width) of them, received {size!r}."
+        )
+    if channels not in (1, 3):
+        raise ArgumentError(f"channels must be 3 (blue, green, red) or 1 (gray), received {channels!r}.")
+    if invalid not in ("error", "skip", "keep"):
+        raise ArgumentError(f"invalid must be 'error', 'skip' or 'keep', received {invalid!r}.")
+    if not isinstance(max_pixels, int) or max_pixels < 1:
+        raise ArgumentError(f"max_pixels must be a positive whole number, received {max_pixels!r}.")
+
+
+def _root(path: str) -> str:
+    if not isinstance(path, str) or not path:
+        raise ArgumentError(f"path must be the path or URL of a folder of images, received {path!r}.")
+    local = local_path(path)
+    return path.rstrip("/") if local is None else "file:" + os.path.abspath(local)
+
+
+def _with_empty_files(spark: SparkSession, found: DataFrame) -> DataFrame:
+    """The columns `path` and `content` of all files: Spark's sources pass over those without a byte.
+
+    Spark Connect does not tell what was listed, so there they stay unseen.
+    """
+    files = found.select("path", "content")
+    classic = getattr(found, "_jdf", None)
+    if classic is None:
+        return files
+    # In one piece: a call for each of a million files would take minutes.
+    listed = classic.queryExecution().analyzed().relation().location().allFiles().mkString("\n")
+    empty = [(path, bytearray()) for path in _EMPTY.findall(listed)]
+    return files.unionByName(spark.createDataFrame(empty, files.schema)) if empty else files
+
+
+def _any_case(extensions: tuple[str, ...]) -> str:
+    """A Hadoop glob of these extensions in capitals and small letters."""
+    return "*.{" + ",".join("".join(f"[{c}{c.upper()}]" for c in name) for name in extensions) + "}"
+
+
+def _relative(root: str) -> Column:
+    """The path of a file relative to the root, whatever authority Spark has filled in."""
+    bare = F.regexp_replace("path", "^[A-Za-z][A-Za-z0-9+.-]*:(//[^/]*)?", "")
+    folder = root.split(":", 1)[1]
+    if folder.startswith("//"):
+        folder = "/" + folder[2:].partition("/")[2]
+    return F.substring(bare, len(folder.rstrip("/")) + 2, 1 << 20)
+
+
+__all__ = ["EXTENSIONS", "decode", "read", "to_array"]
