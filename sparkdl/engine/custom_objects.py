@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from keras.src.utils import python_utils
 from sparkdl.errors import ModelError
 
 KEY = "sparkdl:"
+# Keras's own functions are replaced while a model is written: one thread at a time.
+_writing = threading.RLock()
 
 
 @contextmanager
@@ -23,6 +26,11 @@ def captured() -> Iterator[dict[str, Any]]:
     Keras writes down the names of functions and classes, and of lambdas the byte code without the names they
     use; here the objects themselves are kept, by the name under which Keras will ask for them.
     """
+    with _writing:
+        yield from _captured()
+
+
+def _captured() -> Iterator[dict[str, Any]]:
     objects: dict[str, Any] = {}
     name_of, dump = object_registration.get_registered_name, python_utils.func_dump
 

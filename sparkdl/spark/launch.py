@@ -5,15 +5,13 @@ from __future__ import annotations
 import functools
 import logging
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pyspark.sql import SparkSession
-
 from sparkdl.collective.channel import Hub, OnMessage
 from sparkdl.errors import DataError, SparkDLError, WorkerError
+from sparkdl.spark.arrow_batches import arrow_batches_of
 from sparkdl.spark.assignment import Assignment
 from sparkdl.spark.attempt import Failure, Monitor, Outlets, run_stage
 from sparkdl.spark.cluster import Context, available_workers, driver_address, resource_profile
@@ -172,18 +170,6 @@ def barrier_job(
             deliver(rows, receive)
 
     return job
-
-
-@contextmanager
-def arrow_batches_of(session: SparkSession, rows: int) -> Iterator[None]:
-    """Lets Spark make smaller record batches where rows are large; the session's own setting comes back."""
-    name = "spark.sql.execution.arrow.maxRecordsPerBatch"
-    before = session.conf.get(name)
-    session.conf.set(name, str(min(rows, int(before or rows)) if int(before or 0) > 0 else rows))
-    try:
-        yield
-    finally:
-        session.conf.set(name, before or "10000")
 
 
 def next_attempt(run: Attempts, assignment: Assignment, lost: Monitor, wanted: int) -> tuple[Assignment, Monitor]:
