@@ -1,6 +1,7 @@
 """`sdl.images`: folders of images, and columns of encoded images, as DataFrames of Spark's image struct.
 
-Images are blue, green, red (BGR) in every column, as Spark's own image source and OpenCV have them.
+Images are blue, green, red (BGR) in every column, as Spark's own image source and OpenCV have them. The transforms are
+those of `sparkdl.data.transforms`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,21 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from sparkdl.data.images import MAX_PIXELS, opencv
+from sparkdl.data.transforms import (
+    CenterCrop,
+    Channels,
+    ColorJitter,
+    Compose,
+    Flip,
+    Normalize,
+    Pad,
+    RandomCrop,
+    RandomResizedCrop,
+    Resize,
+    Rotate,
+    Transform,
+    from_config,
+)
 from sparkdl.errors import ArgumentError, DataError, MissingFileError
 from sparkdl.spark.columns import find_column
 from sparkdl.spark.image_decoder import IMAGE_TYPE, REASON, ImageDecoder, Invalid
@@ -213,4 +229,22 @@ def _relative(root: str) -> Column:
     return F.substring(bare, len(folder.rstrip("/")) + 2, 1 << 20)
 
 
-__all__ = ["EXTENSIONS", "decode", "read", "to_array"]
+__all__ = [
+    "EXTENSIONS",
+    "CenterCrop",
+    "Channels",
+    "ColorJitter",
+    "Compose",
+    "Flip",
+    "Normalize",
+    "Pad",
+    "RandomCrop",
+    "RandomResizedCrop",
+    "Resize",
+    "Rotate",
+    "Transform",
+    "decode",
+    "from_config",
+    "read",
+    "to_array",
+]
