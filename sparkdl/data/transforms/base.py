@@ -85,8 +85,6 @@ class Transform:
 
     def inference(self) -> Transform:
         """What takes its place in validation and scoring: itself, or without chance, or nothing."""
-        from sparkdl.data.transforms.compose import Compose
-
         return Compose(()) if self.random else self
 
     def after(self, before: ImageType) -> ImageType:
@@ -103,6 +101,54 @@ class Transform:
         return {"class": type(self).__name__} | {item.name: _to_json(getattr(self, item.name)) for item in fields}
 
 
+@dataclass(frozen=True)
+class Compose(Transform):
+    """Transforms in their order; of none, the image as it is.
+
+    Attributes:
+        transforms: the first is applied first. What cannot follow what (colours after `Normalize`) is refused at once.
+
+    Example:
+        >>> from sparkdl.data.transforms import CenterCrop, Flip, Normalize
+        >>> train = Compose([Flip(), CenterCrop(2), Normalize()])
+        >>> train.inference()
+        Compose(transforms=(CenterCrop(size=(2, 2)), Normalize(mean=(0.0,), std=(1.0,), scale=0.00392156862745098)))
+        >>> train.after(ImageType((4, 4, 3)))
+        ImageType(shape=(2, 2, 3), dtype='float32', rgb=False)
+    """
+
+    transforms: Sequence[Transform]
+
+    def __post_init__(self) -> None:
+        listed = isinstance(self.transforms, Sequence)
+        if not listed or not all(isinstance(item, Transform) for item in self.transforms):
+            raise ArgumentError(f"Compose takes a list of transforms, received {self.transforms!r}.")
+        object.__setattr__(self, "transforms", tuple(self.transforms))
+        self.after(ImageType())
+
+    @property
+    def random(self) -> bool:
+        """Whether one of them draws at random."""
+        return any(item.random for item in self.transforms)
+
+    def apply(self, image: np.ndarray, generator: Any) -> np.ndarray:
+        """The image after all of them."""
+        for item in self.transforms:
+            image = item(image, generator)
+        return image
+
+    def inference(self) -> Compose:
+        """Those of validation and scoring."""
+        kept = [item.inference() for item in self.transforms]
+        return Compose([item for item in kept if item != Compose(())])
+
+    def after(self, before: ImageType) -> ImageType:
+        """What the last one gives."""
+        for item in self.transforms:
+            before = item.after(before)
+        return before
+
+
 def from_config(config: Mapping[str, Any]) -> Any:
     """The transform that `to_config` described.
 
@@ -110,9 +156,8 @@ def from_config(config: Mapping[str, Any]) -> Any:
         ArgumentError: there is no such class, or it does not take these arguments.
 
     Example:
-        >>> from sparkdl.data.transforms.geometry import Flip
-        >>> from_config(Flip(vertical=True).to_config())
-        Flip(horizontal=True, vertical=True, probability=0.5)
+        >>> from_config({"class": "Compose", "transforms": []})
+        Compose(transforms=())
     """
     arguments = {name: _from_json(value) for name, value in config.items() if name != "class"}
     kind = Transform.classes.get(str(config.get("class")))
