@@ -11,6 +11,7 @@ _HOMES = {
     "fit": "sparkdl.spark.fit",
     "evaluate": "sparkdl.spark.evaluate",
     "predict": "sparkdl.spark.predict",
+    "measure": "sparkdl.spark.measure",
     "load_checkpoint": "sparkdl.spark.load_checkpoint",
     "load_caffe": "sparkdl.importers.caffe.load",
     "load_keras": "sparkdl.importers.keras.load",
@@ -27,7 +28,7 @@ _HOMES = {
 }
 
 # Modules, which are names of the package too.
-_MODULES = {"images": "sparkdl.spark.images"}
+_MODULES = {"images": "sparkdl.spark.images", "metrics": "sparkdl.metrics"}
 
 __all__ = [*_HOMES, *_MODULES, "__version__"]
 
