@@ -17,21 +17,10 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from sparkdl.data.images import MAX_PIXELS, opencv
-from sparkdl.data.transforms import (
-    CenterCrop,
-    Channels,
-    ColorJitter,
-    Compose,
-    Flip,
-    Normalize,
-    Pad,
-    RandomCrop,
-    RandomResizedCrop,
-    Resize,
-    Rotate,
-    Transform,
-    from_config,
-)
+from sparkdl.data.transforms.base import Compose, Transform, from_config
+from sparkdl.data.transforms.color import Channels, ColorJitter, Normalize
+from sparkdl.data.transforms.crops import CenterCrop, RandomCrop, RandomResizedCrop
+from sparkdl.data.transforms.geometry import Flip, Pad, Resize, Rotate
 from sparkdl.errors import ArgumentError, DataError, MissingFileError
 from sparkdl.spark.columns import find_column
 from sparkdl.spark.image_decoder import IMAGE_TYPE, REASON, ImageDecoder, Invalid

@@ -12,24 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
-from sparkdl.data.transforms import (
-    CenterCrop,
-    Channels,
-    ColorJitter,
-    Compose,
-    Flip,
-    ImageType,
-    Normalize,
-    Pad,
-    RandomCrop,
-    RandomResizedCrop,
-    Resize,
-    Rotate,
-    Transform,
-    from_config,
-    row_generator,
-)
-from sparkdl.data.transforms.color import brighten, contrasted, saturated, turned_hue
+from sparkdl.data.transforms.base import Compose, ImageType, Transform, from_config, row_generator
+from sparkdl.data.transforms.color import Channels, ColorJitter, Normalize, brighten, contrasted, saturated, turned_hue
+from sparkdl.data.transforms.crops import CenterCrop, RandomCrop, RandomResizedCrop
+from sparkdl.data.transforms.geometry import Flip, Pad, Resize, Rotate
 from sparkdl.errors import ArgumentError, DataError
 
 RANDOM = np.random.default_rng(3)

@@ -109,7 +109,9 @@ class Compose(Transform):
         transforms: the first is applied first. What cannot follow what (colours after `Normalize`) is refused at once.
 
     Example:
-        >>> from sparkdl.data.transforms import CenterCrop, Flip, Normalize
+        >>> from sparkdl.data.transforms.color import Normalize
+        >>> from sparkdl.data.transforms.crops import CenterCrop
+        >>> from sparkdl.data.transforms.geometry import Flip
         >>> train = Compose([Flip(), CenterCrop(2), Normalize()])
         >>> train.inference()
         Compose(transforms=(CenterCrop(size=(2, 2)), Normalize(mean=(0.0,), std=(1.0,), scale=0.00392156862745098)))
