@@ -96,6 +96,11 @@ def compile_model(
         model.compile(**old)
 
 
+def early_stopping(monitor: str, patience: int) -> keras.callbacks.Callback:
+    """Keras's callback that ends a training which no longer gets better, and puts the best weights back."""
+    return keras.callbacks.EarlyStopping(monitor, patience=patience, restore_best_weights=True)
+
+
 def described(value: Any) -> Any:
     """Optimizers, losses and metrics in any structure, as Keras's configurations of them, which JSON has.
 

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
+from pyspark import keyword_only
 from pyspark.ml.param import Param, Params, TypeConverters
 from pyspark.ml.param.shared import (
     HasFeaturesCol,
@@ -55,9 +56,28 @@ def setter(name: str) -> Callable[[S, Any], S]:
 
 
 class StageParams(Params):
-    """What all our stages share: Params by keyword in the constructor and in `setParams`, and their defaults."""
+    """What all our stages share: Params by keyword in the constructor and in `setParams`, and their defaults.
+
+    It stands before Spark ML's own classes among the bases, whose constructors take no keywords.
+    """
 
     DEFAULTS: ClassVar[Mapping[str, Any]] = {}
+
+    @keyword_only
+    def __init__(self, **params: Any) -> None:
+        super().__init__()
+        self._setDefault(**self._all_defaults())
+        self.setParams(**params)
+
+    @keyword_only
+    def setParams(self, **params: Any) -> Any:
+        """Sets Params by keyword; one that is None keeps the value it has."""
+        for name in params:
+            if not self.hasParam(name):
+                close = difflib.get_close_matches(name, [item.name for item in self.params], 1)
+                hint = f": did you mean {close[0]!r}?" if close else "; see explainParams()."
+                raise TypeError(f"{type(self).__name__} has no Param {name!r}{hint}")
+        return self._set(**{name: value for name, value in params.items() if value is not None})
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         """Tells `help` and editors the keywords of the constructor, which are the Params."""
@@ -77,26 +97,13 @@ class StageParams(Params):
             found.update(vars(part).get("DEFAULTS", {}))
         return found
 
-    def _start(self, given: Mapping[str, Any]) -> None:
-        """Sets the defaults, then what the constructor was given."""
-        self._setDefault(**self._all_defaults())
-        self._set_given(given)
-
-    def _set_given(self, given: Mapping[str, Any]) -> Any:
-        for name in given:
-            if not self.hasParam(name):
-                close = difflib.get_close_matches(name, [item.name for item in self.params], 1)
-                hint = f": did you mean {close[0]!r}?" if close else "; see explainParams()."
-                raise TypeError(f"{type(self).__name__} has no Param {name!r}{hint}")
-        return self._set(**{name: value for name, value in given.items() if value is not None})
-
     def value_of(self, name: str) -> Any:
         """The value of a Param; None where it has none."""
         return self.getOrDefault(name) if self.isDefined(name) else None
 
 
-class HasFeatures(StageParams, HasFeaturesCol):
-    """The columns that a model reads."""
+class HasFeatures(StageParams):
+    """The columns that a model reads, beside Spark ML's featuresCol."""
 
     featuresCols = param(
         "featuresCols",
@@ -131,7 +138,7 @@ class HasFeatures(StageParams, HasFeaturesCol):
         return found
 
 
-class HasHandleInvalid(Params):
+class HasHandleInvalid(StageParams):
     """What becomes of rows that have no value where one is needed."""
 
     handleInvalid = param(
@@ -143,7 +150,7 @@ class HasHandleInvalid(Params):
     getHandleInvalid = getter("handleInvalid")
 
 
-class ScoringParams(HasFeatures, HasPredictionCol, HasHandleInvalid):
+class ScoringParams(HasFeatures, HasHandleInvalid):
     """What a fitted model needs to transform a DataFrame."""
 
     scoringBatchSize = param(
@@ -168,8 +175,13 @@ class ScoringParams(HasFeatures, HasPredictionCol, HasHandleInvalid):
     DEFAULTS = {"handleInvalid": "error", "scoringBatchSize": 1024, "runtime": "auto", "precision": "float32"}
 
 
-class TrainingParams(ScoringParams, HasLabelCol, HasWeightCol, HasValidationIndicatorCol, HasSeed):
-    """How a model is trained; fitted models keep the values they were trained with."""
+class TrainingParams(
+    ScoringParams, HasLabelCol, HasFeaturesCol, HasPredictionCol, HasWeightCol, HasValidationIndicatorCol, HasSeed
+):
+    """How a model is trained; fitted models keep the values they were trained with.
+
+    The order of the bases is that of Spark ML's Predictor.
+    """
 
     modelParams = param(
         "modelParams",
@@ -257,7 +269,7 @@ class TrainingParams(ScoringParams, HasLabelCol, HasWeightCol, HasValidationIndi
     }
 
 
-class HasModel(Params):
+class HasModel(StageParams):
     """What an estimator trains."""
 
     model = param(
@@ -269,7 +281,7 @@ class HasModel(Params):
     getModel = getter("model")
 
 
-class ClassifierParams(HasProbabilityCol, HasRawPredictionCol, HasThresholds):
+class ClassifierParams(StageParams, HasProbabilityCol, HasThresholds, HasRawPredictionCol):
     """What classifiers have beside; the threshold of a class divides its probability before the largest is taken."""
 
     thresholds = param("thresholds", HasThresholds.thresholds.doc, to.divisors("thresholds"))

@@ -24,10 +24,6 @@ class Doubling(StageParams, Persistent, Transformer):
     setTimes = setter("times")
     DEFAULTS = {"times": 2}
 
-    def __init__(self, **params: Any) -> None:
-        super().__init__()
-        self._start(params)
-
     def _transform(self, dataset: Any) -> Any:
         return dataset
 

@@ -1,0 +1,182 @@
+"""What all fitted stages are: a Keras model that is loaded when it is needed, and what is known of its training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from pyspark.sql import DataFrame
+from pyspark.sql.types import StructField
+
+from sparkdl.engine.archive import model_archive
+from sparkdl.engine.building import known_spec
+from sparkdl.errors import ArgumentError, MissingFileError, ModelError
+from sparkdl.history import History
+from sparkdl.importers.keras.load import load_keras
+from sparkdl.ml.params import TrainingParams, setter
+from sparkdl.ml.persistence import Persistent, StageFolder
+from sparkdl.spark.scoring import Derive, score
+from sparkdl.types import Content, SampleSpec, TensorSpec
+
+MODEL_FILE = "model.keras"
+
+
+class Fitted(TrainingParams, Persistent):
+    """The part of a fitted stage that holds the model. Made by `fit`, `load` or `from_keras`."""
+
+    _model: KerasModel | None = None
+    _spec: SampleSpec | None = None
+    _history: History | None = None
+
+    setFeaturesCol = setter("featuresCol")
+    setFeaturesCols = setter("featuresCols")
+    setPredictionCol = setter("predictionCol")
+    setShapes = setter("shapes")
+    setDtypes = setter("dtypes")
+    setHandleInvalid = setter("handleInvalid")
+    setScoringBatchSize = setter("scoringBatchSize")
+    setRuntime = setter("runtime")
+    setPrecision = setter("precision")
+
+    @classmethod
+    def from_keras(cls, model: Any, *, history: History | None = None, **params: Any) -> Self:
+        """A stage of a model that is trained already, for example an imported one.
+
+        Args:
+            model: a built Keras model; the stage keeps it, and no copy.
+            history: of its training.
+            **params: the stage's Params.
+        """
+        stage = cls(**params)
+        stage._model = KerasModel(lambda: model)
+        spec = known_spec(model)
+        stage._spec = None if spec is None else replace(spec, labels=(), weighted=False, label_structure="single")
+        stage._history = history
+        return stage
+
+    @property
+    def model(self) -> Any:
+        """The Keras model; of a stage that was loaded from files it is read when it is first asked for."""
+        if self._model is None:
+            raise ModelError(f"{self.uid} has no model: a {type(self).__name__} is made by fit, load or from_keras.")
+        return self._model.value
+
+    @property
+    def hasSummary(self) -> bool:
+        """Whether the stage knows its training."""
+        return self._history is not None
+
+    @property
+    def summary(self) -> History:
+        """The training: `history` by epoch, timings of each worker, seconds, attempts.
+
+        Raises:
+            ModelError: the stage was not trained here.
+        """
+        if self._history is None:
+            raise ModelError(f"{self.uid} has no summary: it was made of a model that was trained elsewhere.")
+        return self._history
+
+    @property
+    def numFeatures(self) -> int:
+        """Numbers per row that the model takes, over all its inputs; -1 where that is not known."""
+        return -1 if self._spec is None else sum(tensor.size for tensor in self._spec.features)
+
+    def _score(self, dataset: DataFrame, columns: Sequence[StructField], derive: Derive) -> DataFrame:
+        """The rows with further columns; starts no job where the stage knows its training."""
+        if not columns:
+            return dataset
+        taken = {name.lower() for name in dataset.columns}
+        for field in columns:
+            if field.name.lower() in taken:
+                raise ArgumentError(
+                    f"the DataFrame has a column {field.name!r} already, which {self.uid} is to make: set the Param of "
+                    f"this column to another name, or drop it from the DataFrame."
+                )
+            taken.add(field.name.lower())
+        shapes = {name: tuple(shape) for name, shape in (self.value_of("shapes") or {}).items()}
+        return score(
+            self.model,
+            dataset,
+            features=self.features,
+            columns=columns,
+            derive=derive,
+            batch_size=self.getScoringBatchSize(),
+            shapes=shapes,
+            dtypes=self.value_of("dtypes"),
+            runtime=self.getRuntime(),
+            precision=self.getPrecision(),
+            handle_invalid=self.getHandleInvalid(),
+            spec=self._spec,
+        )
+
+    def _outputs_of(self, value: Any) -> list[np.ndarray]:
+        """The outputs of the model for one row, with an axis of one row."""
+        row = np.asarray(value.toArray() if hasattr(value, "toArray") else value)
+        if self._spec is not None and len(self._spec.features) == 1:
+            tensor = self._spec.features[0]
+            if row.size != tensor.size:
+                raise ArgumentError(f"{self.uid} takes {tensor.size} numbers per row, received {row.size}.")
+            row = row.reshape(tensor.shape).astype(tensor.dtype)
+        outputs = self.model(row[None], training=False)
+        return [np.asarray(item) for item in (outputs if isinstance(outputs, (list, tuple)) else [outputs])]
+
+    def _files(self) -> Mapping[str, Content]:
+        return {MODEL_FILE: model_archive(self.model)}
+
+    def _more(self) -> dict[str, Any]:
+        spec = None if self._spec is None else asdict(self._spec)
+        history = None if self._history is None else asdict(self._history)
+        found: dict[str, Any] = json.loads(json.dumps({"spec": spec, "summary": history}, default=float))
+        return found
+
+    def _take(self, metadata: Mapping[str, Any], folder: StageFolder) -> None:
+        check_model_file(folder)
+        self._model = KerasModel(lambda: read_model(folder))
+        self._spec = None if metadata["spec"] is None else _spec_of(metadata["spec"])
+        self._history = None if metadata["summary"] is None else History(**metadata["summary"])
+
+
+class KerasModel:
+    """A model that is made when it is first asked for; copies of a stage share it.
+
+    Args:
+        make: gives the model.
+
+    Example:
+        >>> KerasModel(lambda: "a model").value
+        'a model'
+    """
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+
+    @cached_property
+    def value(self) -> Any:
+        """The model."""
+        return self._make()
+
+
+def read_model(folder: StageFolder) -> Any:
+    """The Keras model of a stage.
+
+    Raises:
+        MissingFileError: its file is not there.
+    """
+    check_model_file(folder)
+    return load_keras(folder.path_of(MODEL_FILE))
+
+
+def check_model_file(folder: StageFolder) -> None:
+    """Raises MissingFileError where a stage has lost its model."""
+    if not folder.has(MODEL_FILE):
+        raise MissingFileError(f"{folder.shown!r} has no {MODEL_FILE}, which the stage needs: save the stage again.")
+
+
+def _spec_of(values: Mapping[str, Any]) -> SampleSpec:
+    features = tuple(TensorSpec(item["name"], tuple(item["shape"]), item["dtype"]) for item in values["features"])
+    return SampleSpec(features, feature_structure=values["feature_structure"])

@@ -1,0 +1,202 @@
+"""What all estimators do: take the data and a new model to `sdl.fit`, and the result to a fitted stage."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from sparkdl.engine.archive import model_archive
+from sparkdl.engine.definition import compile_model, early_stopping, function_name, is_model, make_model
+from sparkdl.errors import ArgumentError
+from sparkdl.history import History
+from sparkdl.ml.fitted import MODEL_FILE, Fitted, read_model
+from sparkdl.ml.params import HasModel, TrainingParams, setter
+from sparkdl.ml.persistence import Persistent, StageFolder
+from sparkdl.spark.columns import find_column, quoted
+from sparkdl.spark.fit import fit
+from sparkdl.spark.storage import storage_for
+from sparkdl.storage.paths import join
+from sparkdl.train.checkpoint_folder import Checkpoint
+from sparkdl.types import Content
+
+# These do not change what is computed, so a fit that goes on may have others.
+_IMMATERIAL = frozenset({"model", "checkpointPath", "verbose", "numWorkers", "coresPerWorker"})
+
+
+class Trainer(TrainingParams, HasModel, Persistent):
+    """The part of an estimator that trains. Each fit trains a new model; the one that was given stays as it is."""
+
+    setModel = setter("model")
+    setModelParams = setter("modelParams")
+    setOptimizer = setter("optimizer")
+    setLoss = setter("loss")
+    setMetrics = setter("metrics")
+    setLearningRate = setter("learningRate")
+    setBatchSize = setter("batchSize")
+    setEpochs = setter("epochs")
+    setValidationSplit = setter("validationSplit")
+    setEarlyStopping = setter("earlyStopping")
+    setMonitor = setter("monitor")
+    setCheckpointPath = setter("checkpointPath")
+    setNumWorkers = setter("numWorkers")
+    setCoresPerWorker = setter("coresPerWorker")
+    setVerbose = setter("verbose")
+    setSeed = setter("seed")
+    setFeaturesCol = setter("featuresCol")
+    setFeaturesCols = setter("featuresCols")
+    setShapes = setter("shapes")
+    setDtypes = setter("dtypes")
+    setLabelCol = setter("labelCol")
+    setWeightCol = setter("weightCol")
+    setValidationIndicatorCol = setter("validationIndicatorCol")
+    setPredictionCol = setter("predictionCol")
+    setHandleInvalid = setter("handleInvalid")
+    setScoringBatchSize = setter("scoringBatchSize")
+    setRuntime = setter("runtime")
+    setPrecision = setter("precision")
+
+    def _fit(self, dataset: DataFrame) -> Any:
+        model = self._new_model()
+        frame = self._usable(dataset)
+        more = self._checked(frame, model)
+        history = self._train(model, frame)
+        fitted = self._fitted_class().from_keras(model, history=history, **more)
+        return self._copyValues(fitted._resetUid(self.uid))
+
+    def _fitted_class(self) -> type[Fitted]:
+        """The class of the stage that `fit` returns."""
+        raise NotImplementedError
+
+    def _default_loss(self, model: Any) -> Any:
+        """The loss of a model that has none, where the kind of task says it."""
+
+    def _checked(self, frame: DataFrame, model: Any) -> dict[str, Any]:
+        """Checks model and labels before the training; what the fitted stage must know of them."""
+        return {}
+
+    def _labels(self) -> Any:
+        """The label column, or columns."""
+        return self.getLabelCol()
+
+    def _weight(self) -> str | None:
+        """The weight column; as in Spark ML, an empty name is none."""
+        return self.value_of("weightCol") or None
+
+    def _new_model(self) -> Any:
+        """A new model, compiled."""
+        if not self.isDefined("model"):
+            raise ArgumentError(f"{self.uid} has no model: give model= a Keras model, or a function that returns one.")
+        model = make_model(self.getModel(), self.getModelParams(), self.getSeed())
+        loss = self.value_of("loss")
+        if loss is None and not model.compiled:
+            loss = self._default_loss(model)
+        compile_model(
+            model,
+            optimizer=self.value_of("optimizer"),
+            loss=loss,
+            metrics=self.value_of("metrics"),
+            learning_rate=self.value_of("learningRate"),
+        )
+        return model
+
+    def _train(self, model: Any, frame: DataFrame) -> History:
+        """Trains the model in place."""
+        callbacks, place = self._early_stopping(), self._checkpoints()
+        history = fit(
+            model,
+            frame,
+            features=self.features,
+            label=self._labels(),
+            weight=self._weight(),
+            batch_size=self.getBatchSize(),
+            epochs=self.getEpochs(),
+            verbose=self.getVerbose(),
+            callbacks=callbacks if place is None else [*callbacks, Checkpoint(place)],
+            validation_split=self.getValidationSplit(),
+            validation_indicator=self.value_of("validationIndicatorCol"),
+            workers=self.value_of("numWorkers"),
+            cores_per_worker=self.value_of("coresPerWorker"),
+            seed=self.getSeed(),
+            shapes={name: tuple(shape) for name, shape in (self.value_of("shapes") or {}).items()},
+            dtypes=self.value_of("dtypes"),
+            resume=place,
+        )
+        if place is not None:
+            storage_for(self.getCheckpointPath(), frame.sparkSession).delete(self._digest())
+        return history
+
+    def _early_stopping(self) -> list[Any]:
+        """The callback that ends the training, and puts the best weights back."""
+        if not self.getEarlyStopping():
+            return []
+        validates = self.isDefined("validationIndicatorCol") or self.getValidationSplit() > 0
+        monitor = self.value_of("monitor") or ("val_loss" if validates else "loss")
+        return [early_stopping(monitor, self.getEarlyStopping())]
+
+    def _checkpoints(self) -> str | None:
+        """The directory of this fit's states: fits with other Params, as in a grid, have others."""
+        path = self.value_of("checkpointPath")
+        return None if path is None else join(path, self._digest())
+
+    def _digest(self) -> str:
+        values = {item.name: value for item, value in self.extractParamMap().items() if item.name not in _IMMATERIAL}
+        text = json.dumps(values, sort_keys=True, default=lambda item: getattr(item, "__qualname__", repr(item)))
+        return f"fit-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+    def _usable(self, dataset: DataFrame) -> DataFrame:
+        """The rows to train on: without those that lack a value, where these may be left out."""
+        if self.getHandleInvalid() == "error":
+            return dataset
+        features, labels = self.features, self._labels()
+        needed = [features] if isinstance(features, str) else list(features)
+        needed += [labels] if isinstance(labels, str) else list(labels)
+        needed += [name for name in (self._weight(),) if name is not None]
+        for name in needed:
+            dataset = dataset.where(_is_there(dataset, find_column(name, dataset.schema, "handleInvalid")))
+        return dataset
+
+    def _training_rows(self, frame: DataFrame) -> Column:
+        """True for rows that are no validation rows by their column."""
+        indicator = self.value_of("validationIndicatorCol")
+        if indicator is None:
+            return F.lit(True)
+        return ~F.col(quoted(find_column(indicator, frame.schema, "validationIndicatorCol"))).cast("boolean")
+
+    def _values(self) -> dict[str, Any]:
+        """Params as JSON has them; functions by their names, models in a file of their own."""
+        values = {item.name: value for item, value in self._paramMap.items()}
+        if is_model(values.get("model")):
+            del values["model"]
+        return {name: _named(value, name) for name, value in values.items()}
+
+    def _files(self) -> Mapping[str, Content]:
+        model = self.value_of("model")
+        return {MODEL_FILE: model_archive(model)} if is_model(model) else {}
+
+    def _more(self) -> dict[str, Any]:
+        return {"modelFile": MODEL_FILE} if is_model(self.value_of("model")) else {}
+
+    def _take(self, metadata: Mapping[str, Any], folder: StageFolder) -> None:
+        if "modelFile" in metadata:
+            self._set(model=read_model(folder))
+
+
+def _named(value: Any, name: str) -> Any:
+    """A value in which functions are names."""
+    if isinstance(value, Mapping):
+        return {key: _named(item, name) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_named(item, name) for item in value]
+    return function_name(value, name) if callable(value) else value
+
+
+def _is_there(frame: DataFrame, name: str) -> Column:
+    column, kind = F.col(quoted(name)), frame.schema[name].dataType
+    fraction = isinstance(kind, (T.FloatType, T.DoubleType))
+    return column.isNotNull() & ~F.isnan(column) if fraction else column.isNotNull()
