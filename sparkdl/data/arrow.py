@@ -10,15 +10,18 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
+from sparkdl.data.augment import FeatureTransform
 from sparkdl.data.blocks import Block, Origin, refuse_nan, unpack
+from sparkdl.data.pictures import PICTURE, picture_column
 from sparkdl.errors import DataError
 from sparkdl.types import SampleSpec, TensorSpec
 
 ID_COLUMN = "__id"
 ROLE_COLUMN = "__role"
 
-Kind = Literal["number", "stack", "array", "binary", "image", "string"]
+Kind = Literal["number", "stack", "array", "binary", "image", "string", "picture", "encoded"]
 Where = Callable[[int], str]
+_PORTION_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,8 @@ class ColumnSource:
 
     Attributes:
         kind: `number` (one number per row), `stack` (several columns of numbers), `array` (lists, possibly
-            nested), `binary` (raw tensors), `image` (Spark's image struct), `string` (read as codes).
+            nested), `binary` (raw tensors), `image` (Spark's image struct, all of one size), `string` (read as codes),
+            `picture` (Spark's image struct) and `encoded` (files of images): any sizes, see `data.pictures`.
         names: the Arrow columns.
         title: how error messages name it, e.g. `column 'pixels'`.
         raw_dtype: dtype of the bytes of a `binary` column.
@@ -41,10 +45,18 @@ class ColumnSource:
 
 @dataclass(frozen=True, slots=True)
 class BlockReader:
-    """Turns what a Spark task iterates over (record batches or packed samples) into blocks. Picklable."""
+    """Turns what a Spark task iterates over (record batches or packed samples) into blocks. Picklable.
+
+    Attributes:
+        spec: what every row of a block holds.
+        sources: for each of its columns how it is read.
+        transforms: for each feature what is done to its images at once, without chance; None or nothing leaves
+            `picture` and `encoded` columns as they came.
+    """
 
     spec: SampleSpec
     sources: tuple[ColumnSource, ...] = ()
+    transforms: tuple[FeatureTransform | None, ...] = ()
 
     def __call__(self, items: Iterable[Any]) -> Iterator[Block]:
         """Yields a block for each item with at least one row.
@@ -55,10 +67,22 @@ class BlockReader:
         Raises:
             DataError: a row cannot be used; the message names column, source partition and row.
         """
-        for item in items:
+        for item in portions(items, self):
             block = read_block(item, self) if isinstance(item, pa.RecordBatch) else _unpack_item(item)
             if block.rows:
                 yield block
+
+
+def portions(items: Iterable[Any], reader: BlockReader) -> Iterator[Any]:
+    """Cuts record batches where their images would take much memory once they are transformed."""
+    row = sum(item.tensor.size * np.dtype(item.tensor.dtype).itemsize for item in reader.transforms if item)
+    rows = max(1, _PORTION_BYTES // max(1, row))
+    for item in items:
+        if not reader.transforms or not isinstance(item, pa.RecordBatch):
+            yield item
+            continue
+        for start in range(0, item.num_rows, rows):
+            yield item.slice(start, rows)
 
 
 def _unpack_item(item: Any) -> Block:
@@ -97,7 +121,7 @@ def read_columns(
     """
     columns: list[np.ndarray] = []
     vocabularies: list[tuple[str, ...] | None] = []
-    for source, tensor in zip(reader.sources, reader.spec.columns, strict=True):
+    for index, (source, tensor) in enumerate(zip(reader.sources, reader.spec.columns, strict=True)):
         arrays = [batch.column(name) for name in source.names]
         vocabulary = None
         if source.kind == "string":
@@ -106,8 +130,11 @@ def read_columns(
             values, vocabulary = codes.indices.to_numpy(), tuple(codes.dictionary.to_pylist())
         else:
             values = _READERS[source.kind](arrays, source, tensor, where)
-        values = values.astype(tensor.dtype, copy=False).reshape(len(batch), *tensor.shape)
-        refuse_nan(values, source.title, where)
+        if index < len(reader.transforms) and (transform := reader.transforms[index]) is not None:
+            values = transform(values, where)
+        elif values.dtype != PICTURE:
+            values = values.astype(tensor.dtype, copy=False).reshape(len(batch), *tensor.shape)
+            refuse_nan(values, source.title, where)
         columns.append(values)
         vocabularies.append(vocabulary)
     return tuple(columns), tuple(vocabularies)
@@ -224,6 +251,11 @@ def _read_image(arrays: list[pa.Array], source: ColumnSource, tensor: TensorSpec
             f"{source.title} has an image of (height, width, channels) {tuple(sizes[wrong[0]].tolist())} in "
             f"{where(int(wrong[0]))}; expected {tensor.shape}: resize all images to one size first."
         )
+    _refuse_modes(image, source, where)
+    return _bytes(image.field("data"), source, tensor, where, np.dtype(np.uint8))
+
+
+def _refuse_modes(image: pa.StructArray, source: ColumnSource, where: Where) -> None:
     modes = _numbers(image.field("mode"), source.title, where, 1)
     wrong = np.flatnonzero(modes & 7)
     if len(wrong):
@@ -231,7 +263,34 @@ def _read_image(arrays: list[pa.Array], source: ColumnSource, tensor: TensorSpec
             f"{source.title} has an image of OpenCV mode {modes[wrong[0]]} in {where(int(wrong[0]))}; expected one "
             f"of 8 bits per channel (modes 0, 16, 24)."
         )
-    return _bytes(image.field("data"), source, tensor, where, np.dtype(np.uint8))
+
+
+def _read_encoded(arrays: list[pa.Array], source: ColumnSource, tensor: TensorSpec, where: Where) -> np.ndarray:
+    _refuse_null(arrays[0], source.title, where, 1)
+    return picture_column(byte_rows(arrays[0]))
+
+
+def _read_picture(arrays: list[pa.Array], source: ColumnSource, tensor: TensorSpec, where: Where) -> np.ndarray:
+    image = arrays[0]
+    _refuse_null(image, source.title, where, 1)
+    _refuse_modes(image, source, where)
+    shapes = np.stack([_numbers(image.field(name), source.title, where, 1) for name in IMAGE_SIZES], axis=1)
+    _refuse_null(image.field("data"), source.title, where, 1)
+    rows = byte_rows(image.field("data"))
+    for index, (row, shape) in enumerate(zip(rows, shapes.tolist(), strict=True)):
+        if row.size != math.prod(shape) or min(shape) < 1:
+            raise DataError(
+                f"{source.title} has {row.size} bytes in {where(index)} for an image of (height, width, channels) "
+                f"{tuple(shape)}."
+            )
+    return picture_column([row.reshape(shape) for row, shape in zip(rows, shapes.tolist(), strict=True)])
+
+
+def byte_rows(array: pa.Array) -> list[np.ndarray]:
+    """The values of a binary column as views: uint8 (bytes,) each; of no bytes where null."""
+    offsets = offsets_of(array).tolist()
+    flat = np.frombuffer(array.buffers()[2] or b"", np.uint8)
+    return [flat[start:stop] for start, stop in zip(offsets, offsets[1:], strict=False)]
 
 
 IMAGE_SIZES = ("height", "width", "nChannels")
@@ -242,4 +301,6 @@ _READERS: dict[str, Callable[[list[pa.Array], ColumnSource, TensorSpec, Where], 
     "array": _read_array,
     "binary": _read_binary,
     "image": _read_image,
+    "picture": _read_picture,
+    "encoded": _read_encoded,
 }

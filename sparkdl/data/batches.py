@@ -9,6 +9,7 @@ from typing import TypeVar, cast
 
 import numpy as np
 
+from sparkdl.data.augment import BatchTransform
 from sparkdl.data.epoch import EpochPlan, permutation
 from sparkdl.data.store import RowsView
 from sparkdl.errors import ArgumentError, DataError
@@ -28,6 +29,7 @@ def batches(
     shuffle: bool = True,
     start_step: int = 0,
     prefetch: int | None = None,
+    transform: BatchTransform | None = None,
 ) -> Iterator[Batch | None]:
     """This worker's share of each batch of an epoch.
 
@@ -40,8 +42,9 @@ def batches(
         shuffle: whether to permute the rows; otherwise they come in the order of their ids.
         start_step: the first step to yield (to go on within an epoch).
         prefetch: batches to have ready in advance; 0 gathers each when it is asked for, without a thread;
-            None has one ready where the rows lie on disk. (From memory a batch is gathered in 0.1 ms, which is
-            less than what a thread costs where every core computes.)
+            None has one ready where the rows lie on disk or are images to transform. (Else from memory a batch is
+            gathered in 0.1 ms, which is less than what a thread costs where every core computes.)
+        transform: what is done to images, fresh in every epoch.
 
     Yields:
         for each step from `start_step` a batch, or None where this worker's share is empty.
@@ -53,24 +56,34 @@ def batches(
         raise ArgumentError(f"the plan gives worker {rank} {plan.rows[rank]} rows, but it holds {view.rows}.")
     order = permutation(seed, epoch, rank, view.rows) if shuffle else np.arange(view.rows)
     offsets = plan.offsets(rank).tolist()
-    return prefetched(_shares(view, order, offsets, start_step), _depth(view, prefetch))
+
+    def take(rows: np.ndarray) -> Batch:
+        batch = view.take(rows)
+        return batch if transform is None else transform.training(batch, view.ids(rows), epoch)
+
+    steps = range(start_step, len(offsets) - 1)
+    shares = (order[offsets[step] : offsets[step + 1]] for step in steps)
+    return prefetched((take(rows) if len(rows) else None for rows in shares), _depth(view, prefetch, transform))
 
 
-def _shares(view: RowsView, order: np.ndarray, offsets: list[int], start_step: int) -> Iterator[Batch | None]:
-    for step in range(start_step, len(offsets) - 1):
-        first, last = offsets[step], offsets[step + 1]
-        yield view.take(order[first:last]) if last > first else None
+def inference_batches(
+    view: RowsView, batch_size: int, prefetch: int | None = None, transform: BatchTransform | None = None
+) -> Iterator[Batch]:
+    """All rows of a view once, in the order of their ids, `batch_size` at a time, transformed without chance.
+
+    `prefetch` as in `batches`.
+    """
+
+    def take(start: int) -> Batch:
+        rows = np.arange(start, min(start + batch_size, view.rows))
+        batch = view.take(rows)
+        return batch if transform is None else transform.inference(batch, view.ids(rows))
+
+    return prefetched(map(take, range(0, view.rows, batch_size)), _depth(view, prefetch, transform))
 
 
-def inference_batches(view: RowsView, batch_size: int, prefetch: int | None = None) -> Iterator[Batch]:
-    """All rows of a view once, in the order of their ids, `batch_size` at a time; `prefetch` as in `batches`."""
-    rows = np.arange(view.rows)
-    starts = range(0, view.rows, batch_size)
-    return prefetched((view.take(rows[start : start + batch_size]) for start in starts), _depth(view, prefetch))
-
-
-def _depth(view: RowsView, prefetch: int | None) -> int:
-    return int(view.on_disk) if prefetch is None else prefetch
+def _depth(view: RowsView, prefetch: int | None, transform: BatchTransform | None) -> int:
+    return int(view.on_disk or transform is not None) if prefetch is None else prefetch
 
 
 def prefetched(items: Iterable[Item], depth: int) -> Iterator[Item]:

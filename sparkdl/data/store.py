@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
 from sparkdl.data.blocks import POSITION_BITS, Block, describe_row
 from sparkdl.data.epoch import split_rows
 from sparkdl.data.growing import GrowingArray
+from sparkdl.data.memory import aligned_rows
+from sparkdl.data.pictures import PICTURE, GrowingPictures, Pictures, picture_hashes
 from sparkdl.errors import DataError
 from sparkdl.types import Batch, SampleSpec
 
 TRAIN, VALIDATION = 0, 1
-_ALIGNMENT = 64
 _HASH_ROWS = 2048
 
 
@@ -36,8 +38,12 @@ class RowsView:
         """Whether the rows lie in files."""
         return self._store.on_disk
 
+    def ids(self, rows: np.ndarray) -> np.ndarray:
+        """The ids of rows, int64 (n,), numbered as in `take`."""
+        return self._store.ids(self._order[rows])
+
     def take(self, rows: np.ndarray, out: Batch | None = None) -> Batch:
-        """Copies rows into contiguous arrays, which begin at 64-byte boundaries.
+        """Copies rows into contiguous arrays, which begin at 64-byte boundaries; images of any size stay views.
 
         Args:
             rows: int (n,), numbers from 0 to `self.rows` - 1.
@@ -82,11 +88,14 @@ class PartitionStore:
         self.spec = spec
         self._limit = memory_limit
         self._directory = directory
-        self._columns = [GrowingArray(tensor.shape, tensor.dtype) for tensor in spec.columns]
+        self._columns = [
+            GrowingPictures() if tensor.dtype == PICTURE else GrowingArray(tensor.shape, tensor.dtype)
+            for tensor in spec.columns
+        ]
         self._ids = GrowingArray((), "int64")
         self._roles = GrowingArray((), "int8")
         self._vocabularies: dict[int, dict[str, int]] = {}
-        self._arrays: tuple[np.ndarray, ...] | None = None
+        self._arrays: tuple[np.ndarray | Pictures, ...] | None = None
         self._order = np.empty(0, np.int64)
 
     @property
@@ -208,6 +217,10 @@ class PartitionStore:
             f"{len(mapping)} labels seen in training: {known}."
         )
 
+    def ids(self, places: np.ndarray) -> np.ndarray:
+        """The ids of the rows at `places` (numbers in the order of arrival)."""
+        return self._ids.array()[places]
+
     def hash_rows(self, places: np.ndarray) -> dict[int, int]:
         """See `RowsView.fingerprint`; `places` are numbers in the order of arrival."""
         arrays = self._frozen()
@@ -218,7 +231,7 @@ class PartitionStore:
             ids = self._ids.array()[part]
             hashes = _scramble(ids.astype(np.uint64))
             for array, factor in zip(arrays, factors, strict=True):
-                hashes = _scramble(hashes + _words(array.take(part, axis=0)) @ factor)
+                hashes = _scramble(hashes + _row_numbers(array.take(part, axis=0), factor))
             partitions, inverse = np.unique(ids >> POSITION_BITS, return_inverse=True)
             totals = np.zeros(len(partitions), np.uint64)
             np.add.at(totals, inverse, hashes)
@@ -226,7 +239,7 @@ class PartitionStore:
                 sums[partition] = (sums.get(partition, 0) + total) % 2**64
         return sums
 
-    def _frozen(self) -> tuple[np.ndarray, ...]:
+    def _frozen(self) -> tuple[Any, ...]:
         if self._arrays is None:
             raise RuntimeError("the store is not frozen (or closed already): call freeze() once after the last append.")
         return self._arrays
@@ -254,15 +267,17 @@ def _columns_of(batch: Batch) -> list[np.ndarray]:
     return [*batch.features, *batch.labels, *weights]
 
 
-def _empty(arrays: tuple[np.ndarray, ...], rows: int) -> list[np.ndarray]:
-    """New arrays of `rows` rows at 64-byte boundaries: TensorFlow can use such memory without a copy."""
-    targets = []
-    for array in arrays:
-        nbytes = rows * (array.dtype.itemsize * int(np.prod(array.shape[1:], dtype=np.int64)))
-        memory = np.empty(nbytes + _ALIGNMENT, np.uint8)
-        start = -memory.ctypes.data % _ALIGNMENT
-        targets.append(memory[start : start + nbytes].view(array.dtype).reshape(rows, *array.shape[1:]))
-    return targets
+def _empty(arrays: Sequence[np.ndarray | Pictures], rows: int) -> list[np.ndarray]:
+    """New arrays of `rows` rows."""
+    return [
+        np.empty(rows, PICTURE) if isinstance(array, Pictures) else aligned_rows(rows, array.shape[1:], array.dtype)
+        for array in arrays
+    ]
+
+
+def _row_numbers(rows: np.ndarray, factor: np.ndarray) -> np.ndarray:
+    """A number for the values of each row: uint64 (rows,)."""
+    return picture_hashes(rows) if rows.dtype == PICTURE else _words(rows) @ factor
 
 
 def _words(rows: np.ndarray) -> np.ndarray:
@@ -273,7 +288,9 @@ def _words(rows: np.ndarray) -> np.ndarray:
     return flat.view(word).astype(np.uint64) if width else np.zeros((len(rows), 0), np.uint64)
 
 
-def _factors(index: int, array: np.ndarray) -> np.ndarray:
+def _factors(index: int, array: np.ndarray | Pictures) -> np.ndarray:
+    if isinstance(array, Pictures):
+        return np.empty(0, np.uint64)
     words = _words(array[:1] if len(array) else np.zeros((1, *array.shape[1:]), array.dtype)).shape[1]
     random = np.random.default_rng(np.random.SeedSequence((0x5DA7A, index)))
     return random.integers(0, 2**64, words, np.uint64) | np.uint64(1)

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sparkdl.data.arrow import IMAGE_SIZES, BlockReader, ColumnSource, nested_depth, nested_dims, offsets_of
+from sparkdl.data.arrow import IMAGE_SIZES, BlockReader, ColumnSource, byte_rows, nested_depth, nested_dims, offsets_of
+from sparkdl.data.pictures import picture_column
 from sparkdl.types import TensorSpec
 
 
@@ -28,9 +29,12 @@ def valid_rows(batch: pa.RecordBatch, reader: BlockReader) -> np.ndarray:
         [True, False, False, False, False]
     """
     valid = np.ones(len(batch), bool)
-    for source, tensor in zip(reader.sources, reader.spec.columns, strict=True):
+    for index, (source, tensor) in enumerate(zip(reader.sources, reader.spec.columns, strict=True)):
         arrays = [batch.column(name) for name in source.names]
-        valid &= _CHECKS[source.kind](arrays, source, tensor)
+        readable = _CHECKS[source.kind](arrays, source, tensor)
+        if index < len(reader.transforms) and (transform := reader.transforms[index]) is not None:
+            readable[readable] = transform.usable(_images(arrays[0].filter(pa.array(readable))))
+        valid &= readable
     return valid
 
 
@@ -84,6 +88,28 @@ def _image(arrays: list[pa.Array], source: ColumnSource, tensor: TensorSpec) -> 
     return valid & _there(data) & (np.diff(offsets_of(data)) == tensor.size)
 
 
+def _encoded(arrays: list[pa.Array], source: ColumnSource, tensor: TensorSpec) -> np.ndarray:
+    return _there(arrays[0])
+
+
+def _picture(arrays: list[pa.Array], source: ColumnSource, tensor: TensorSpec) -> np.ndarray:
+    image, valid = arrays[0], _there(arrays[0])
+    size = np.ones(len(image), np.int64)
+    for name in IMAGE_SIZES:
+        size *= pc.fill_null(image.field(name), 0).to_numpy()
+    valid &= (size > 0) & ((pc.fill_null(image.field("mode"), 7).to_numpy() & 7) == 0)
+    data = image.field("data")
+    return valid & _there(data) & (np.diff(offsets_of(data)) == size)
+
+
+def _images(array: pa.Array) -> np.ndarray:
+    """Good rows of a column of images, as `read_columns` reads them."""
+    if not pa.types.is_struct(array.type):
+        return picture_column(byte_rows(array))
+    shapes = np.stack([array.field(name).to_numpy() for name in IMAGE_SIZES], axis=1).tolist()
+    return picture_column([row.reshape(s) for row, s in zip(byte_rows(array.field("data")), shapes, strict=True)])
+
+
 def _string(arrays: list[pa.Array], source: ColumnSource, tensor: TensorSpec) -> np.ndarray:
     return _there(arrays[0])
 
@@ -95,4 +121,6 @@ _CHECKS: dict[str, Callable[[list[pa.Array], ColumnSource, TensorSpec], np.ndarr
     "binary": _binary,
     "image": _image,
     "string": _string,
+    "picture": _picture,
+    "encoded": _encoded,
 }

@@ -103,6 +103,7 @@ class ColorJitter(Transform):
         factors = [max(0.0, 1 + draw * amount) for draw, amount in zip(draws, self._amounts, strict=False)]
         if image.dtype != np.uint8:
             raise DataError(f"ColorJitter takes bytes, received {image.dtype}: put it before Normalize")
+        _refuse_channels(image)
         for change, amount, factor in zip((brighten, contrasted, saturated), self._amounts, factors, strict=True):
             image = change(image, factor) if amount else image
         return turned_hue(image, draws[3] * self.hue) if self.hue else image
@@ -155,7 +156,13 @@ def _by_table(image: np.ndarray, values: np.ndarray) -> np.ndarray:
     return opencv().LUT(image, table).reshape(image.shape)
 
 
+def _refuse_channels(image: np.ndarray) -> None:
+    if image.shape[2] not in (1, 3):
+        raise DataError(f"an image of {image.shape[2]} channels is neither gray nor blue, green, red")
+
+
 def _gray(image: np.ndarray) -> np.ndarray:
+    _refuse_channels(image)
     return image[:, :, 0] if image.shape[2] == 1 else opencv().cvtColor(image, opencv().COLOR_BGR2GRAY)
 
 
@@ -163,8 +170,8 @@ def _gray(image: np.ndarray) -> np.ndarray:
 class Channels(Transform):
     """Images as "rgb", "bgr" or "gray".
 
-    Images come as blue, green, red, or gray. Gray ones become three equal channels, and colours gray by
-    0.299 red + 0.587 green + 0.114 blue.
+    Images come as blue, green, red (and alpha, which is dropped), or gray. Gray ones become three equal channels, and
+    colours gray by 0.299 red + 0.587 green + 0.114 blue.
 
     Attributes:
         order: what the model was or is to be trained on.
@@ -183,13 +190,13 @@ class Channels(Transform):
 
     def apply(self, image: np.ndarray, generator: Any) -> np.ndarray:
         """The channels."""
-        channels = image.shape[2]
-        if channels not in (1, 3):
-            raise DataError(f"Channels takes images of 1 or 3 channels, received {channels}")
+        if image.shape[2] == 4:
+            image = np.ascontiguousarray(image[:, :, :3])
         if self.order == "gray":
             return np.ascontiguousarray(_gray(image)[:, :, np.newaxis])
-        if channels == 1:
+        if image.shape[2] == 1:
             return np.repeat(image, 3, axis=2)
+        _refuse_channels(image)
         return opencv().cvtColor(image, opencv().COLOR_BGR2RGB) if self.order == "rgb" else image
 
     def after(self, before: ImageType) -> ImageType:

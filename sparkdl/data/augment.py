@@ -1,0 +1,151 @@
+"""Images on their way into a batch: decoded, transformed, stacked; each row by itself, so in any order and thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sparkdl.data.blocks import Origin
+from sparkdl.data.images import calm_opencv, decode_image, opencv
+from sparkdl.data.memory import aligned_rows
+from sparkdl.data.pictures import PICTURE
+from sparkdl.data.transforms.base import Transform, row_generator
+from sparkdl.errors import DataError
+from sparkdl.types import Batch, SampleSpec, TensorSpec
+
+Where = Callable[[int], str]
+Chance = Callable[[int], np.random.Generator | None]
+
+
+@dataclass(frozen=True)
+class FeatureTransform:
+    """What is done to one column of images.
+
+    Attributes:
+        transform: of each image.
+        tensor: what comes out, as the model takes it.
+        title: how messages name the column.
+    """
+
+    transform: Transform
+    tensor: TensorSpec
+    title: str
+
+    def inference(self) -> FeatureTransform:
+        """The same without chance."""
+        return replace(self, transform=self.transform.inference())
+
+    def __call__(
+        self, pictures: np.ndarray, where: Where, chance: Chance = lambda row: None, threads: int = 1
+    ) -> np.ndarray:
+        """The rows as the model takes them.
+
+        Args:
+            pictures: object (rows,), see `data.pictures`.
+            where: names a row for messages.
+            chance: the generator of a row, where the transform is random.
+            threads: how many work at once; the result does not depend on it.
+
+        Returns:
+            (rows, *tensor.shape), at a 64-byte boundary.
+
+        Raises:
+            DataError: for the first row that cannot be decoded or transformed, or gives another shape.
+        """
+        calm_opencv()
+        made = aligned_rows(len(pictures), self.tensor.shape, np.dtype(self.tensor.dtype))
+
+        def fill(rows: range) -> None:
+            for row in rows:
+                made[row] = self.row(pictures[row], row, where, chance(row))
+
+        if threads == 1 or len(pictures) < 2:
+            fill(range(len(pictures)))
+            return made
+        with ThreadPoolExecutor(threads, "sparkdl-images") as pool:
+            for _ in pool.map(fill, [range(start, len(pictures), threads) for start in range(threads)]):
+                pass  # raises what a thread has met
+        return made
+
+    def row(self, picture: np.ndarray, row: int, where: Where, generator: np.random.Generator | None) -> np.ndarray:
+        """One image as the model takes it; see `__call__`."""
+        try:
+            image = picture if picture.ndim == 3 else decode_image(picture.data)
+            image = self.transform(image, generator)
+        except DataError as error:
+            raise DataError(f"{self.title} cannot be used in {where(row)}: {str(error).rstrip('.')}.") from None
+        except opencv().error as error:
+            raise DataError(f"{self.title} cannot be used in {where(row)}: OpenCV says {error.err!r}.") from None
+        if image.shape != self.tensor.shape or image.dtype != self.tensor.dtype:
+            raise DataError(
+                f"{self.title} becomes an image of shape {image.shape} and dtype {image.dtype} in {where(row)}; "
+                f"expected {self.tensor.shape}, {self.tensor.dtype}: let the transform make all images alike "
+                "(Resize, Channels)."
+            )
+        return image
+
+    def usable(self, pictures: np.ndarray) -> np.ndarray:
+        """Which rows can be decoded and transformed: bool (rows,)."""
+        good = np.ones(len(pictures), bool)
+        for row in range(len(pictures)):
+            try:
+                self.row(pictures[row], row, str, None)
+            except DataError:
+                good[row] = False
+        return good
+
+
+@dataclass(frozen=True)
+class BatchTransform:
+    """Makes batches of what a store holds: fresh in every epoch, and the same whoever makes them, and when.
+
+    Attributes:
+        features: one for each feature, None for those that are not images.
+        seed: of the run.
+        threads: how many work at a batch.
+    """
+
+    features: Sequence[FeatureTransform | None]
+    seed: int = 0
+    threads: int = 1
+
+    def training(self, batch: Batch, ids: np.ndarray, epoch: int) -> Batch:
+        """The batch for training: chance comes from seed, epoch and the id of each row (int64 (rows,))."""
+
+        def chance(row: int) -> np.random.Generator:
+            # Several images of a row are given the same draws: a picture and its mask stay together.
+            return row_generator(self.seed, epoch, int(ids[row]))
+
+        return self._made(batch, self.features, Origin(ids), chance)
+
+    def inference(self, batch: Batch, ids: np.ndarray) -> Batch:
+        """The batch for validation: without chance."""
+        settled = [None if item is None else item.inference() for item in self.features]
+        return self._made(batch, settled, Origin(ids), lambda row: None)
+
+    def _made(self, batch: Batch, features: Sequence[FeatureTransform | None], where: Where, chance: Chance) -> Batch:
+        made = [
+            column if item is None else item(column, where, chance, self.threads)
+            for item, column in zip(features, batch.features, strict=True)
+        ]
+        return replace(batch, features=tuple(made))
+
+
+def stored_spec(spec: SampleSpec, transforms: Sequence[FeatureTransform | None]) -> SampleSpec:
+    """What a store holds where the model takes `spec`: images as they came in the place of those that are transformed.
+
+    Example:
+        >>> tensor = TensorSpec("x", (8, 8, 3), "float32")
+        >>> stored_spec(SampleSpec((tensor,)), [FeatureTransform(Transform(), tensor, "x")]).features
+        (TensorSpec(name='x', shape=(), dtype='object'),)
+    """
+    if not transforms:
+        return spec
+    features = [
+        tensor if item is None else TensorSpec(tensor.name, (), PICTURE)
+        for tensor, item in zip(spec.features, transforms, strict=True)
+    ]
+    return replace(spec, features=tuple(features))
