@@ -41,11 +41,14 @@ TLS = ["cryptography>=42,<50"]
 FSSPEC = ["fsspec>=2024.6,<2028"]
 # Decodes and transforms images. Since version 5 truncated files are errors, and not images that end in gray.
 IMAGES = ["opencv-python-headless>=5,<6"]
+# The faster runtime of predict, for the driver and the executors; those need no TensorFlow then.
+OPENVINO = ["openvino>=2026,<2027"]
 NOTEBOOKS = [*JOBS, "ipykernel>=6,<8", "nbclient>=0.10,<1", "nbformat>=5.10,<6"]
 TEST = [
     *NOTEBOOKS,
     *TLS,
     *FSSPEC,
+    *OPENVINO,
     *IMAGES,
     "pillow>=11,<15",  # against which the decoding of images is tested
     # An S3 server: `moto[server]` would bring the servers of all of Amazon's services.
@@ -77,6 +80,7 @@ setup(
         "notebooks": NOTEBOOKS,
         "tls": TLS,
         "fsspec": FSSPEC,
+        "openvino": OPENVINO,
         "images": IMAGES,
         "test": TEST,
     },

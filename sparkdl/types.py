@@ -197,8 +197,8 @@ class Replica(Protocol):
         """
         ...
 
-    def evaluate(self, batch: Batch) -> None:
-        """Adds a batch to the sums, in inference mode."""
+    def evaluate(self, batch: Batch) -> Sequence[Any]:
+        """Adds a batch to the sums, in inference mode; returns the model's outputs, (rows, ...) each."""
         ...
 
     def reset_sums(self) -> None:
@@ -244,6 +244,12 @@ class Replica(Protocol):
     def refresh_weights(self) -> bool:
         """Copies the model's variables into `weights` if somebody assigned them; True if so."""
         ...
+
+
+class Predictor(Protocol):
+    """A model in inference mode: each output (rows, ...) for a batch of at least one row."""
+
+    def predict(self, features: tuple[np.ndarray, ...]) -> list[np.ndarray]: ...
 
 
 class Updater(Protocol):

@@ -23,6 +23,7 @@ ALLOWED = {
     "sparkdl/engine/serialization.py: safe_mode=False": "the user's own lambdas, from the task closure",
     "sparkdl/engine/compile_arguments.py: safe_mode=False": "the user's own losses and metrics, from the task closure",
     "sparkdl/engine/callback_pack.py: pickle.Unpickler": "the user's own callbacks, from the task closure",
+    "sparkdl/spark/shipped.py: pickle.loads": "the user's model, as the driver gave it to Spark to bring here",
     "sparkdl/collective/rendezvous.py: create_server": "the one place that listens, on one address",
     "sparkdl/storage/temporary.py: subprocess.Popen": "the janitor of a temporary folder: a fixed script",
 }

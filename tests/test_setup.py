@@ -25,7 +25,9 @@ def _setup() -> dict[str, Any]:
 
 
 SETUP = _setup()
-EXTRAS = {name: SETUP[name.upper()] for name in ("local", "jobs", "notebooks", "tls", "fsspec", "images", "test")}
+EXTRAS = {
+    name: SETUP[name.upper()] for name in ("local", "jobs", "notebooks", "tls", "fsspec", "openvino", "images", "test")
+}
 ALL = [("", text) for text in SETUP["REQUIRES"]] + [(extra, text) for extra, all_ in EXTRAS.items() for text in all_]
 
 

@@ -22,11 +22,19 @@ def synthetic_batch(model: keras.Model, spec: SampleSpec, seed: int = 0, rows: i
     """
     rng = np.random.default_rng(seed)
     outputs = keras.tree.flatten(build_model(model, spec))
-    features = tuple(_values(rng, column, rows, 2) for column in spec.features)
+    features = synthetic_features(spec, rows, rng)
     limit = min((int(output.shape[-1] or 2) for output in outputs if len(output.shape) > 1), default=2)
     labels = tuple(_values(rng, column, rows, max(2, limit)) for column in spec.labels)
     weights = rng.uniform(0.5, 1.5, rows).astype(np.float32) if spec.weighted else None
     return Batch(features, labels, weights)
+
+
+def synthetic_features(
+    spec: SampleSpec, rows: int = ROWS, rng: np.random.Generator | None = None
+) -> tuple[np.ndarray, ...]:
+    """Features alone, of the same kind."""
+    rng = rng or np.random.default_rng(0)
+    return tuple(_values(rng, column, rows, 2) for column in spec.features)
 
 
 def parts_of(batch: Batch) -> tuple[Batch, Batch, Batch]:

@@ -17,7 +17,8 @@ from sparkdl.spark.arguments import refuse, refuse_compiled
 from sparkdl.spark.expectations import shapes_of
 from sparkdl.spark.failures import own_errors
 from sparkdl.spark.frames import DataArguments, prepare
-from sparkdl.spark.shipping import ShippedModel, ship
+from sparkdl.spark.shipped import ShippedModel
+from sparkdl.spark.shipping import ship
 from sparkdl.types import Batch, SampleSpec
 
 

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import functools
-import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from pyspark import RDD
 from pyspark.sql.types import ArrayType, DataType, FloatType, StructField
 
-from sparkdl.data.blocks import block_of_samples
-from sparkdl.errors import ArgumentError, DataError
+from sparkdl.errors import ArgumentError
 from sparkdl.spark.arguments import refuse
 from sparkdl.spark.expectations import shapes_of
 from sparkdl.spark.samples import first_item, spec_of
+from sparkdl.spark.scorer import as_sample, predict_samples
 from sparkdl.spark.scoring import built, check_options, ending_at, score
-from sparkdl.spark.shipping import ShippedModel, ship
-from sparkdl.types import Sample
+from sparkdl.spark.shipping import ship_predictor
 
 
 def predict(
@@ -46,8 +43,9 @@ def predict(
         output: name of the new column; a name per output where the model has several.
         batch_size: rows per call of the model.
         layers: the name of an inner layer whose output is wanted instead of the model's (embeddings), or several.
-        runtime: what computes.
-        precision: what it computes in.
+        runtime: what computes: "openvino" (executors then need no TensorFlow), "tensorflow", or "auto": OpenVINO where
+            it is installed and gives what TensorFlow gives; where not, the log says why.
+        precision: "float32", or "bf16": products in bfloat16, about three digits, by OpenVINO only.
         handle_invalid: what becomes of a row with a null, a NaN or an array of the wrong length among its features:
             "error", "skip" (it is left out) or "keep" (it gets null predictions). Rows of an RDD must be valid.
         shapes: shape per row of a column, where neither the model nor the column says it.
@@ -62,7 +60,9 @@ def predict(
     Raises:
         ArgumentError: where an argument has the wrong form.
         DataError: where the columns do not fit the model.
+        MissingExtraError: where `runtime` is "openvino", which is not installed.
         ModelError: where the model has no weights yet.
+        UnsupportedError: where OpenVINO cannot compute the model, and `runtime` or `precision` demand it.
     """
     refuse("predict", **keras_arguments)
     check_options(batch_size, runtime, precision, handle_invalid)
@@ -70,8 +70,8 @@ def predict(
     if isinstance(data, RDD):
         first = as_sample(first_item(data))
         spec = replace(spec_of(first, shapes_of(model).input_names, ()), labels=(), weighted=False)
-        shipped = ship(data, model, spec, compiled=False)
-        return data.map(as_sample).mapPartitions(functools.partial(predict_samples, shipped, batch_size))
+        shipped = ship_predictor(data, model, spec, runtime=runtime, precision=precision)
+        return data.map(as_sample).mapPartitions(functools.partial(predict_samples, shipped, spec, batch_size))
     return score(
         model,
         data,
@@ -114,27 +114,3 @@ def output_columns(
 def column_type(shape: tuple[int | None, ...]) -> DataType:
     """The Spark type of one row of an output of this shape."""
     return ArrayType(column_type(shape[1:]), False) if shape else FloatType()
-
-
-def as_sample(item: Any) -> Sample:
-    """A sample, or an ndarray of features as one.
-
-    Raises:
-        DataError: for anything else.
-    """
-    if isinstance(item, Sample):
-        return Sample(item.features)
-    if isinstance(item, np.ndarray):
-        return Sample((item,))
-    raise DataError(f"predict takes an RDD of sparkdl.Sample or of ndarrays, received a {type(item).__name__}.")
-
-
-def predict_samples(shipped: ShippedModel, batch_size: int, samples: Iterable[Sample]) -> Iterator[Any]:
-    """The task of `predict` on an RDD: the outputs of each sample, in order."""
-    predictor, seen, remaining = None, 0, iter(samples)
-    while chunk := list(itertools.islice(remaining, batch_size)):
-        predictor = predictor or shipped.predictor()
-        block = block_of_samples(chunk, shipped.spec, np.arange(seen, seen + len(chunk)))
-        outputs = predictor.predict(block.columns)
-        seen += len(chunk)
-        yield from outputs[0] if len(outputs) == 1 else zip(*outputs, strict=True)

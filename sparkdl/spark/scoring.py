@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import functools
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-import numpy as np
-import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql.pandas.types import to_arrow_type
 from pyspark.sql.types import StructField, StructType
 
-from sparkdl.data.arrow import BlockReader, read_columns
-from sparkdl.data.output import arrow_column, with_nulls
-from sparkdl.data.rows import RowQueue
-from sparkdl.data.validity import valid_rows
-from sparkdl.errors import ArgumentError, DataError, ModelError
+from sparkdl.errors import ArgumentError, ModelError
 from sparkdl.spark.expectations import shapes_of
 from sparkdl.spark.feature_columns import prepare_features
 from sparkdl.spark.frames import DataArguments
-from sparkdl.spark.shipping import ShippedModel, ship
+from sparkdl.spark.scorer import Derive, Scorer
+from sparkdl.spark.shipping import ship_predictor
 from sparkdl.types import SampleSpec
 
-HandleInvalid = Literal["error", "skip", "keep"]
-Derive = Callable[[list[np.ndarray]], Sequence[Any]]
+RUNTIMES = ("auto", "openvino", "tensorflow")
+PRECISIONS = ("float32", "bf16")
+HANDLE_INVALID = ("error", "skip", "keep")
 
 
 def score(
@@ -81,7 +74,7 @@ def score(
     keep = handle_invalid == "keep"
     prepared = prepare_features(frame, arguments, shapes_of(model), spec=spec, nulls=handle_invalid != "error")
     fields = [StructField(field.name, field.dataType, keep or field.nullable, field.metadata) for field in columns]
-    shipped = ship(frame, model, prepared.spec, compiled=False)
+    shipped = ship_predictor(frame, model, prepared.spec, runtime=runtime, precision=precision)
     kinds = {field.name: to_arrow_type(field.dataType) for field in fields}
     task = Scorer(shipped, prepared.reader, tuple(frame.columns), kinds, derive, batch_size, handle_invalid)
     return prepared.frame.mapInArrow(task, StructType([*frame.schema.fields, *fields]))
@@ -99,11 +92,6 @@ def check_options(batch_size: int, runtime: str, precision: str, handle_invalid:
     for name, value in (("runtime", runtime), ("precision", precision), ("handle_invalid", handle_invalid)):
         if value not in known[name]:
             raise ArgumentError(f"{name} must be one of {', '.join(map(repr, known[name]))}; received {value!r}.")
-
-
-RUNTIMES = ("auto", "tensorflow")
-PRECISIONS = ("float32",)
-HANDLE_INVALID = ("error", "skip", "keep")
 
 
 def check_new(columns: Sequence[StructField], frame: DataFrame) -> None:
@@ -142,96 +130,3 @@ def ending_at(model: Any, layers: str | Sequence[str] | None) -> Any:
     from sparkdl.importers.transfer import cut
 
     return cut(model, layers)
-
-
-@dataclass(frozen=True)
-class Scorer:
-    """The task: record batches in, the same batches with more columns out.
-
-    Attributes:
-        shipped: the model.
-        reader: reads the features.
-        kept: names of the columns that go on as they are.
-        kinds: the Arrow type of each new column.
-        derive: makes them from the outputs of the model.
-        batch_size: rows per call of the model.
-        handle_invalid: what becomes of rows that cannot be read.
-    """
-
-    shipped: ShippedModel
-    reader: BlockReader
-    kept: tuple[str, ...]
-    kinds: Mapping[str, pa.DataType]
-    derive: Derive
-    batch_size: int
-    handle_invalid: str
-
-    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Holds back at most the record batches that the rows of one unfinished call of the model came in."""
-        waiting: deque[Portion] = deque()
-        features, outputs, seen = RowQueue(), RowQueue(), 0
-        predictor = functools.cache(self.shipped.predictor)
-        for batch in batches:
-            portion, arrays = self.read(batch, functools.partial(describe, seen))
-            seen += batch.num_rows
-            waiting.append(portion)
-            features.put(arrays)
-            while len(features) >= self.batch_size:
-                outputs.put(predictor().predict(features.take(self.batch_size)))
-            while waiting and waiting[0].rows <= len(outputs):
-                yield from self.finish(waiting.popleft(), outputs)
-        if len(features):
-            outputs.put(predictor().predict(features.take(len(features))))
-        for portion in waiting:
-            yield from self.finish(portion, outputs)
-
-    def read(self, batch: pa.RecordBatch, where: Callable[[int], str]) -> tuple[Portion, tuple[np.ndarray, ...]]:
-        """A record batch on its way, and the features of its valid rows."""
-        kept = batch.select(self.kept)
-        try:
-            arrays, _ = read_columns(batch, self.reader, where)
-            return Portion(kept, batch.num_rows), arrays
-        except DataError:
-            if self.handle_invalid == "error":
-                raise
-        valid = valid_rows(batch, self.reader)
-        arrays, _ = read_columns(batch.filter(pa.array(valid)), self.reader, where)
-        if self.handle_invalid == "skip":
-            return Portion(kept.filter(pa.array(valid)), int(valid.sum())), arrays
-        return Portion(kept, int(valid.sum()), valid), arrays
-
-    def finish(self, portion: Portion, outputs: RowQueue) -> Iterator[pa.RecordBatch]:
-        """The record batch with its new columns, once the model has seen its rows."""
-        if not portion.batch.num_rows:
-            return
-        made: Iterable[Any] = [pa.nulls(0, kind) for kind in self.kinds.values()]
-        if portion.rows:
-            made = self.derive(list(outputs.take(portion.rows)))
-        columns = [
-            values if isinstance(values, pa.Array) else arrow_column(np.asarray(values), kind)
-            for values, kind in zip(made, self.kinds.values(), strict=True)
-        ]
-        if portion.valid is not None:
-            columns = [with_nulls(column, portion.valid) for column in columns]
-        names = [*portion.batch.schema.names, *self.kinds]
-        yield pa.RecordBatch.from_arrays([*portion.batch.columns, *columns], names=names)
-
-
-@dataclass(frozen=True)
-class Portion:
-    """A record batch whose rows wait for the model.
-
-    Attributes:
-        batch: its columns that go on.
-        rows: how many of its rows the model sees.
-        valid: which of them, where not all: bool (batch.num_rows,).
-    """
-
-    batch: pa.RecordBatch
-    rows: int
-    valid: np.ndarray | None = None
-
-
-def describe(before: int, row: int) -> str:
-    """Names a row by its position among those that this task has seen."""
-    return f"row {before + row} of its partition (counted from 0)"

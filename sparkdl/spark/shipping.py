@@ -1,75 +1,31 @@
-"""A model on its way to tasks that score: broadcast once, built once per Python process."""
+"""Sends a model to the tasks that score or evaluate; chooses on the driver what will compute there."""
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from dataclasses import dataclass
+import json
+import logging
+import pickle
 from typing import Any
 
-from pyspark import Broadcast
-
+from sparkdl.engine.cache import cached
 from sparkdl.engine.probe import probe_extra_losses
 from sparkdl.engine.release import release_kernels
-from sparkdl.engine.serialization import ModelPayload, model_arrays, pack_model, set_model_arrays, unpack_model
-from sparkdl.engine.threads import configure_threads
-from sparkdl.spark.broadcasts import broadcast
-from sparkdl.spark.cluster import context_of, cores_per_task
-from sparkdl.train.checkpoint import decode_state, encode_state
+from sparkdl.engine.runtimes.openvino import Network
+from sparkdl.engine.serialization import ModelPayload, model_arrays, pack_model
+from sparkdl.errors import MissingExtraError, UnsupportedError
+from sparkdl.spark.cluster import context_of, cores_per_task, is_local
+from sparkdl.spark.parcels import send
+from sparkdl.spark.shipped import ShippedModel, ShippedNetwork
+from sparkdl.train.checkpoint import encode_state
 from sparkdl.types import SampleSpec, TrainingState
 
-
-@dataclass(frozen=True)
-class ShippedModel:
-    """Architecture and weights as a broadcast variable.
-
-    Attributes:
-        key: names the contents.
-        contents: the packed model and its arrays.
-        spec: the columns of every row.
-        cores: TensorFlow threads of a task.
-        extra_losses: for evaluation, how each loss that the model adds itself is to be counted.
-    """
-
-    key: str
-    contents: Broadcast[tuple[ModelPayload, bytes]]
-    spec: SampleSpec
-    cores: int
-    extra_losses: Any = None
-
-    def model(self) -> Any:
-        """The model, built from the broadcast."""
-        configure_threads(self.cores)
-        payload, arrays = self.contents.value
-        model = unpack_model(payload)
-        set_model_arrays(model, dict(decode_state(arrays).arrays))
-        return model
-
-    def predictor(self) -> Any:
-        """The model ready for inference, shared by all tasks of this process."""
-        from sparkdl.engine.predictor import Predictor, cached
-
-        return cached(f"predictor {self.key} {self.spec}", lambda: Predictor(self.model(), self.spec))
-
-    def replica(self) -> Any:
-        """The model ready for evaluation, shared by all tasks of this process."""
-        from sparkdl.engine.predictor import cached
-
-        return cached(f"replica {self.key} {self.spec}", self.new_replica)
-
-    def new_replica(self) -> Any:
-        """The model ready for evaluation, for the caller alone."""
-        from sparkdl.engine.replica import KerasReplica
-
-        return KerasReplica(self.model(), self.spec, extra_losses=self.extra_losses)
-
-    def close(self) -> None:
-        """Takes the broadcast back, from all executors and from Spark's files on the driver: no task will need it."""
-        self.contents.destroy()
-        release_kernels()
+logger = logging.getLogger("sparkdl")
 
 
 def ship(data: Any, model: Any, spec: SampleSpec, *, compiled: bool) -> ShippedModel:
-    """Broadcasts a model.
+    """Sends a Keras model.
 
     Args:
         data: the DataFrame or RDD whose executors need it.
@@ -77,10 +33,79 @@ def ship(data: Any, model: Any, spec: SampleSpec, *, compiled: bool) -> ShippedM
         spec: the columns of every row.
         compiled: whether loss and metrics are needed too.
     """
-    context = context_of(data)
-    payload = pack_model(model, compiled=compiled)
-    arrays = encode_state(TrainingState(model_arrays(model)))
-    key = hashlib.sha256(arrays).hexdigest() + payload.fingerprint
+    payload, arrays, key = _packed(model, compiled)
     extra_losses = probe_extra_losses(model, spec) if compiled else None
     release_kernels()
-    return ShippedModel(key, broadcast(context, (payload, arrays)), spec, cores_per_task(context), extra_losses)
+    parcel = send(data, [pickle.dumps(payload), arrays])
+    return ShippedModel(key, parcel, spec, cores_per_task(context_of(data)), extra_losses)
+
+
+def ship_predictor(
+    data: Any, model: Any, spec: SampleSpec, *, runtime: str = "auto", precision: str = "float32"
+) -> ShippedModel | ShippedNetwork:
+    """Sends a model for inference.
+
+    Args:
+        data: the DataFrame or RDD whose executors need it.
+        model: a built Keras model.
+        spec: the columns of every row (features only).
+        runtime: "openvino", "tensorflow", or "auto": OpenVINO where it is installed and computes the model.
+        precision: "float32", or "bf16", which TensorFlow does not offer here.
+
+    Returns:
+        what tasks make a predictor of. With "auto" on a cluster the Keras model goes along, for executors without
+        OpenVINO.
+
+    Raises:
+        MissingExtraError: `runtime` is "openvino", and this Python has it not.
+        UnsupportedError: OpenVINO does not compute the model, and TensorFlow was not to be used or lacks the
+            precision.
+    """
+    if runtime == "tensorflow" and precision != "float32":
+        raise _no_precision(precision, "runtime='tensorflow' computes in the model's own precision")
+    if runtime == "tensorflow":
+        return ship(data, model, spec, compiled=False)
+    try:
+        network, key = _network(model, spec)
+    except (UnsupportedError, MissingExtraError) as error:
+        if runtime == "openvino":
+            raise
+        if precision != "float32":
+            raise _no_precision(precision, str(error).rstrip(".")) from error
+        _say_once(logging.INFO if isinstance(error, MissingExtraError) else logging.WARNING, str(error))
+        return ship(data, model, spec, compiled=False)
+    context = context_of(data)
+    along = runtime == "auto" and precision == "float32" and not is_local(context)
+    otherwise = ship(data, model, spec, compiled=False) if along else None
+    places = json.dumps([network.inputs, network.outputs]).encode()
+    parcel = send(data, [places, network.xml.encode(), network.weights])
+    return ShippedNetwork(key, parcel, cores_per_task(context), precision, otherwise)
+
+
+def _network(model: Any, spec: SampleSpec) -> tuple[Network, str]:
+    """The converted model, and a name for it; conversions of the last few models are kept."""
+    from sparkdl.engine.runtimes.conversion import convert
+    from sparkdl.engine.runtimes.openvino import import_openvino
+
+    import_openvino()
+    key = f"{_packed(model, False)[2]} {spec}"
+    network = cached(f"conversion {key}", lambda: convert(model, spec))
+    release_kernels()
+    return network, key
+
+
+def _packed(model: Any, compiled: bool) -> tuple[ModelPayload, bytes, str]:
+    payload = pack_model(model, compiled=compiled)
+    arrays = encode_state(TrainingState(model_arrays(model)))
+    return payload, arrays, hashlib.sha256(arrays).hexdigest() + payload.fingerprint
+
+
+def _no_precision(precision: str, reason: str) -> UnsupportedError:
+    return UnsupportedError(
+        f"precision={precision!r} is only to be had from OpenVINO, but {reason}: give precision='float32'."
+    )
+
+
+@functools.lru_cache(256)
+def _say_once(level: int, message: str) -> None:
+    logger.log(level, "TensorFlow scores instead of OpenVINO: %s", message)

@@ -10,7 +10,8 @@ import pytest
 from tensorflow.python.framework import ops
 from tensorflow.python.framework.func_graph import FuncGraph
 
-from sparkdl.engine.predictor import CACHED, Predictor, _cache, cached
+from sparkdl.engine.cache import CACHED, _cache, cached
+from sparkdl.engine.runtimes.tensorflow import TensorFlowPredictor
 from sparkdl.engine.release import release_models
 from sparkdl.engine.replica import KerasReplica
 from sparkdl.engine.updater import KerasUpdater
@@ -67,7 +68,7 @@ def empty_cache():
 
 def test_predictors_that_leave_the_cache_are_gone(empty_cache):
     def score(key):
-        return cached(key, lambda: Predictor(make_model(), SPEC)).predict(BATCH.features, 4)
+        return cached(key, lambda: TensorFlowPredictor(make_model(), SPEC)).predict(BATCH.features)
 
     for number in range(CACHED + 1):
         score(f"first {number}")

@@ -1,37 +1,19 @@
-"""Applies a model to batches of rows; one model per Python process, however many tasks it runs."""
+"""Applies a Keras model by TensorFlow."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from sparkdl.engine.building import structured
-from sparkdl.engine.release import release_models
 from sparkdl.types import SampleSpec
 
-T = TypeVar("T")
-CACHED = 4
-_cache: OrderedDict[str, Any] = OrderedDict()
 
-
-def cached(key: str, build: Callable[[], T]) -> T:
-    """What `build` returned for this key earlier in this process, else what it returns now (the last few are kept)."""
-    if key not in _cache:
-        _cache[key] = build()
-        if len(_cache) > CACHED:
-            _cache.popitem(last=False)
-            release_models()
-    _cache.move_to_end(key)
-    return _cache[key]
-
-
-class Predictor:
-    """A model in inference mode, compiled once.
+class TensorFlowPredictor:
+    """A Keras model in inference mode, compiled once. A `sparkdl.types.Predictor`.
 
     Args:
         model: a built Keras model.
@@ -51,3 +33,7 @@ class Predictor:
     def predict(self, features: tuple[np.ndarray, ...]) -> list[np.ndarray]:
         """Each output for all rows of a batch."""
         return [np.asarray(output) for output in self._call(list(features))]
+
+    def graph(self) -> Any:
+        """What is computed, as a concrete function of TensorFlow."""
+        return self._call.get_concrete_function()
