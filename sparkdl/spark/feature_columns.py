@@ -17,6 +17,7 @@ from sparkdl.errors import DataError
 from sparkdl.spark.columns import Expectations, Wanted, expression, needs_expression, quoted, resolve, source
 from sparkdl.spark.frames import DataArguments, ModelShapes
 from sparkdl.spark.inference import settle, tensor_spec
+from sparkdl.spark.pictures import made_spec, with_transforms
 from sparkdl.types import SampleSpec
 
 
@@ -27,7 +28,7 @@ class PreparedFeatures:
     Attributes:
         frame: all original columns, in their order, then the few that Spark had to convert.
         keep: number of original columns.
-        spec: what every row holds (features only).
+        spec: what the model is given of every row (features only).
         reader: for `sparkdl.data.arrow.read_columns`; picklable.
     """
 
@@ -49,7 +50,7 @@ def prepare_features(
 
     Args:
         frame: the rows to score; it may be a streaming one.
-        arguments: its features, shapes and dtypes.
+        arguments: its features, shapes and dtypes, and the transform of images, which is applied without chance.
         model: what the model expects.
         spec: what every row held when the model was trained: then no row is looked at.
         nulls: whether rows may hold nulls, so that the first that holds none is looked at.
@@ -63,6 +64,7 @@ def prepare_features(
     expected = Expectations("features", model.input_shapes, model.input_names)
     schema = frame.schema
     wanted, structure = resolve(arguments.features, schema, expected, arguments.shapes, arguments.dtypes)
+    wanted, transforms = with_transforms(wanted, arguments.transform)
     _check_vectors(wanted, schema)
     made: dict[str, Column] = {}
     names = [_names(item, schema, made) for item in wanted]
@@ -70,9 +72,10 @@ def prepare_features(
     if spec is not None:
         wanted = [_as_trained(item, index, spec) for index, item in enumerate(wanted)]
     wanted = _settle(wanted, wider, names, nulls)
-    settled = SampleSpec(tuple(tensor_spec(item) for item in wanted), feature_structure=structure)
+    settled = made_spec(SampleSpec(tuple(map(tensor_spec, wanted)), feature_structure=structure), transforms)
     sources = tuple(source(item, group) for item, group in zip(wanted, names, strict=True))
-    return PreparedFeatures(wider, len(frame.columns), settled, BlockReader(settled, sources))
+    applied = tuple(None if item is None else item.inference() for item in transforms)
+    return PreparedFeatures(wider, len(frame.columns), settled, BlockReader(settled, sources, applied))
 
 
 def _names(item: Wanted, schema: T.StructType, made: dict[str, Column]) -> tuple[str, ...]:
@@ -107,6 +110,8 @@ def _as_trained(item: Wanted, index: int, spec: SampleSpec) -> Wanted:
     Raises:
         DataError: the column holds fractions where the model was trained on whole numbers.
     """
+    if item.kind in ("picture", "encoded"):
+        return item  # `with_transforms` has compared it with the model
     tensor = spec.features[index]
     trained, given = np.dtype(tensor.dtype).kind, np.dtype(item.dtype or tensor.dtype).kind
     if trained in "iu" and given == "f" and item.kind != "binary":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from sparkdl.data.arrow import ID_COLUMN, ROLE_COLUMN, BlockReader
+from sparkdl.data.augment import FeatureTransform
 from sparkdl.errors import ArgumentError, DataError
 from sparkdl.spark.columns import (
     ColumnArgument,
@@ -27,6 +28,7 @@ from sparkdl.spark.columns import (
     source,
 )
 from sparkdl.spark.inference import settle, tensor_spec
+from sparkdl.spark.pictures import made_spec, with_transforms
 from sparkdl.spark.placement import feeds_barrier, place, rdd_feeds_barrier
 from sparkdl.spark.samples import dealt, first_sample, in_place, spec_of
 from sparkdl.types import SampleSpec, Structure, TensorSpec
@@ -48,13 +50,15 @@ class Prepared:
     """Data that is ready for the workers.
 
     Attributes:
-        spec: what every row holds.
+        spec: what every row holds when it comes to the model.
         frame: the canonical DataFrame to run `mapInArrow` on, or None.
         rdd: the RDD of packed blocks to run `mapPartitions` on, or None.
         blocks: turns the iterator of a task into blocks; picklable, to be shipped by itself.
         shuffled: whether reading it moves the rows between tasks.
         strings: numbers of the columns (in the order of `spec.columns`) that hold codes of strings, about whose
             meaning the workers must agree (`PartitionStore.vocabulary` and `recode`).
+        transforms: for each feature what is done to its images; nothing where no transform was given. The blocks hold
+            `stored_spec(spec, transforms)`.
     """
 
     spec: SampleSpec
@@ -63,6 +67,13 @@ class Prepared:
     rdd: RDD[Any] | None = None
     shuffled: bool = False
     strings: tuple[int, ...] = ()
+    transforms: tuple[FeatureTransform | None, ...] = ()
+
+    @property
+    def inference_blocks(self) -> BlockReader:
+        """Like `blocks`, with images as the model takes them in evaluation."""
+        settled = tuple(None if item is None else item.inference() for item in self.transforms)
+        return replace(self.blocks, spec=self.spec, transforms=settled)
 
     @property
     def batch_rows(self) -> int:
@@ -81,6 +92,7 @@ class DataArguments:
     validation_indicator: str | None = None
     shapes: Mapping[str, Sequence[int]] = field(default_factory=dict)
     dtypes: Mapping[str, str] = field(default_factory=dict)
+    transform: Any = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +103,7 @@ class _Columns:
     counts: tuple[int, int]  # features, labels
     structures: tuple[Structure, Structure]
     weighted: bool
+    transforms: tuple[FeatureTransform | None, ...] = ()
 
 
 def prepare(
@@ -121,6 +134,8 @@ def prepare(
         raise ArgumentError("give validation_data or validation_indicator, not both.")
     frames = [data] if validation_data is None else [data, validation_data]
     if all(isinstance(item, RDD) for item in frames):
+        if arguments.transform is not None:
+            raise ArgumentError("transform= is for DataFrames: transform the arrays of an RDD before, or with map.")
         return _prepare_rdd(frames, model, workers, shuffle)
     if all(_is_frame(item) for item in frames):
         return _prepare_frame(frames, arguments, model, workers, shuffle)
@@ -184,22 +199,24 @@ def _prepare_frame(
         shuffle = workers is not None and (len(canonical) == 2 or not feeds_barrier(frame, workers))
     if shuffle and workers is not None:
         frame = place(frame, workers)
-    return Prepared(spec, reader, frame=frame, shuffled=bool(shuffle), strings=strings)
+    return Prepared(
+        made_spec(spec, columns.transforms), reader, frame, None, bool(shuffle), strings, columns.transforms
+    )
 
 
 def _resolve(frame: DataFrame, arguments: DataArguments, model: ModelShapes) -> _Columns:
     schema = frame.schema
     inputs = Expectations("features", model.input_shapes, model.input_names)
     features, structure = resolve(arguments.features, schema, inputs, arguments.shapes, arguments.dtypes)
+    features, transforms = with_transforms(features, arguments.transform)
     labels: list[Wanted] = []
     label_structure: Structure = "single"
     if arguments.label is not None:
         outputs = Expectations("label", (None,) * len(model.output_names), model.output_names)
         labels, label_structure = resolve(arguments.label, schema, outputs, arguments.shapes, arguments.dtypes)
     weights = [] if arguments.weight is None else [_weight(arguments.weight, schema)]
-    return _Columns(
-        (*features, *labels, *weights), (len(features), len(labels)), (structure, label_structure), bool(weights)
-    )
+    counts, structures = (len(features), len(labels)), (structure, label_structure)
+    return _Columns((*features, *labels, *weights), counts, structures, bool(weights), transforms)
 
 
 def _weight(name: str, schema: T.StructType) -> Wanted:
