@@ -103,10 +103,12 @@ class KerasReplica:
             self._check_in_place()
         return writable(flat), scalars
 
-    def evaluate(self, batch: Batch) -> None:
+    def evaluate(self, batch: Batch) -> list[Any]:
         """See `sparkdl.types.Replica`."""
-        self._losses.test += np.asarray(self._test(self._arrays(batch))[0])
+        sums, *outputs = self._test(self._arrays(batch))
+        self._losses.test += np.asarray(sums)
         self._metrics.updated(_elements(batch))
+        return outputs
 
     def _arrays(self, batch: Batch) -> list[np.ndarray]:
         """The columns of a batch in the order of `spec.columns`; rows without a weight count once."""
@@ -149,7 +151,7 @@ class KerasReplica:
         numerators = [part.numerator for part in parts]
         denominators = [part.denominator for part in parts]
         values = [rows, additive, tf.cast(averaged, tf.float64) * rows, *numerators, *denominators]
-        return [tf.stack([tf.cast(value, tf.float64) for value in values])]
+        return [tf.stack([tf.cast(value, tf.float64) for value in values]), *map(_readable, keras.tree.flatten(y_pred))]
 
     def _grouped(self, tensors: Sequence[tf.Tensor]) -> tuple[list[Any], list[Any], Any, Any]:
         """Features, labels, sample weights or None, and the numbers behind them (or None)."""
@@ -298,6 +300,11 @@ def _rows(features: Sequence[tf.Tensor]) -> tf.Tensor:
 
 def _elements(batch: Batch) -> int:
     return max((label.size for label in batch.labels), default=batch.rows)
+
+
+def _readable(output: Any) -> Any:
+    """An output in a dtype that numpy knows."""
+    return _float32(output) if output.dtype in (tf.bfloat16, tf.float16) else output
 
 
 def _float32(value: tf.Tensor) -> tf.Tensor:

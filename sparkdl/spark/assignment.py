@@ -8,6 +8,7 @@ from typing import Any
 
 from sparkdl.collective.certificate import Identity
 from sparkdl.data.blocks import Block
+from sparkdl.train.validation_metrics import MeasuredOutput
 from sparkdl.types import SampleSpec, TrainingPlan
 
 
@@ -32,6 +33,7 @@ class Assignment:
         coupled: whether the optimizer's update of a variable depends on other variables.
         weight_bytes: bytes of the trainable weights, for the check of memory.
         validates: whether some rows are for validation.
+        measured: metrics of those rows, beside those of the model.
     """
 
     plan: TrainingPlan
@@ -49,4 +51,5 @@ class Assignment:
     coupled: bool = False
     weight_bytes: int = 0
     validates: bool = False
+    measured: tuple[MeasuredOutput, ...] = ()
     start: str = ""

@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from typing import Any
 
 from sparkdl.collective.certificate import Identity
@@ -37,6 +38,7 @@ from sparkdl.spark.progress import Progress, Verbosity
 from sparkdl.spark.recording import Recording
 from sparkdl.spark.resuming import description_of, find_start, open_folder, separate
 from sparkdl.spark.storage import check_folders, read_if_present, write_file
+from sparkdl.spark.validation_metrics import ValidationMetrics, measured_outputs
 from sparkdl.types import TrainingPlan, TrainingState
 
 logger = logging.getLogger("sparkdl")
@@ -64,6 +66,7 @@ def fit(
     validation_steps: int | None = None,
     validation_batch_size: int | None = None,
     validation_freq: int = 1,
+    validation_metrics: ValidationMetrics = None,
     workers: int | None = None,
     cores_per_worker: int | None = None,
     seed: int = 0,
@@ -106,6 +109,8 @@ def fit(
         validation_steps: batches of validation per worker; None for all rows.
         validation_batch_size: rows per validation batch over all workers.
         validation_freq: validate every so many epochs.
+        validation_metrics: of `sdl.metrics`, over all validation rows exactly, weighted by `weight`: the value of
+            AUROC() is logged as `val_auroc`. For several outputs a dict {output name: metrics}.
         workers: training processes; None for one per task slot.
         cores_per_worker: TensorFlow threads of each; None for `spark.task.cpus`.
         seed: with the same data, number of workers, one core each and CPU type, the same seed gives the same bytes.
@@ -155,6 +160,8 @@ def fit(
 
     prepared = rows_for(count)
     check_model(model, prepared.spec)
+    validates = validation_data is not None or validation_indicator is not None or validation_split > 0
+    measured = measured_outputs(validation_metrics, model, prepared.spec, validates)
     plan = TrainingPlan(
         generation=secrets.token_hex(8),
         workers=count,
@@ -177,9 +184,9 @@ def fit(
         spill_directory=spill_directory,
     )
     resumed = find_start(resume, checkpoint, model, plan, context)
-    validates = validation_data is not None or validation_indicator is not None or validation_split > 0
     packed = pack_callbacks(callbacks, model, functools.partial(read_if_present, spark=context))
     assignment = make_assignment(model, prepared, plan, packed, validates, identity)
+    assignment = replace(assignment, measured=measured)
     history = History(params={"epochs": epochs, "batch_size": plan.batch_size, "workers": count})
     start = capture_model(model)
     if resumed is not None:

@@ -184,6 +184,7 @@ def _build(
         clock,
         runner,
         agree_on_fingerprint(store, collective),
+        measured=assignment.measured,
     )
     goes_on = "weights" in start.arrays
     if goes_on and collective.rank == 0 and (warning := changed_rows(start.info["fingerprint"], run.fingerprint)):

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from sparkdl.train.validation_metrics import MeasuredOutput, ValidationMeter
 from sparkdl.types import Batch, Collective, Replica
 
 
-def evaluate(replica: Replica, collective: Collective, batches: Iterable[Batch]) -> dict[str, float]:
+def evaluate(
+    replica: Replica, collective: Collective, batches: Iterable[Batch], measured: Sequence[MeasuredOutput] = ()
+) -> dict[str, float]:
     """Loss and metrics over the rows of all workers, the same on each, whatever the batches were.
 
     Args:
         batches: this worker's rows; may be empty.
+        measured: metrics beside those of the model.
     """
     replica.reset_sums()
+    meter = ValidationMeter(measured, collective.rank)
     for batch in batches:
-        replica.evaluate(batch)
-    logs = replica.results(collective.all_sum(replica.sums()))
+        meter.add(batch, replica.evaluate(batch))
+    logs = replica.results(collective.all_sum(replica.sums())) | meter.results(collective)
     replica.reset_sums()
     return logs
 

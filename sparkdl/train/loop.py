@@ -72,6 +72,7 @@ def run_epoch(run: Run, hooks: Hooks, epochs: EpochPlan, position: Position) -> 
         epoch=position.epoch,
         shuffle=run.plan.shuffle,
         start_step=position.step,
+        transform=run.transform,
     )
     names = run.replica.scalar_names
     for step in range(position.step, steps):
@@ -119,10 +120,11 @@ def end_of_epoch(run: Run, hooks: Hooks, epochs: EpochPlan, position: Position) 
     if run.validation is not None and due:
         hooks("on_test_begin")
         size = run.plan.validation_batch_size or run.plan.batch_size
-        source = inference_batches(run.validation, max(1, size // run.collective.size))
+        share = max(1, size // run.collective.size)
+        source = inference_batches(run.validation, share, transform=run.transform)
         source = map(run.weighted, itertools.islice(source, run.plan.validation_steps))
         with run.clock("validation"):
-            scores = evaluate(run.replica, run.collective, source)
+            scores = evaluate(run.replica, run.collective, source, run.measured)
         hooks("on_test_end", None, scores)
         logs |= {f"val_{name}": value for name, value in scores.items()}
     return logs

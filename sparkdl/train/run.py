@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
 
+from sparkdl.data.augment import BatchTransform
 from sparkdl.data.store import RowsView
 from sparkdl.train.timing import PhaseClock
+from sparkdl.train.validation_metrics import MeasuredOutput
 from sparkdl.types import Batch, CallbackRunner, Collective, Replica, TrainingPlan, TrainingState, Updater
 
 
@@ -43,7 +45,9 @@ class Run:
 
     Attributes:
         fingerprint: of the training rows of all workers, by source partition.
+        measured: metrics of the validation rows, beside those of the model.
         place: where it is, told when something fails.
+        transform: what is done to the images of a batch.
     """
 
     plan: TrainingPlan
@@ -56,7 +60,9 @@ class Run:
     clock: PhaseClock
     callbacks: CallbackRunner | None = None
     fingerprint: Mapping[str, int] = field(default_factory=dict)
+    measured: Sequence[MeasuredOutput] = ()
     place: str = "before the first step"
+    transform: BatchTransform | None = None
 
     def weighted(self, batch: Batch) -> Batch:
         """The batch with weights where the replica expects some: with class weights, 1 for each validation row."""

@@ -31,9 +31,11 @@ class LinearReplica:
         gradient = (2 * loss_scale / global_rows * (x.T @ residual)).astype(np.float32)
         return gradient, np.array([residual @ residual / global_rows], np.float64)
 
-    def evaluate(self, batch: Batch) -> None:
-        residual = batch.features[0] @ self.weights - batch.labels[0]
+    def evaluate(self, batch: Batch) -> list[np.ndarray]:
+        predictions = batch.features[0] @ self.weights
+        residual = predictions - batch.labels[0]
         self._sums += [float(residual @ residual), batch.rows]
+        return [predictions]
 
     def reset_sums(self) -> None:
         self._sums = np.zeros(2)

@@ -1,0 +1,59 @@
+"""Which label belongs to which output of a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+
+from sparkdl.engine.building import build_model
+from sparkdl.types import SampleSpec
+
+
+@dataclass(frozen=True)
+class LabelledOutput:
+    """An output of the model and its label.
+
+    Attributes:
+        name: of the output.
+        shape: per row of the output, None where a size is open.
+        label: number of the label among those of a row; None where it has none.
+    """
+
+    name: str
+    shape: tuple[int | None, ...]
+    label: int | None
+
+
+def labelled_outputs(model: keras.Model, spec: SampleSpec) -> list[LabelledOutput]:
+    """The outputs of a model, in the order in which it gives them when they are flat.
+
+    Args:
+        model: compiled; built here where it is not.
+        spec: the columns of a row.
+
+    Example:
+        >>> from sparkdl.types import TensorSpec
+        >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(10, name="digit")])
+        >>> spec = SampleSpec((TensorSpec("x", (3,), "float32"),), (TensorSpec("y", (), "int64"),))
+        >>> labelled_outputs(model, spec)
+        [LabelledOutput(name='digit', shape=(10,), label=0)]
+    """
+    outputs = keras.tree.flatten(build_model(model, spec))
+    functional = getattr(model, "_functional", None) or model  # inside of a Sequential model
+    names = list(getattr(functional, "output_names", ()))
+    if len(names) != len(outputs):
+        names = [f"output_{number}" for number in range(len(outputs))]
+    labels = [column.name for column in spec.labels]
+    by_name = {name: labels.index(name) for name in names if name in labels}
+    found = []
+    for number, (name, output) in enumerate(zip(names, outputs, strict=True)):
+        position = number if number < len(labels) else None
+        label = by_name.get(name) if spec.label_structure == "dict" else position
+        found.append(LabelledOutput(name, tuple(output.shape[1:]), label))
+    return found
+
+
+def log_names(model: keras.Model) -> list[str]:
+    """The names of what a built and compiled model logs itself."""
+    return list(model.get_metrics_result())
