@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sparkdl.collective.certificate import Identity
+from sparkdl.data.augment import FeatureTransform, stored_spec
 from sparkdl.data.blocks import Block
 from sparkdl.train.validation_metrics import MeasuredOutput
 from sparkdl.types import SampleSpec, TrainingPlan
@@ -18,7 +19,7 @@ class Assignment:
 
     Attributes:
         plan: the run's numbers; `plan.generation` fences off leftovers of other attempts.
-        spec: the columns of every row.
+        spec: the columns of every row, as they come to the model.
         model: the packed model (`engine.serialization.ModelPayload`); weights travel over the socket.
         blocks: turns what Spark hands to the task into blocks of rows.
         address: host and port of the driver's hub; None where the driver gets rows and no connections.
@@ -33,6 +34,7 @@ class Assignment:
         coupled: whether the optimizer's update of a variable depends on other variables.
         weight_bytes: bytes of the trainable weights, for the check of memory.
         validates: whether some rows are for validation.
+        transforms: for each feature what is done to its images when a batch is made; nothing where none are.
         measured: metrics of those rows, beside those of the model.
     """
 
@@ -51,5 +53,11 @@ class Assignment:
     coupled: bool = False
     weight_bytes: int = 0
     validates: bool = False
+    transforms: tuple[FeatureTransform | None, ...] = ()
     measured: tuple[MeasuredOutput, ...] = ()
     start: str = ""
+
+    @property
+    def stored(self) -> SampleSpec:
+        """The columns of every row, as they are stored."""
+        return stored_spec(self.spec, self.transforms)

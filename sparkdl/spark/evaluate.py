@@ -32,6 +32,7 @@ def evaluate(
     batch_size: int = 1024,
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     dtypes: Mapping[str, str] | None = None,
+    transform: Any = None,
     **keras_arguments: Any,
 ) -> dict[str, float]:
     """Loss and metrics of a compiled model over all rows, without a shuffle.
@@ -48,6 +49,7 @@ def evaluate(
         batch_size: rows per call of the model.
         shapes: as in `fit`.
         dtypes: as in `fit`.
+        transform: as in `fit`; without chance (`transform.inference()`).
         **keras_arguments: other arguments of `keras.Model.evaluate`, refused by name with the reason.
 
     Returns:
@@ -60,12 +62,12 @@ def evaluate(
     refuse("evaluate", **keras_arguments)
     check_compiled(model)
     refuse_compiled(model)
-    arguments = DataArguments(features, label, weight, None, shapes or {}, dtypes or {})
+    arguments = DataArguments(features, label, weight, None, shapes or {}, dtypes or {}, transform)
     prepared = prepare(data, arguments, shapes_of(model))
     check_model(model, prepared.spec)
     label_values = getattr(model, "label_values", {})
     with closing(ship(data, model, prepared.spec, compiled=True)) as shipped, own_errors():
-        task = Evaluator(shipped, prepared.spec, prepared.blocks, batch_size, label_values)
+        task = Evaluator(shipped, prepared.spec, prepared.inference_blocks, batch_size, label_values)
         if prepared.rdd is not None:
             parts = prepared.rdd.mapPartitions(task.sums).collect()
         else:

@@ -72,6 +72,7 @@ def fit(
     seed: int = 0,
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     dtypes: Mapping[str, str] | None = None,
+    transform: Any = None,
     log_dir: str | None = None,
     histograms: bool = False,
     max_failures: int = 3,
@@ -116,6 +117,9 @@ def fit(
         seed: with the same data, number of workers, one core each and CPU type, the same seed gives the same bytes.
         shapes: shape per row of a column, where neither the model nor the column says it.
         dtypes: numpy dtype of a `binary` column of raw tensors.
+        transform: what is done to each image when a batch is made (see `sdl.images`), for columns of image structs or
+            of encoded images (`binary`), of any sizes: afresh in every epoch, by seed, epoch and row; validation has
+            `transform.inference()`. For several features a dict {column: transform}.
         log_dir: directory for TensorBoard event files (loss, metrics, learning rate, rows/s): on the driver, or a URL
             such as `hdfs://...`, to which they are copied at the end of each epoch.
         histograms: whether these files hold histograms of the weights too, whenever the driver gets the state.
@@ -153,7 +157,7 @@ def fit(
     folder = open_folder(checkpoint, context) if checkpoint is not None else None
     count, cores = choose_workers(context, workers, cores_per_worker)
 
-    arguments = DataArguments(features, label, weight, validation_indicator, shapes or {}, dtypes or {})
+    arguments = DataArguments(features, label, weight, validation_indicator, shapes or {}, dtypes or {}, transform)
 
     def rows_for(number: int) -> Prepared:
         return prepare(data, arguments, shapes_of(model), validation_data=validation_data, workers=number)
@@ -235,6 +239,7 @@ def make_assignment(
         coupled=couples_variables(model.optimizer, model.trainable_variables),
         weight_bytes=4 * layout_of(model.trainable_variables).length,
         validates=validates,
+        transforms=prepared.transforms,
     )
 
 

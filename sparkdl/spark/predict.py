@@ -32,6 +32,7 @@ def predict(
     handle_invalid: str = "error",
     shapes: Mapping[str, Sequence[int]] | None = None,
     dtypes: Mapping[str, str] | None = None,
+    transform: Any = None,
     **keras_arguments: Any,
 ) -> Any:
     """Applies a model to every row, without a shuffle: order, partitions and all columns are kept.
@@ -50,6 +51,7 @@ def predict(
             "error", "skip" (it is left out) or "keep" (it gets null predictions). Rows of an RDD must be valid.
         shapes: shape per row of a column, where neither the model nor the column says it.
         dtypes: numpy dtype of a `binary` column of raw tensors.
+        transform: as in `fit`; without chance (`transform.inference()`).
         **keras_arguments: other arguments of `keras.Model.predict`, refused by name with the reason.
 
     Returns:
@@ -68,6 +70,8 @@ def predict(
     check_options(batch_size, runtime, precision, handle_invalid)
     model = ending_at(built(model), layers)
     if isinstance(data, RDD):
+        if transform is not None:
+            raise ArgumentError("transform= is for DataFrames: transform the arrays of an RDD before, with map.")
         first = as_sample(first_item(data))
         spec = replace(spec_of(first, shapes_of(model).input_names, ()), labels=(), weighted=False)
         shipped = ship_predictor(data, model, spec, runtime=runtime, precision=precision)
@@ -84,6 +88,7 @@ def predict(
         runtime=runtime,
         precision=precision,
         handle_invalid=handle_invalid,
+        transform=transform,
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from sparkdl.data.arrow import BlockReader, read_columns
+from sparkdl.data.arrow import BlockReader, portions, read_columns
 from sparkdl.data.blocks import block_of_samples
 from sparkdl.data.output import arrow_column, with_nulls
 from sparkdl.data.rows import RowQueue
@@ -54,7 +54,7 @@ class Scorer:
         waiting: deque[Portion] = deque()
         features, outputs, seen = RowQueue(), RowQueue(), 0
         predictor = functools.cache(self.shipped.predictor)
-        for batch in batches:
+        for batch in portions(batches, self.reader):
             portion, arrays = self.read(batch, functools.partial(describe, seen))
             seen += batch.num_rows
             waiting.append(portion)

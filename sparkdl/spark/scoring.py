@@ -37,6 +37,7 @@ def score(
     handle_invalid: str = "error",
     layers: str | Sequence[str] | None = None,
     spec: SampleSpec | None = None,
+    transform: Any = None,
 ) -> DataFrame:
     """A DataFrame's columns, and further ones that are made of what a model says of its rows.
 
@@ -61,6 +62,7 @@ def score(
             features: "error", "skip" (it is left out) or "keep" (null in all new columns).
         layers: inner layers whose outputs are wanted instead of the model's.
         spec: what every row held in training: no row is looked at then, and other features are refused.
+        transform: what is done to images before the model sees them, as in `fit`, without chance.
 
     Raises:
         ArgumentError: an argument has the wrong form, or a new column exists already.
@@ -70,7 +72,7 @@ def score(
     check_options(batch_size, runtime, precision, handle_invalid)
     check_new(columns, frame)
     model = ending_at(built(model), layers)
-    arguments = DataArguments(features=features, shapes=shapes or {}, dtypes=dtypes or {})
+    arguments = DataArguments(features, shapes=shapes or {}, dtypes=dtypes or {}, transform=transform)
     keep = handle_invalid == "keep"
     prepared = prepare_features(frame, arguments, shapes_of(model), spec=spec, nulls=handle_invalid != "error")
     fields = [StructField(field.name, field.dataType, keep or field.nullable, field.metadata) for field in columns]

@@ -16,6 +16,7 @@ from pyspark import BarrierTaskContext
 
 from sparkdl.collective.channel import Channel
 from sparkdl.collective.rendezvous import connect
+from sparkdl.data.augment import BatchTransform
 from sparkdl.data.store import TRAIN, VALIDATION, PartitionStore
 from sparkdl.errors import CollectiveError, PeerTimeoutError
 from sparkdl.spark.agreement import agree_on_fingerprint, agree_on_strings, changed_rows, check_labels, check_rows
@@ -116,7 +117,7 @@ def _train(
     hosts = [info.address.rsplit(":", 1)[0] for info in context.getTaskInfos()]
     with clock("reading"):
         limit = plan.memory_limit or store_limit(hosts.count(hosts[rank]))
-        store = stack.enter_context(PartitionStore(assignment.spec, limit, plan.spill_directory))
+        store = stack.enter_context(PartitionStore(assignment.stored, limit, plan.spill_directory))
         for block in assignment.blocks(items):
             store.append(block)
         store.freeze()
@@ -173,6 +174,9 @@ def _build(
     runner = stack.enter_context(build_callbacks(assignment, replica, updater, start)) if collective.rank == 0 else None
     observer = ChannelObserver(channel, collective.rank, runner)
     stack.callback(observer.close)
+    transform = None
+    if assignment.transforms:
+        transform = BatchTransform(assignment.transforms, plan.seed, plan.cores_per_worker)
     run = Run(
         plan,
         replica,
@@ -184,6 +188,7 @@ def _build(
         clock,
         runner,
         agree_on_fingerprint(store, collective),
+        transform=transform,
         measured=assignment.measured,
     )
     goes_on = "weights" in start.arrays
