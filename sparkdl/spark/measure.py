@@ -74,19 +74,16 @@ def measure(
     groups = tuple(metric for metric in wanted if isinstance(metric, GroupMetric))
     with own_errors(), kept(parts, bool(meter.ranks or groups)):
         states = parts.where("state is not null").select("state").repartition(MERGERS)
-        merged = merge_states(
-            wanted, [row[0] for row in states.mapInArrow(MergeStates(wanted), "state binary").collect()]
-        )
+        rows = states.mapInArrow(MergeStates(wanted), "state binary").collect()
+        merged = merge_states(wanted, [bytes(row["state"]) for row in rows])
         if merged is None:
             raise DataError("measure was given no rows: the DataFrame is empty (check its filters).")
-        values: Values = {}
-        for number, metric in enumerate(meter.sums):
-            values |= metric.values(merged.arrays[str(number)])
+        found = {metric.name: metric.values(merged.arrays[str(number)]) for number, metric in enumerate(meter.sums)}
         if meter.ranks:
-            values |= rank_values(parts, meter.ranks, max(1, merged.info["form"][1]))
+            found |= rank_values(parts, meter.ranks, max(1, merged.info["form"][1]))
         if groups:
-            values |= group_values(parts, groups)
-    return values
+            found |= group_values(parts, groups)
+    return {name: value for metric in wanted for name, value in found[metric.name].items()}
 
 
 def check_arguments(frame: Any, metrics: Sequence[Metric], weight: str | None, group: str | None) -> None:
@@ -169,13 +166,10 @@ def kept(parts: Any, several: bool) -> Iterator[None]:
         parts.unpersist()
 
 
-def group_values(parts: Any, metrics: tuple[GroupMetric, ...]) -> Values:
-    """The values of metrics of groups: each group meets in one task."""
+def group_values(parts: Any, metrics: tuple[GroupMetric, ...]) -> dict[str, Values]:
+    """The values of metrics of groups, by the metric's name: each group meets in one task."""
     rows = parts.where("group is not null").select("group", "relevance", "score")
     met = rows.repartition("group").sortWithinPartitions("group")
     found = met.mapInArrow(MeasureGroups(metrics), "sums array<double>").collect()
     sums = np.sum([row["sums"] for row in found], axis=0).reshape(len(metrics), 3)
-    values: Values = {}
-    for metric, state in zip(metrics, sums, strict=True):
-        values |= metric.values(state)
-    return values
+    return {metric.name: metric.values(state) for metric, state in zip(metrics, sums, strict=True)}

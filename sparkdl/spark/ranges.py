@@ -131,8 +131,8 @@ class MeasureRanges:
         return pa.RecordBatch.from_arrays(arrays, names=["range", "areas"])
 
 
-def rank_values(parts: Any, metrics: Sequence[RankMetric], classes: int) -> Values:
-    """The values of metrics from the points of the first pass.
+def rank_values(parts: Any, metrics: Sequence[RankMetric], classes: int) -> dict[str, Values]:
+    """The values of metrics, by their names, from the points of the first pass.
 
     Args:
         parts: the kept DataFrame of `measuring.PARTS`.
@@ -152,10 +152,7 @@ def rank_values(parts: Any, metrics: Sequence[RankMetric], classes: int) -> Valu
             positives[number] += sums[part][0]
             negatives[number] += sums[part][1]
             totals[number] += areas[part]
-    values: Values = {}
-    for index, metric in enumerate(metrics):
-        values |= metric.values(totals[:, index], positives, negatives)
-    return values
+    return {metric.name: metric.values(totals[:, index], positives, negatives) for index, metric in enumerate(metrics)}
 
 
 def sums_of_ranges(packed: Any, summary: Sequence[Any], ranges: Ranges) -> dict[int, tuple[float, float]]:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pickle
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -110,6 +112,12 @@ def test_weights_and_parameters_are_checked() -> None:
         F1(average="mean")  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match=r"TopK\(k=\) must be a whole number of at least 1, received 1.5"):
         TopK(1.5)  # type: ignore[arg-type]
+
+
+def test_every_metric_is_in_the_table_of_the_documentation() -> None:
+    page = (Path(__file__).parents[2] / "docs/metrics.md").read_text()
+    documented = re.findall(r"^\| `(\w+)\(", page, re.MULTILINE)
+    assert sorted(documented) == sorted(set(metrics.__all__) - {"Metric"})
 
 
 def test_every_metric_is_a_value_with_a_name() -> None:

@@ -98,6 +98,7 @@ def test_all_of_a_call_in_one_reading_and_no_row_to_the_driver(
     for metric in CLASSIFICATION:
         expected |= metric.compute(table["label"], table["prediction"], table["weight"])
     agree(found, expected)
+    assert list(found) == list(expected)
     assert read.value == ROWS
     assert sum(map(len, collected)) < 100
     oracle = [
