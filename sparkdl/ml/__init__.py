@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sparkdl.ml.classifier import DLClassificationModel, DLClassifier
     from sparkdl.ml.estimator import DLEstimator, DLModel
+    from sparkdl.ml.images import ImageTransformer
     from sparkdl.ml.regressor import DLRegressionModel, DLRegressor
 
 # Imported when they are asked for: executors read the classes of this package's tasks without Keras.
@@ -18,6 +19,7 @@ _HOMES = {
     "DLClassificationModel": "sparkdl.ml.classifier",
     "DLRegressor": "sparkdl.ml.regressor",
     "DLRegressionModel": "sparkdl.ml.regressor",
+    "ImageTransformer": "sparkdl.ml.images",
 }
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "DLModel",
     "DLRegressionModel",
     "DLRegressor",
+    "ImageTransformer",
 ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -130,7 +130,7 @@ class _Chunk:
         self.nbytes += 0 if image is None else image.nbytes
 
 
-def image_array(origins: list[str | None], images: list[np.ndarray | None]) -> pa.StructArray:
+def image_array(origins: Sequence[str | None], images: Sequence[np.ndarray | None]) -> pa.StructArray:
     """Images as a column of Spark's image struct; None becomes a null.
 
     Args:

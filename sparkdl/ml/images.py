@@ -1,0 +1,87 @@
+"""Transforms of images as a stage of a Spark ML pipeline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyspark.ml import Transformer
+from pyspark.ml.param import TypeConverters
+from pyspark.ml.param.shared import HasInputCol, HasOutputCol, HasSeed
+from pyspark.sql import DataFrame
+
+from sparkdl.data.transforms import color, crops, geometry  # noqa: F401 - so that configs find their classes
+from sparkdl.data.transforms.base import Transform, from_config
+from sparkdl.errors import ArgumentError
+from sparkdl.ml.params import HasHandleInvalid, getter, param, setter
+from sparkdl.ml.persistence import Persistent
+from sparkdl.spark.image_transform import transform_images
+
+
+def config_of(value: Any) -> dict[str, Any]:
+    """A transform as its config, which is what a Param can hold and JSON can say.
+
+    Raises:
+        TypeError: it is neither a transform nor a config.
+        ArgumentError: the config is of no known transform.
+
+    Example:
+        >>> from sparkdl.data.transforms.geometry import Resize
+        >>> config_of(Resize(8))["class"]
+        'Resize'
+    """
+    if isinstance(value, Transform):
+        return value.to_config()
+    if isinstance(value, dict):
+        return dict(from_config(value).to_config())
+    raise TypeError(f"transformation must be a transform of sdl.images, or its config, received {value!r}.")
+
+
+class ImageTransformer(HasHandleInvalid, Persistent, HasInputCol, HasOutputCol, HasSeed, Transformer):
+    """Transforms a column of images: image structs or encoded images (binary), of any sizes.
+
+    The new column holds image structs where the transform makes bytes, and `array<float>` where it makes numbers (after
+    `Normalize`), which the stages that train take as features. What the transform draws at random is left to
+    `sdl.fit(transform=)`, where each epoch draws afresh; here it is `transform.inference()`, unless `augment` is set.
+
+    Example:
+        >>> from sparkdl.data.transforms.geometry import Resize
+        >>> stage = ImageTransformer(inputCol="image", outputCol="small", transformation=Resize(32))
+        >>> stage.getTransformation().size, stage.getAugment()
+        ((32, 32), False)
+    """
+
+    # Not "transform", which is the method of every Transformer.
+    transformation = param(
+        "transformation", "a transform of sdl.images (Resize, Normalize, Compose, ...), or its config.", config_of
+    )
+    augment = param(
+        "augment",
+        "whether what the transform draws at random is drawn: for each image by the seed and its content.",
+        TypeConverters.toBoolean,
+    )
+    DEFAULTS = {"handleInvalid": "error", "seed": 0, "augment": False}
+
+    getAugment = getter("augment")
+    setAugment = setter("augment")
+    setTransformation = setter("transformation")
+    setInputCol = setter("inputCol")
+    setOutputCol = setter("outputCol")
+    setSeed = setter("seed")
+    setHandleInvalid = setter("handleInvalid")
+
+    def getTransformation(self) -> Any:
+        """Gets the transform itself."""
+        return from_config(self.getOrDefault("transformation"))
+
+    def _transform(self, dataset: DataFrame) -> DataFrame:
+        for name in ("inputCol", "transformation"):
+            if not self.isDefined(name):
+                raise ArgumentError(f"{self.uid} has no {name}: set it, for example by set{name[0].upper()}{name[1:]}.")
+        return transform_images(
+            dataset,
+            self.getInputCol(),
+            self.getOutputCol(),
+            self.getTransformation(),
+            seed=self.getSeed() if self.getAugment() else None,
+            invalid=self.getHandleInvalid(),
+        )
