@@ -12,6 +12,7 @@ _HOMES = {
     "evaluate": "sparkdl.spark.evaluate",
     "predict": "sparkdl.spark.predict",
     "measure": "sparkdl.spark.measure",
+    "register_udf": "sparkdl.spark.udf",
     "load_checkpoint": "sparkdl.spark.load_checkpoint",
     "load_caffe": "sparkdl.importers.caffe.load",
     "load_keras": "sparkdl.importers.keras.load",

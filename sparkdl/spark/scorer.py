@@ -34,7 +34,7 @@ class Scorer:
     Attributes:
         shipped: the model.
         reader: reads the features.
-        kept: names of the columns that go on as they are.
+        kept: how many columns of a record batch, from the first, go on as they are.
         kinds: the Arrow type of each new column.
         derive: makes them from the outputs of the model.
         batch_size: rows per call of the model.
@@ -43,14 +43,23 @@ class Scorer:
 
     shipped: ShippedModel | ShippedNetwork
     reader: BlockReader
-    kept: tuple[str, ...]
+    kept: int
     kinds: Mapping[str, pa.DataType]
     derive: Derive
     batch_size: int
     handle_invalid: str
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Holds back at most the record batches that the rows of one unfinished call of the model came in."""
+        for portion, columns in self.scored(batches):
+            if portion.batch.num_rows:
+                names = [*portion.batch.schema.names, *self.kinds]
+                yield pa.RecordBatch.from_arrays([*portion.batch.columns, *columns], names=names)
+
+    def scored(self, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[Portion, list[pa.Array]]]:
+        """Each record batch with its new columns.
+
+        Holds back at most the record batches that the rows of one unfinished call of the model came in.
+        """
         waiting: deque[Portion] = deque()
         features, outputs, seen = RowQueue(), RowQueue(), 0
         predictor = functools.cache(self.shipped.predictor)
@@ -62,15 +71,16 @@ class Scorer:
             while len(features) >= self.batch_size:
                 outputs.put(predictor().predict(features.take(self.batch_size)))
             while waiting and waiting[0].rows <= len(outputs):
-                yield from self.finish(waiting.popleft(), outputs)
+                portion = waiting.popleft()
+                yield portion, self.columns(portion, outputs)
         if len(features):
             outputs.put(predictor().predict(features.take(len(features))))
         for portion in waiting:
-            yield from self.finish(portion, outputs)
+            yield portion, self.columns(portion, outputs)
 
     def read(self, batch: pa.RecordBatch, where: Callable[[int], str]) -> tuple[Portion, tuple[np.ndarray, ...]]:
         """A record batch on its way, and the features of its valid rows."""
-        kept = batch.select(self.kept)
+        kept = batch.select(list(range(self.kept)))
         try:
             arrays, _ = read_columns(batch, self.reader, where)
             return Portion(kept, batch.num_rows), arrays
@@ -83,10 +93,8 @@ class Scorer:
             return Portion(kept.filter(pa.array(valid)), int(valid.sum())), arrays
         return Portion(kept, int(valid.sum()), valid), arrays
 
-    def finish(self, portion: Portion, outputs: RowQueue) -> Iterator[pa.RecordBatch]:
-        """The record batch with its new columns, once the model has seen its rows."""
-        if not portion.batch.num_rows:
-            return
+    def columns(self, portion: Portion, outputs: RowQueue) -> list[pa.Array]:
+        """The new columns of a record batch, once the model has seen its rows."""
         made: Iterable[Any] = [pa.nulls(0, kind) for kind in self.kinds.values()]
         if portion.rows:
             made = self.derive(list(outputs.take(portion.rows)))
@@ -94,10 +102,36 @@ class Scorer:
             values if isinstance(values, pa.Array) else arrow_column(np.asarray(values), kind)
             for values, kind in zip(made, self.kinds.values(), strict=True)
         ]
-        if portion.valid is not None:
-            columns = [with_nulls(column, portion.valid) for column in columns]
-        names = [*portion.batch.schema.names, *self.kinds]
-        yield pa.RecordBatch.from_arrays([*portion.batch.columns, *columns], names=names)
+        return columns if portion.valid is None else [with_nulls(column, portion.valid) for column in columns]
+
+
+@dataclass(frozen=True)
+class ColumnScorer:
+    """The same task as a function of columns: only features come, and only what is new goes back.
+
+    Attributes:
+        scorer: does not skip: a function gives a value for each row.
+        names: what the scorer's reader calls the columns that come.
+        struct: the type of what goes back: the new columns as one, null for rows that are invalid. None where there
+            is one new column, which goes back as it is.
+    """
+
+    scorer: Scorer
+    names: tuple[str, ...]
+    struct: pa.DataType | None
+
+    def __call__(self, items: Iterable[Any]) -> Iterator[pa.Array]:
+        """Takes columns: an Arrow array, or a tuple of several; gives as many rows as it was given."""
+        for portion, columns in self.scorer.scored(map(self.batch, items)):
+            if self.struct is None:
+                yield columns[0]
+                continue
+            mask = None if portion.valid is None else pa.array(~portion.valid)
+            yield pa.StructArray.from_arrays(columns, fields=list(self.struct), mask=mask)
+
+    def batch(self, item: Any) -> pa.RecordBatch:
+        """Columns as a record batch."""
+        return pa.RecordBatch.from_arrays(list(item) if isinstance(item, tuple) else [item], names=list(self.names))
 
 
 @dataclass(frozen=True)

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_type
 from pyspark.sql.types import StructField, StructType
 
 from sparkdl.errors import ArgumentError, ModelError
+from sparkdl.spark.columns import quoted
 from sparkdl.spark.expectations import shapes_of
-from sparkdl.spark.feature_columns import prepare_features
+from sparkdl.spark.feature_columns import PreparedFeatures, prepare_features
 from sparkdl.spark.frames import DataArguments
-from sparkdl.spark.scorer import Derive, Scorer
+from sparkdl.spark.functions import arrow_function, has_arrow_functions
+from sparkdl.spark.scorer import ColumnScorer, Derive, Scorer
 from sparkdl.spark.shipping import ship_predictor
 from sparkdl.types import SampleSpec
 
 RUNTIMES = ("auto", "openvino", "tensorflow")
 PRECISIONS = ("float32", "bf16")
 HANDLE_INVALID = ("error", "skip", "keep")
+_SCORED = "__scored"
 
 
 def score(
@@ -48,7 +53,7 @@ def score(
         model: a built Keras model.
         frame: a DataFrame, batch or streaming.
         features: its feature columns, as in `fit`.
-        columns: the new columns. With `handle_invalid="keep"` they become nullable.
+        columns: the new columns; whatever they say, they are nullable.
         derive: makes the values of `columns` from the outputs of the model, each an array (rows, ...): for each
             column an array (rows, ...), or a `pyarrow.Array` of its type. It is called on the executors with any
             number of rows from 1, and must be picklable and need no Keras.
@@ -73,13 +78,35 @@ def score(
     check_new(columns, frame)
     model = ending_at(built(model), layers)
     arguments = DataArguments(features, shapes=shapes or {}, dtypes=dtypes or {}, transform=transform)
-    keep = handle_invalid == "keep"
     prepared = prepare_features(frame, arguments, shapes_of(model), spec=spec, nulls=handle_invalid != "error")
-    fields = [StructField(field.name, field.dataType, keep or field.nullable, field.metadata) for field in columns]
+    fields = [StructField(field.name, field.dataType, True, field.metadata) for field in columns]
     shipped = ship_predictor(frame, model, prepared.spec, runtime=runtime, precision=precision)
     kinds = {field.name: to_arrow_type(field.dataType) for field in fields}
-    task = Scorer(shipped, prepared.reader, tuple(frame.columns), kinds, derive, batch_size, handle_invalid)
-    return prepared.frame.mapInArrow(task, StructType([*frame.schema.fields, *fields]))
+    scorer = Scorer(shipped, prepared.reader, len(frame.columns), kinds, derive, batch_size, handle_invalid)
+    if columns and has_arrow_functions():
+        return by_function(prepared, scorer, fields)
+    return prepared.frame.mapInArrow(scorer, StructType([*frame.schema.fields, *fields]))
+
+
+def by_function(prepared: PreparedFeatures, scorer: Scorer, fields: Sequence[StructField]) -> DataFrame:
+    """Scores by a function of the feature columns: other columns stay in the JVM, and those that nobody asks for later
+    are not even read."""
+    names = tuple(dict.fromkeys(name for group in prepared.reader.sources for name in group.names))
+    alone = len(fields) == 1 and scorer.handle_invalid != "skip"
+    kind = fields[0].dataType if alone else StructType(list(fields))
+    mode = "error" if scorer.handle_invalid == "error" else "keep"
+    task = ColumnScorer(replace(scorer, kept=0, handle_invalid=mode), names, None if alone else to_arrow_type(kind))
+    # Not deterministic, in Spark's words: so that a filter on the new columns does not compute them a second time.
+    function = arrow_function(task, kind).asNondeterministic()
+    values = function(*[F.col(quoted(name)) for name in names])
+    added = set(prepared.frame.columns[prepared.keep :])
+    if alone:
+        return prepared.frame.select("*", values.alias(fields[0].name, metadata=fields[0].metadata)).drop(*added)
+    scored = prepared.frame.select("*", values.alias(_SCORED)).drop(*added)
+    if scorer.handle_invalid == "skip":
+        scored = scored.where(F.col(_SCORED).isNotNull())
+    parts = [F.col(_SCORED).getField(field.name).alias(field.name, metadata=field.metadata) for field in fields]
+    return scored.select("*", *parts).drop(_SCORED)
 
 
 def check_options(batch_size: int, runtime: str, precision: str, handle_invalid: str) -> None:

@@ -91,7 +91,7 @@ class Best:
 
 def test_columns_derived_from_outputs_have_their_own_types(spark_local: SparkSession) -> None:
     x, y = blobs(20)
-    columns = [T.StructField("best", T.DoubleType(), False), T.StructField("value", T.FloatType())]
+    columns = [T.StructField("best", T.DoubleType(), metadata={"of": 3}), T.StructField("value", T.FloatType())]
     model = classifier()
     scored = score(model, frame(spark_local, x, y), features="features", columns=columns, derive=Best(), spec=SPEC)
     assert scored.schema.fields[-2:] == columns
