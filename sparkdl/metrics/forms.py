@@ -9,6 +9,8 @@ from sparkdl.metrics.base import Rows, Where, refuse
 
 # Without a list of scores per row, classes are counted by the highest number seen; a larger one is a mistake.
 MOST_CLASSES = 4096
+# Numbers this close are the same: fast exponentials of float32 end a little above 1.
+ROUNDING = 1e-5
 
 
 def class_numbers(rows: Rows) -> np.ndarray:
@@ -47,13 +49,14 @@ def decisions(rows: Rows, threshold: float | None) -> np.ndarray:
         return scores.argmax(axis=1)
     if threshold is not None:
         return (scores > threshold).astype(np.int64)
-    whole = (scores == np.floor(scores)) & (scores >= 0) & (scores < MOST_CLASSES)
+    nearest = np.rint(scores)
+    whole = (np.abs(scores - nearest) <= ROUNDING) & (nearest >= 0) & (nearest < MOST_CLASSES)
     problem = (
         "neither a class number nor a probability: give threshold= (0.0 for logits), or scores of all classes in an "
         "array"
     )
     refuse(~(whole | ((scores > 0) & (scores < 1))), scores, "prediction", problem, rows.where)
-    return np.where(whole, scores, scores > 0.5).astype(np.int64)
+    return np.where(whole, nearest, scores > 0.5).astype(np.int64)
 
 
 def count_classes(rows: Rows, true: np.ndarray, found: np.ndarray) -> int:
@@ -105,8 +108,9 @@ def probabilities(rows: Rows, from_logits: bool) -> np.ndarray:
     if from_logits:
         return _from_logits(rows.predictions.astype(np.float64))
     problem = "expected a probability from 0 to 1: give from_logits=True where the model has no sigmoid or softmax"
-    refuse(~((rows.predictions >= 0) & (rows.predictions <= 1)), rows.predictions, "prediction", problem, rows.where)
-    return rows.predictions.astype(np.float64)
+    scores = rows.predictions.astype(np.float64)
+    refuse((scores < -ROUNDING) | (scores > 1 + ROUNDING), scores, "prediction", problem, rows.where)
+    return np.clip(scores, 0.0, 1.0)
 
 
 def outcomes(rows: Rows) -> np.ndarray:

@@ -88,8 +88,24 @@ def _measured(
                 f"{metric.name} is a matrix, and logs hold numbers: measure it on what sdl.predict gives, by "
                 f"sdl.measure."
             )
+        _check_logits(metric, output)
         _try(metric, spec.labels[output.label], output)
     return MeasuredOutput(metrics, number, output.label, prefix)
+
+
+def _check_logits(metric: Metric, output: LabelledOutput) -> None:
+    """Found on a worker it would be found after the first epoch."""
+    single = output.shape in ((), (1,))
+    if output.logits and getattr(metric, "from_logits", True) is False:
+        wanted = "from_logits=True"
+    elif output.logits and single and getattr(metric, "threshold", 0.0) is None:
+        wanted = "threshold=0.0"
+    else:
+        return
+    raise ArgumentError(
+        f"{metric.name} expects probabilities, and the output {output.name!r} gives logits by its loss: give "
+        f"{type(metric).__name__}({wanted})."
+    )
 
 
 def _try(metric: Metric, label: TensorSpec, output: LabelledOutput) -> None:

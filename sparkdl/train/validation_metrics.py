@@ -44,41 +44,52 @@ class ValidationMeter:
         self._outputs = outputs
         self._rank = rank
         self._meters = [Meter(output.metrics) for output in outputs]
+        self._nan: set[int] = set()
 
     def add(self, batch: Batch, predictions: Sequence[Any]) -> None:
         """Takes a batch and what the model made of it.
 
         Args:
             batch: its weights are what its rows count.
-            predictions: the model's outputs, (rows, ...) each.
+            predictions: the model's outputs, (rows, ...) each. A NaN in one makes its metrics NaN, as it makes the
+                loss, and does not end the training.
 
         Raises:
             DataError: where they are not what a metric measures.
         """
-        for output, meter in zip(self._outputs, self._meters, strict=True):
+        for number, (output, meter) in enumerate(zip(self._outputs, self._meters, strict=True)):
             seen = meter.rows
 
             def where(row: int, seen: int = seen) -> str:
                 return f"validation row {seen + row} of worker {self._rank}"
 
             label, prediction = batch.labels[output.label], np.asarray(predictions[output.output])
-            meter.add(Rows.of(label, prediction, batch.weights, where))
+            if prediction.dtype.kind == "f" and np.isnan(prediction).any():
+                self._nan.add(number)
+            else:
+                meter.add(Rows.of(label, prediction, batch.weights, where))
 
     def results(self, collective: Collective) -> dict[str, float]:
         """The value of each metric over the rows of all workers, the same on each; NaN where there are none."""
         logs: dict[str, float] = {}
-        for output, meter in zip(self._outputs, self._meters, strict=True):
-            values = merged_values(meter, collective)
+        for number, (output, meter) in enumerate(zip(self._outputs, self._meters, strict=True)):
+            values = merged_values(meter, number in self._nan, collective)
             logs |= {output.prefix + metric.name: values[metric.name] for metric in output.metrics}
         return logs
 
 
-def merged_values(meter: Meter, collective: Collective) -> dict[str, Any]:
-    """The values of a meter's metrics over the rows of all workers."""
-    told = json.dumps({"form": meter.form, "shapes": [state.shape for state in meter.states]})
-    said = [json.loads(payload) for payload in collective.all_gather_bytes(told.encode())]
-    said = [worker for worker in said if worker["form"] is not None]
-    if not said:
+def merged_values(meter: Meter, nan: bool, collective: Collective) -> dict[str, Any]:
+    """The values of a meter's metrics over the rows of all workers.
+
+    Args:
+        meter: of this worker.
+        nan: whether it was not given all rows, because of predictions that are NaN.
+        collective: of the workers.
+    """
+    told = json.dumps({"form": meter.form, "shapes": [state.shape for state in meter.states], "nan": nan})
+    everybody = [json.loads(payload) for payload in collective.all_gather_bytes(told.encode())]
+    said = [worker for worker in everybody if worker["form"] is not None]
+    if not said or any(worker["nan"] for worker in everybody):
         return {metric.name: float("nan") for metric in (*meter.sums, *meter.ranks)}
     form: tuple[int, int] | None = None
     for worker in said:

@@ -112,6 +112,14 @@ def test_what_cannot_be_measured_fails_before_the_job(
     with pytest.raises(error, match=sentence):
         data = frame(spark_local, *blobs(9))
         sdl.fit(classifier(), data, validation_metrics=metrics, **({"validation_split": 0.5} | arguments))
+
+
+def test_outputs_are_asked_for_what_they_give(spark_local: Any) -> None:
+    model = classifier()
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    data = frame(spark_local, *blobs(9))
+    with pytest.raises(ArgumentError, match=r"gives logits by its loss: give LogLoss\(from_logits=True\)"):
+        sdl.fit(model, data, validation_metrics=[sdl.metrics.LogLoss()], validation_split=0.5)
     with pytest.raises(
         ArgumentError, match="the model has the outputs 'kind', 'size': give validation_metrics= as a dict"
     ):

@@ -73,7 +73,15 @@ def test_several_outputs_have_names_of_their_own() -> None:
 
 
 def test_a_bad_prediction_is_named_by_worker_and_row() -> None:
-    meter = ValidationMeter([MeasuredOutput((AUROC(),))], 3)
+    meter = ValidationMeter([MeasuredOutput((LogLoss(),))], 3)
     meter.add(Batch((np.zeros(2),), (np.array([0, 1]),)), [np.array([0.1, 0.2])])
-    with pytest.raises(DataError, match="the prediction in validation row 3 of worker 3 is nan"):
-        meter.add(Batch((np.zeros(2),), (np.array([0, 1]),)), [np.array([0.1, np.nan])])
+    with pytest.raises(
+        DataError, match="the prediction in validation row 3 of worker 3 is 1.5, expected a probability"
+    ):
+        meter.add(Batch((np.zeros(2),), (np.array([0, 1]),)), [np.array([0.1, 1.5])])
+
+
+def test_predictions_that_became_nan_make_their_metrics_nan() -> None:
+    good, bad = (Batch((np.array(scores),), (np.array([0, 1]),)) for scores in ([0.1, 0.2], [0.1, np.nan]))
+    for one in measured(METRICS["classes"][:2], [[good], [good, bad], []]):
+        assert np.isnan(one["auroc"]) and np.isnan(one["accuracy"])
