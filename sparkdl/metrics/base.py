@@ -51,7 +51,8 @@ class Rows:
             where: names a row, for error messages.
 
         Raises:
-            DataError: for a NaN, a weight that is negative or infinite, more than two axes, or different lengths.
+            DataError: for no rows, a NaN, a weight that is negative or infinite, a shape that is neither (rows,) nor
+                (rows, n), or different lengths.
 
         Example:
             >>> rows = Rows.of([0, 1], [[0.2], [0.9]])
@@ -61,6 +62,8 @@ class Rows:
         labels = _array(labels, "label", where).astype(np.float64, copy=False)
         predictions = _array(predictions, "prediction", where)
         count = len(predictions)
+        if not count:
+            raise DataError("the metrics were given no rows: check the filters before them.")
         weights = np.ones(count) if weights is None else _array(weights, "weight", where).astype(np.float64, copy=False)
         if weights.shape != (count,) or len(labels) != count:
             raise DataError(
@@ -91,7 +94,7 @@ def _array(values: Any, what: str, where: Where) -> np.ndarray:
         array = array.astype(np.float32 if array.dtype.kind == "f" and array.dtype.itemsize < 4 else np.float64)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
-    if array.ndim not in (1, 2):
+    if array.ndim not in (1, 2) or array.shape[1:] == (0,):
         raise DataError(
             f"the metrics were given a {what} of shape {array.shape[1:]} per row, expected one number or one list of "
             f"numbers: flatten it, or select the part that is to be measured."

@@ -57,12 +57,6 @@ def measure(
     Raises:
         ArgumentError: for an argument of another form.
         DataError: where there are no rows, or they do not fit; the message names column and row.
-
-    Example:
-        >>> import sparkdl as sdl
-        >>> frame = spark.createDataFrame([(0, 0.1), (1, 0.4), (1, 0.9)], ["label", "prediction"])  # doctest: +SKIP
-        >>> sdl.measure(frame, [sdl.metrics.Accuracy(), sdl.metrics.AUROC()])["auroc"]  # doctest: +SKIP
-        1.0
     """
     wanted = check_metrics(metrics, "metrics")
     check_arguments(frame, wanted, weight, group)

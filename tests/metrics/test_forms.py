@@ -88,6 +88,8 @@ def test_states_grow_with_the_classes_that_are_met() -> None:
         (AUROC(), [0, 3], SCORES[:2], "label in row 1 is 3, expected a class number, a whole number from 0 to 2"),
         (AUROC(), [[0, 1], [1, 0]], SCORES[:2], "labels have 2 numbers per row and the predictions 3 numbers"),
         (AUROC(), ["a", "b"], [0.1, 0.2], "a label of type <U1, expected numbers"),
+        (R2(), [], [], "the metrics were given no rows"),
+        (AUROC(), [0, 1], np.zeros((2, 0)), "a prediction of shape \\(0,\\) per row, expected one number or one list"),
         (AUROC(), np.zeros((2, 2, 2)), [0.1, 0.2], "shape \\(2, 2\\) per row, expected one number or one list"),
         (Accuracy(), [0, 1, 2], [0.1, 0.2], "given 3 labels, 2 predictions"),
         (Accuracy(), [[1, 1, 0], [0, 1, 0]], SCORES[:2], "number of classes in row 0 is 2, expected exactly one"),

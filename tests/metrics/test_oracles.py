@@ -178,7 +178,7 @@ def agree(found: Any, expected: Any) -> None:
 
 @pytest.mark.parametrize(("kind", "metric", "oracle"), TABLE, ids=lambda item: str(item) if not callable(item) else "")
 def test_sums_are_those_of_scikit_learn(kind: str, metric: Any, oracle: Oracle) -> None:
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=25, deadline=None)
     @given(cases(kind))
     def check(case: Any) -> None:
         labels, scores, weights, parts = case
@@ -200,7 +200,7 @@ RANKS = [
 @pytest.mark.parametrize(("metric", "oracle"), RANKS, ids=["auroc", "average_precision"])
 @pytest.mark.parametrize("kind", ["binary", "classes", "labels"])
 def test_ranks_are_those_of_scikit_learn(kind: str, metric: Any, oracle: Oracle) -> None:
-    @settings(max_examples=80, deadline=None)
+    @settings(max_examples=60, deadline=None)
     @given(cases(kind))
     def check(case: Any) -> None:
         labels, scores, weights, parts = case
