@@ -250,11 +250,8 @@ class Channel:
     """A worker's end: its connection to the driver's Hub. Use it as a context manager.
 
     Attributes:
-        live: that the driver hears each message at once, and ends the stage where it must.
         lost: whether the driver was found to be gone.
     """
-
-    live = True
 
     def __init__(self, connection: Connection, deadline: float) -> None:
         """Takes over an authenticated connection; see `connect`."""
@@ -326,6 +323,10 @@ class Channel:
                 self.lost = True
                 self.close()
                 raise CollectiveError(f"The driver is lost while {kind!r} was sent to it: {error}.") from error
+
+    def suffices(self, error: Exception) -> bool:
+        """Whether telling the driver of a failure is enough: it hears that at once, and ends the stage itself."""
+        return not self.lost
 
     def receive(self, deadline: float) -> Message:
         """Waits for the next message.

@@ -9,8 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyspark import InheritableThread
-
 from sparkdl import errors
 from sparkdl.collective.channel import Hub
 from sparkdl.history import History
@@ -21,6 +19,7 @@ from sparkdl.spark.failures import may_pass
 from sparkdl.spark.file_writer import FileWriter
 from sparkdl.spark.progress import Progress
 from sparkdl.spark.recording import Recording
+from sparkdl.spark.threads import spark_thread
 from sparkdl.storage.paths import join_below
 from sparkdl.train.checkpoint import decode_state, encode_state
 from sparkdl.types import TrainingState
@@ -210,8 +209,7 @@ def run_stage(
         except Exception as error:  # noqa: BLE001 - whatever Spark raises is reported by the caller
             said.append(str(error))
 
-    tags = {"session": context.session} if isinstance(context, ConnectContext) else {}
-    thread = InheritableThread(target=body, daemon=True, **tags)
+    thread = spark_thread(body, context.session if isinstance(context, ConnectContext) else None)
     thread.start()
     asked = time.monotonic()
     try:

@@ -7,9 +7,8 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from pyspark import InheritableThread
-
 from sparkdl.errors import StorageError
+from sparkdl.spark.threads import spark_thread
 from sparkdl.train.checkpoint_folder import CheckpointFolder
 
 logger = logging.getLogger("sparkdl")
@@ -32,7 +31,7 @@ class CheckpointWriter:
         self._changed = threading.Condition()
         self._waiting: tuple[bytes, dict[str, Any]] | None = None
         self._closed = self._warned = False
-        self._thread: InheritableThread | None = None
+        self._thread: threading.Thread | None = None
 
     def submit(self, payload: bytes, **info: Any) -> None:
         """Takes an encoded state to be written."""
@@ -47,7 +46,7 @@ class CheckpointWriter:
             self._waiting = (payload, info)
             self._changed.notify()
             if self._thread is None:
-                self._thread = InheritableThread(target=self._run, daemon=True)
+                self._thread = spark_thread(self._run)
                 self._thread.start()
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -15,7 +16,12 @@ from sparkdl.collective.reach import can_reach, own_address
 from sparkdl.collective.rendezvous import open_listener
 from sparkdl.storage.temporary import TemporaryFolder
 
+logger = logging.getLogger("sparkdl")
 PROBE_SECONDS = 5.0
+UNREACHABLE = (
+    "executors cannot open connections to this client at %s: there is no progress before the end of the training, "
+    "checkpoints are written then, and a lost executor costs the run from its beginning; the model comes back as rows."
+)
 
 
 class ConnectContext:
@@ -66,13 +72,13 @@ class ConnectContext:
     @functools.cached_property
     def reachable(self) -> bool:
         """Whether executors can open connections to this client; asked once, by a small job."""
-        try:
-            listener = open_listener(self.address)
-        except OSError:
-            return False
-        with listener:
+        with open_listener(self.address) as listener:
             task = functools.partial(_reaches, self.address, listener.getsockname()[1])
-            return all(row.reached for row in self.session.range(1).mapInArrow(task, "reached boolean").collect())
+            rows = self.session.range(1).mapInArrow(task, "reached boolean").collect()
+        reached = all(row.reached for row in rows)
+        if not reached:
+            logger.warning(UNREACHABLE, self.address)
+        return reached
 
     def add_file(self, content: bytes) -> str:
         """Brings a file to all executors that will run jobs of this session; the server keeps it until that ends.

@@ -12,6 +12,8 @@ import pyarrow as pa
 
 from sparkdl.data.blocks import Block
 from sparkdl.engine.checks import check_compiled, check_model
+from sparkdl.engine.replica import KerasReplica
+from sparkdl.engine.serialization import pack_model, unpack_model
 from sparkdl.errors import DataError
 from sparkdl.spark.arguments import refuse, refuse_compiled
 from sparkdl.spark.expectations import shapes_of
@@ -75,7 +77,8 @@ def evaluate(
             parts = [row.sums for row in frame.mapInArrow(task, "sums array<double>").collect()]
         if not parts:
             raise DataError("evaluate was given no rows: the DataFrame or RDD is empty (check its filters).")
-        return shipped.new_replica().results(np.sum(np.array(parts, np.float64), axis=0))
+        like_theirs = KerasReplica(unpack_model(pack_model(model)), shipped.spec, extra_losses=shipped.extra_losses)
+        return like_theirs.results(np.sum(np.array(parts, np.float64), axis=0))
 
 
 @dataclass(frozen=True)

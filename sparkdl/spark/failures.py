@@ -78,7 +78,20 @@ def worker_was_lost(text: str) -> bool:
         >>> worker_was_lost("org.apache.spark.SparkException: Python worker exited unexpectedly (crashed)")
         True
     """
-    return executor_was_lost(text) or _WORKER_LOST.search(text) is not None
+    return executor_was_lost(text) or _WORKER_LOST.search(text) is not None or may_pass(gist(text).split(":")[0])
+
+
+def raised_in(text: str) -> tuple[str, str]:
+    """Class and message of the error that failed a task: sparkdl's own as it was, another as a WorkerError.
+
+    Example:
+        >>> raised_in("Job aborted\\nsparkdl.errors.DataError: column 'x' has a null\\n\\tat java.lang.Thread.run")
+        ('DataError', "column 'x' has a null")
+        >>> raised_in("Job aborted\\nKeyError: 'a'")
+        ('WorkerError', "a worker failed: KeyError: 'a'")
+    """
+    own = [(kind, message.strip()) for kind, message in _OWN.findall(text) if hasattr(errors, kind)]
+    return own[-1] if own else ("WorkerError", f"a worker failed: {gist(text)}{hint(text)}")
 
 
 def may_pass(kind: str) -> bool:
@@ -97,8 +110,7 @@ def own_errors() -> Iterator[None]:
     try:
         yield
     except (Py4JJavaError, PySparkException) as error:
-        found = _OWN.findall(str(error))
-        kind = getattr(errors, found[-1][0], None) if found else None
-        if not (isinstance(kind, type) and issubclass(kind, errors.SparkDLError)):
+        kind, message = raised_in(str(error))
+        if not _OWN.search(str(error)):
             raise
-        raise kind(found[-1][1].strip()) from None
+        raise getattr(errors, kind)(message) from None

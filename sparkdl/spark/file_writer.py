@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import queue
+import threading
 from collections.abc import Callable
 
-from pyspark import InheritableThread
-
 from sparkdl.errors import StorageError
+from sparkdl.spark.threads import spark_thread
 
 logger = logging.getLogger("sparkdl")
 # Files that wait; when there are more, who brings them waits too, rather than to fill the memory of the driver.
@@ -29,12 +29,12 @@ class FileWriter:
         self._write = write
         self._failed: dict[str, StorageError] = {}
         self._waiting: queue.Queue[tuple[str, bytes] | None] = queue.Queue(WAITING)
-        self._thread: InheritableThread | None = None
+        self._thread: threading.Thread | None = None
 
     def submit(self, path: str, content: bytes) -> None:
         """Takes a file to be written; called from one thread at a time."""
         if self._thread is None:
-            self._thread = InheritableThread(target=self._run, daemon=True)
+            self._thread = spark_thread(self._run)
             self._thread.start()
         self._waiting.put((path, content))
 

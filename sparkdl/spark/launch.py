@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sparkdl.collective.channel import Hub, OnMessage
+from sparkdl.collective.channel import Hub
 from sparkdl.errors import DataError, SparkDLError, WorkerError
 from sparkdl.spark.arrow_batches import arrow_batches_of
 from sparkdl.spark.assignment import Assignment
 from sparkdl.spark.attempt import Failure, Monitor, Outlets, run_stage
 from sparkdl.spark.cluster import Context, available_workers, driver_address, resource_profile
 from sparkdl.spark.connect import ConnectContext
-from sparkdl.spark.failures import executor_was_lost, gist, hint, worker_was_lost
+from sparkdl.spark.failures import executor_was_lost, gist, hint, raised_in, worker_was_lost
 from sparkdl.spark.frames import Prepared
 from sparkdl.spark.rows import SCHEMA, deliver
 from sparkdl.spark.vigil import Vigil
@@ -25,10 +25,6 @@ from sparkdl.train.checkpoint import encode_state
 from sparkdl.types import TrainingState
 
 logger = logging.getLogger("sparkdl")
-UNHEARD = (
-    "executors cannot open connections to this client at %s: there is no progress before the end of the training, "
-    "checkpoints are written then, and a lost executor costs the run from its beginning; the model comes back as rows."
-)
 # Spark runs no task at all for a plan that it knows to be empty.
 NO_ROWS = "fit was given no rows to train on: check the filters and joins of the data."
 
@@ -136,24 +132,28 @@ def run_attempt(context: Context, prepared: Prepared, assignment: Assignment, mo
 
 def run_unheard(context: ConnectContext, prepared: Prepared, assignment: Assignment, monitor: Monitor) -> str:
     """An attempt whose workers cannot reach the driver: what they have to tell are the rows of their job."""
-    logger.warning(UNHEARD, context.address)
     start = context.add_file(encode_state(monitor.start))
     assignment = replace(assignment, address=None, start=start, blocks=prepared.blocks, spec=prepared.spec)
     profile = resource_profile(context, assignment.plan.cores_per_worker)
-    job = barrier_job(prepared, assignment, profile, monitor.receive)
+    rows: list[Any] = []
+    job = barrier_job(prepared, assignment, profile, rows)
     said = run_stage(context, f"sparkdl-{assignment.plan.generation}", job, monitor, lambda: "")
+    deliver(rows, monitor.receive)
     if said and worker_was_lost(said):
         monitor.noticed = gist(said)
+    elif said:
+        kind, message = raised_in(said)
+        monitor.failures.append(Failure(0, kind, message, said, "", "", secondary=False))
     return said
 
 
 def barrier_job(
-    prepared: Prepared, assignment: Assignment, profile: Any, receive: OnMessage | None = None
+    prepared: Prepared, assignment: Assignment, profile: Any, rows: list[Any] | None = None
 ) -> Callable[[], Any]:
     """The Spark job of an attempt; it returns no rows where everything goes over the socket.
 
     Args:
-        receive: hears what the rows say, where there is no socket.
+        rows: gets them where there is no socket.
     """
     if prepared.frame is None:
         rdd: Any = prepared.rdd
@@ -165,9 +165,9 @@ def barrier_job(
 
     def job() -> None:
         with arrow_batches_of(training.sparkSession, prepared.batch_rows):
-            rows = training.collect()
-        if receive is not None:
-            deliver(rows, receive)
+            collected = training.collect()
+        if rows is not None:
+            rows.extend(collected)
 
     return job
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,11 @@ import pyarrow as pa
 
 from sparkdl.collective.channel import Channel
 from sparkdl.collective.messages import Message
+from sparkdl.errors import CollectiveError, NonFiniteLossError
 from sparkdl.spark.connect import file_path
 
 PIECE_BYTES = 2 << 20
+GRACE_SECONDS = 2.0
 SCHEMA = "rank int, kind string, header string, payload binary, whole boolean"
 _NAMES = ("rank", "kind", "header", "payload", "whole")
 # Of these the driver hears nothing while it could still matter.
@@ -37,7 +40,6 @@ class RowChannel:
         lost: always false: that the driver is gone is for Spark to see.
     """
 
-    live = False
     lost = False
 
     def __init__(self, rank: int, start: str) -> None:
@@ -59,6 +61,15 @@ class RowChannel:
             key = names.get(kind, (kind, next(self._numbers)))
             self._messages.pop(key, None)
             self._messages[key] = (kind, json.dumps(header), payload)
+
+    def suffices(self, error: Exception) -> bool:
+        """Whether a message is enough. Else Spark must end the stage, for other workers may wait for this one.
+
+        Spark tells the first error alone, which shall not be that of a worker which only lost another one.
+        """
+        if isinstance(error, CollectiveError):
+            time.sleep(GRACE_SECONDS)
+        return isinstance(error, NonFiniteLossError)  # all workers meet it, and the last good weights are to come back
 
     def receive(self, deadline: float) -> Message:
         """The one message to a worker: the state to begin with."""

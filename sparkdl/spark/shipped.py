@@ -58,14 +58,12 @@ class ShippedModel:
     def replica(self) -> Any:
         """The model ready for evaluation, shared by all tasks of this process."""
         from sparkdl.engine.cache import cached
-
-        return cached(f"replica {self.key} {self.spec}", self.new_replica)
-
-    def new_replica(self) -> Any:
-        """The model ready for evaluation, for the caller alone."""
         from sparkdl.engine.replica import KerasReplica
 
-        return KerasReplica(self.model(), self.spec, extra_losses=self.extra_losses)
+        def build() -> KerasReplica:
+            return KerasReplica(self.model(), self.spec, extra_losses=self.extra_losses)
+
+        return cached(f"replica {self.key} {self.spec}", build)
 
     def close(self) -> None:
         """Takes the model back from all executors and from Spark's files on the driver: no task will need it."""

@@ -18,7 +18,7 @@ from sparkdl.collective.channel import Channel
 from sparkdl.collective.rendezvous import connect
 from sparkdl.data.augment import BatchTransform
 from sparkdl.data.store import TRAIN, VALIDATION, PartitionStore
-from sparkdl.errors import CollectiveError, PeerTimeoutError
+from sparkdl.errors import CollectiveError
 from sparkdl.spark.agreement import agree_on_fingerprint, agree_on_strings, changed_rows, check_labels, check_rows
 from sparkdl.spark.assignment import Assignment
 from sparkdl.spark.heartbeat import Heartbeat
@@ -75,9 +75,8 @@ def run_task(assignment: Assignment, items: Iterable[Any], channel: ToDriver) ->
             timings = _train(assignment, items, context, channel, stack, place)
             channel.send("done", {"timings": timings})
         except Exception as error:  # noqa: BLE001 - the driver raises it
-            # To Spark, where the driver's own ear is gone, or would not hear it while another worker hangs.
-            if channel.lost or (isinstance(error, PeerTimeoutError) and not channel.live):
-                raise
+            if not channel.suffices(error):
+                raise  # to Spark, which ends the stage for all workers
             channel.send("failed", describe_failure(error, place[0]))
 
 
