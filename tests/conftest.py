@@ -29,6 +29,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     tempfile.tempdir = None
     atexit.register(shutil.rmtree, os.environ["TMPDIR"], ignore_errors=True)
 KINDS = ("spark_local", "spark_cluster", "standalone")
+GROUPS = ("clusters", "spark_local", "jobs")
 TENSORFLOW_FOLDERS = frozenset({"engine", "nn", "importers", "ml", "bigdl"})
 CONF = {"spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "4", "spark.default.parallelism": "2"}
 
@@ -38,18 +39,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks by what a test uses, and sorts by kind: a process has one Spark context, and starting one is slow.
 
     With pytest-xdist, those of a kind go to one process, in this order, and so do those of a file without a context.
+    What takes longest begins first, so that no process is left alone with it at the end.
     """
     for item in items:
         folders = item.path.relative_to(ROOT).parts
         if _kind(item):
             item.add_marker(pytest.mark.spark)
-        # The jobs share what they have trained.
-        own = "jobs" if "jobs" in folders else str(item.path)
-        group = ("", "spark_local", "clusters", "clusters")[_kind(item)] or own
-        item.add_marker(pytest.mark.xdist_group(group))
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
         if TENSORFLOW_FOLDERS.intersection(folders):
             item.add_marker(pytest.mark.tf)
-    items.sort(key=_kind)
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> tuple[int, int]:
+    group = _group(item)
+    return (GROUPS.index(group) if group in GROUPS else len(GROUPS)), _kind(item)
+
+
+def _group(item: pytest.Item) -> str:
+    """The tests that share a process with this one."""
+    # The jobs share what they have trained.
+    own = "jobs" if "jobs" in item.path.relative_to(ROOT).parts else str(item.path)
+    return ("", "spark_local", "clusters", "clusters")[_kind(item)] or own
 
 
 def _kind(item: pytest.Item) -> int:

@@ -26,7 +26,8 @@ def _setup() -> dict[str, Any]:
 
 SETUP = _setup()
 EXTRAS = {
-    name: SETUP[name.upper()] for name in ("local", "jobs", "notebooks", "tls", "fsspec", "openvino", "images", "test")
+    name: SETUP[name.upper()]
+    for name in ("local", "jobs", "notebooks", "tls", "fsspec", "connect", "openvino", "images", "test")
 }
 ALL = [("", text) for text in SETUP["REQUIRES"]] + [(extra, text) for extra, all_ in EXTRAS.items() for text in all_]
 
