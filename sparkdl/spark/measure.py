@@ -23,7 +23,7 @@ from sparkdl.spark.measuring import PARTS_DDL, FirstPass, MeasureGroups, MergeSt
 from sparkdl.spark.ranges import rank_values
 
 # Tasks that merge the states of all partitions: so many arrive at the driver.
-MERGERS = 8
+MERGERS = 4
 
 
 def measure(
