@@ -259,6 +259,9 @@ class TrainingParams(
     getVerbose = getter("verbose")
 
     DEFAULTS = {
+        "featuresCol": "features",
+        "labelCol": "label",
+        "predictionCol": "prediction",
         "seed": 0,  # Spark ML's own default differs from process to process
         "modelParams": {},
         "batchSize": 256,
@@ -299,4 +302,4 @@ class ClassifierParams(StageParams, HasProbabilityCol, HasThresholds, HasRawPred
     )
     getAbstainBelow = getter("abstainBelow")
     getPredictedLabelCol = getter("predictedLabelCol")
-    DEFAULTS = {"abstainBelow": 0.0}
+    DEFAULTS = {"rawPredictionCol": "rawPrediction", "probabilityCol": "probability", "abstainBelow": 0.0}

@@ -134,6 +134,8 @@ def _groups(
         return [(name, given[name]) for name in (names or given)], "dict"
     columns = _as_tuple(argument, what)
     found = [schema[find_column(column, schema, what)].dataType for column in columns]
+    for column, kind in zip(columns, found, strict=True):
+        _describe(kind, f"{what} column {column!r}", what)
     numbers = all(type(kind) in _DTYPES for kind in found)
     several = len(expected.shapes) > 1 and len(expected.shapes) == len(columns)
     if len(columns) == 1 or (numbers and not several):

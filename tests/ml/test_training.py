@@ -1,0 +1,116 @@
+"""What an estimator asks of the training, and what it leaves alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from pyspark.sql import functions as F
+
+from sparkdl import ml
+from sparkdl.errors import DataError, MissingFileError, ModelError
+from tests.ml.networks import classify, regress
+
+
+@pytest.fixture(scope="module")
+def rows(spark_local: Any) -> Any:
+    frame = spark_local.range(200).select("id", (F.rand(1) * 2 - 1).alias("x"), (F.rand(2) * 2 - 1).alias("y"))
+    frame = frame.withColumn("label", (F.col("x") * F.col("y") > 0).cast("int"))
+    frame = frame.withColumn("holds", F.col("id") % 4 == 0).withColumn("weight", F.lit(2.0))
+    return spark_local.createDataFrame(frame.collect(), frame.schema).repartition(2).cache()
+
+
+def test_the_best_weights_are_kept_and_the_given_model_is_not_touched(rows: Any, tmp_path: Path) -> None:
+    model = classify(4)
+    model.compile("sgd", "binary_crossentropy")
+    before = [np.array(weight) for weight in model.weights]
+    estimator = ml.DLClassifier(
+        model=model,
+        featuresCols=["x", "y"],
+        weightCol="weight",
+        validationIndicatorCol="holds",
+        optimizer="adam",
+        learningRate=0.9,
+        metrics=["accuracy"],
+        earlyStopping=2,
+        epochs=12,
+        batchSize=20,
+        checkpointPath=str(tmp_path / "states"),
+    )
+    fitted = estimator.fit(rows)
+    logs = fitted.summary.history
+    assert 3 <= len(logs["val_loss"]) and set(logs) >= {"loss", "accuracy", "val_loss", "val_accuracy"}
+    held = rows.where("holds").toPandas()
+    best = fitted.model.evaluate(held[["x", "y"]].to_numpy(), held["label"].to_numpy(), verbose=0)[0]
+    # val_loss is weighted by a constant; its least value belongs to the weights that were kept.
+    assert best * (2 if min(logs["val_loss"]) > 1.5 * best else 1) == pytest.approx(min(logs["val_loss"]), rel=1e-4)
+    assert all((weight == old).all() for weight, old in zip(map(np.array, model.weights), before, strict=True))
+    assert type(model.optimizer) is keras.optimizers.SGD and type(fitted.model.optimizer) is keras.optimizers.Adam
+    assert list((tmp_path / "states").iterdir()) == []
+
+
+def test_rows_that_lack_a_value(rows: Any) -> None:
+    odd = rows.withColumn("x", F.when(F.col("id") % 2 == 0, F.col("x")))
+    estimator = ml.DLClassifier(model=classify, featuresCols=["x", "y"], batchSize=50)
+    with pytest.raises(DataError, match="null"):
+        estimator.fit(odd)
+    fitted = estimator.setHandleInvalid("skip").fit(odd)
+    assert fitted.summary.timings[0]["rows"] + fitted.summary.timings[-1]["rows"] == 100
+    assert fitted.transform(odd).count() == 100
+    kept = fitted.setHandleInvalid("keep").transform(odd).toPandas()
+    assert kept["prediction"].isna().sum() == 100 and len(kept) == 200
+    assert kept["probability"].isna().sum() == 100
+
+
+def test_strings_are_labels(rows: Any, tmp_path: Path) -> None:
+    words = rows.withColumn("label", F.when(F.col("label") == 1, "same").otherwise("other"))
+    estimator = ml.DLClassifier(model=classify, featuresCols=["x", "y"], predictedLabelCol="said", batchSize=50)
+    estimator.setAbstainBelow(0.55).setThresholds([0.5, 0.5]).setValidationIndicatorCol("holds")
+    strange = words.withColumn("label", F.when(F.col("id") == 4, "strange").otherwise(F.col("label")))
+    with pytest.raises(DataError, match="'strange'"):
+        estimator.fit(strange)
+    fitted = estimator.fit(words)
+    assert fitted.labels == ("other", "same") and fitted.numClasses == 2
+    fitted.save(str(tmp_path / "stage"))
+    again = ml.DLClassificationModel.load(str(tmp_path / "stage"))
+    scored = again.transform(words)
+    assert scored.schema["prediction"].metadata["ml_attr"]["vals"] == ["other", "same"]
+    table = scored.toPandas()
+    sure = table["probability"].map(lambda vector: max(vector)) >= 0.55
+    assert 0 < sure.sum() < len(table)
+    assert (table["prediction"].isna() == ~sure).all() and (table["said"].isna() == ~sure).all()
+    assert (table["said"][sure] == table["prediction"][sure].map({0.0: "other", 1.0: "same"})).all()
+    point = np.array([0.5, 0.5])
+    assert again.predictProbability(point).toArray().sum() == pytest.approx(1)
+    (tmp_path / "stage" / "model.keras").unlink()
+    with pytest.raises(MissingFileError, match=r"has no model.keras, which the stage needs"):
+        ml.DLClassificationModel.load(str(tmp_path / "stage"))
+
+
+def test_what_cannot_be_saved(tmp_path: Path, spark_local: Any) -> None:
+    def inner() -> keras.Model:
+        return classify()
+
+    for function, shown in ((lambda: classify(), "lambda"), (inner, "inner")):
+        with pytest.raises(ModelError, match=f"model='.*{shown}.*' .* cannot be saved, as another process could not"):
+            ml.DLEstimator(model=function).save(str(tmp_path / "a"))
+    layers = [keras.Input((2,)), keras.layers.Lambda(lambda x: x * 2), keras.layers.Dense(1)]
+    with pytest.raises(ModelError, match="contains a lambda, which could be saved as code only"):
+        ml.DLEstimator(model=keras.Sequential(layers)).save(str(tmp_path / "a"))
+    assert not (tmp_path / "a").exists()
+    ml.DLEstimator(model=regress(), loss=keras.losses.Huber(delta=2.0)).save(str(tmp_path / "b"))
+    again = ml.DLEstimator.load(str(tmp_path / "b"))
+    assert again.getModel().output_shape == (None, 1) and again.getLoss()["config"]["delta"] == 2.0
+
+
+def test_a_model_from_elsewhere_is_a_stage(rows: Any) -> None:
+    stage = ml.DLRegressionModel.from_keras(regress(), featuresCols=["x", "y"], predictionCol="estimate")
+    assert stage.transform(rows).where("estimate IS NULL").count() == 0
+    assert not stage.hasSummary and stage.numFeatures == -1
+    with pytest.raises(ModelError, match="has no summary"):
+        _ = stage.summary
+    with pytest.raises(ModelError, match="has no model: a DLModel is made by fit, load or from_keras"):
+        ml.DLModel().transform(rows)
