@@ -79,6 +79,7 @@ def read(
     reader = spark.read.format("binaryFile").option("pathGlobFilter", pattern or _any_case(EXTENSIONS))
     try:
         found = reader.option("recursiveFileLookup", str(recursive).lower()).load(root)
+        _ = found.columns  # Spark Connect looks only now
         files = _with_empty_files(spark, found)
     except AnalysisException as error:
         if "PATH_NOT_FOUND" in str(error) or "does not exist" in str(error):

@@ -175,3 +175,17 @@ def test_what_does_not_fit_is_told_before_a_job_starts(frame: DataFrame, train: 
         assert not context.statusTracker().getJobIdsForGroup("mistakes")
     finally:
         context.setLocalProperty("spark.jobGroup.id", None)
+
+
+def test_a_folder_is_trained_on_by_executors_of_their_own(
+    spark_cluster: SparkSession, train: Any, tmp_path: Path
+) -> None:
+    for number in range(24):
+        folder = tmp_path / ("blue", "green", "red")[2 - number % 3]
+        folder.mkdir(exist_ok=True)
+        (folder / f"{number}.png").write_bytes(encoded(number))
+    rows = sdl.images.read(spark_cluster, str(tmp_path), labels="folder")
+    model = network()
+    sdl.fit(model, rows, features="image", transform=train, batch_size=8, epochs=12, verbose=0)
+    assert model.label_values == {"label": ["blue", "green", "red"]}
+    assert sdl.evaluate(model, rows, features="image", transform=train)["accuracy"] > 0.9
