@@ -12,7 +12,7 @@ import pytest
 from sparkdl import ml
 from sparkdl.ml.persistence import FORMAT
 from tests.ml.networks import classify
-from tests.ml.record_version import POINTS, VERSIONS
+from tests.ml.record_version import POINTS, TRANSFORM, VERSIONS
 
 FOLDERS = sorted(VERSIONS.iterdir())
 
@@ -36,6 +36,10 @@ def test_an_older_format_is_read(folder: Path, spark_local: Any) -> None:
     np.testing.assert_allclose(
         np.stack(scored["probability"].map(lambda v: v.toArray())), said["probability"], rtol=1e-4
     )
+
+    transformer = ml.ImageTransformer.load(str(folder / "images"))
+    assert transformer.getTransformation() == TRANSFORM
+    assert (transformer.getInputCol(), transformer.getOutputCol(), transformer.getAugment()) == ("a", "b", True)
 
     estimator = ml.DLClassifier.load(str(folder / "estimator"))
     assert estimator.getModel() == "tests.ml.networks:classify" and callable(classify)
