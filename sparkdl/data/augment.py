@@ -57,10 +57,11 @@ class FeatureTransform:
         """
         calm_opencv()
         made = aligned_rows(len(pictures), self.tensor.shape, np.dtype(self.tensor.dtype))
+        draws = self.transform.random
 
         def fill(rows: range) -> None:
             for row in rows:
-                made[row] = self.row(pictures[row], row, where, chance(row))
+                made[row] = self.row(pictures[row], row, where, chance(row) if draws else None)
 
         if threads == 1 or len(pictures) < 2:
             fill(range(len(pictures)))
