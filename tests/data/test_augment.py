@@ -148,3 +148,32 @@ def test_scoring_reads_transformed_rows_and_knows_the_bad_ones() -> None:
         2,
         2,
     ]
+
+
+def test_image_structs_that_are_null_or_do_not_add_up_are_invalid() -> None:
+    def struct(image: np.ndarray | None, **changes: object) -> dict[str, object] | None:
+        if image is None:
+            return None
+        height, width, channels = image.shape
+        given = {"height": height, "width": width, "nChannels": channels, "mode": 16, "data": image.tobytes()}
+        return given | changes
+
+    kind = pa.struct(
+        [(name, pa.int32()) for name in ("height", "width", "nChannels", "mode")] + [("data", pa.binary())]
+    )
+    good = picture(1)
+    rows = [
+        struct(good),
+        None,
+        struct(good, height=3),
+        struct(good, mode=5),
+        struct(picture(3)),
+        struct(good, data=None),
+    ]
+    batch = pa.record_batch({"image": pa.array(rows, kind)})
+    source = ColumnSource("picture", ("image",), "column 'image'")
+    reader = BlockReader(SampleSpec((TENSOR,)), (source,), (FEATURE.inference(),))
+    assert valid_rows(batch, reader).tolist() == [True, False, False, False, True, False]
+    assert valid_rows(batch.slice(3), reader).tolist() == [False, True, False]
+    (values,), _ = read_columns(batch.slice(4, 1), reader, str)
+    assert (values[0] == TRANSFORM.inference()(picture(3))).all()
