@@ -1,4 +1,4 @@
-"""Models of other frameworks that lie in HDFS: read through the session, with nothing to be said."""
+"""Models of other frameworks, and stages, that lie in HDFS: read through the session, with nothing to be said."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pyspark.ml import PipelineModel
 from pyspark.sql import SparkSession
 
 import sparkdl as sdl
-from sparkdl.errors import MissingFileError
+from sparkdl.errors import MissingFileError, StorageError
+from sparkdl.ml import DLRegressionModel, DLRegressor
 from sparkdl.spark.storage import write_file
 from tests.importers.caffe.places import COPIES as CAFFE
 from tests.importers.tensorflow.places import COPIES as TENSORFLOW
+from tests.ml.networks import regress
 
 LEGACY, LSTM = CAFFE / "legacy", TENSORFLOW / "blog_lstm_static"
 pytestmark = [pytest.mark.spark, pytest.mark.tf]
@@ -38,3 +41,20 @@ def test_models_on_hdfs(spark_local: SparkSession, hdfs: str) -> None:
         np.testing.assert_allclose(model(golden["in/Placeholder"]), golden["out/prediction/Softmax"], atol=1e-6)
     with pytest.raises(MissingFileError, match="models of others/nothing.pb"):
         sdl.load_tensorflow(f"{root}/nothing.pb")
+
+
+def test_stages_on_hdfs(spark_local: SparkSession, hdfs: str) -> None:
+    path = f"{hdfs}/stages of mine/pipeline"
+    stage = DLRegressionModel.from_keras(regress(), featuresCols=["x", "y"], handleInvalid="skip")
+    for _ in range(2):
+        PipelineModel([stage]).write().overwrite().save(path)
+    again = PipelineModel.load(path).stages[0]
+    assert again.getHandleInvalid() == "skip" and again.uid == stage.uid
+    for mine, theirs in zip(again.model.get_weights(), stage.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    DLRegressor(model=regress()).save(f"{hdfs}/stages of mine/estimator")
+    assert DLRegressor.load(f"{hdfs}/stages of mine/estimator").getModel().output_shape == (None, 1)
+    with pytest.raises(StorageError, match="stages of mine/estimator' exists already"):
+        DLRegressor().save(f"{hdfs}/stages of mine/estimator")
+    with pytest.raises(MissingFileError, match="stages of mine/nothing' holds no stage"):
+        DLRegressor.load(f"{hdfs}/stages of mine/nothing")
