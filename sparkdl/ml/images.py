@@ -77,10 +77,16 @@ class ImageTransformer(HasHandleInvalid, Persistent, HasInputCol, HasOutputCol, 
         for name in ("inputCol", "transformation"):
             if not self.isDefined(name):
                 raise ArgumentError(f"{self.uid} has no {name}: set it, for example by set{name[0].upper()}{name[1:]}.")
+        output = self.getOutputCol()
+        if output.lower() in map(str.lower, dataset.columns):
+            raise ArgumentError(
+                f"the DataFrame has a column {output!r} already, which {self.uid} is to make: set outputCol to another "
+                f"name, or drop the column."
+            )
         return transform_images(
             dataset,
             self.getInputCol(),
-            self.getOutputCol(),
+            output,
             self.getTransformation(),
             seed=self.getSeed() if self.getAugment() else None,
             invalid=self.getHandleInvalid(),

@@ -20,7 +20,7 @@ from sparkdl.data.output import with_nulls
 from sparkdl.data.pictures import PICTURE
 from sparkdl.data.transforms.base import ImageType, Transform, row_generator
 from sparkdl.data.validity import valid_rows
-from sparkdl.errors import ArgumentError, DataError
+from sparkdl.errors import DataError
 from sparkdl.spark.columns import Expectations, find_column, resolve
 from sparkdl.spark.image_decoder import IMAGE_TYPE, Invalid, image_array
 from sparkdl.types import SampleSpec, TensorSpec
@@ -43,22 +43,19 @@ def transform_images(
     Args:
         frame: the DataFrame.
         column: image structs, or encoded images (binary), of any sizes.
-        output: the new column: image structs where the transform makes bytes, and `array<float>` where it makes
-            numbers: all of them in a row, by height, width and channel.
+        output: the new column, which must not exist: image structs where the transform makes bytes, and
+            `array<float>` where it makes numbers, by height, width and channel.
         transform: what is done.
         seed: draws at random, for each image by the seed and its content, so that the result does not depend on
             partitions; None takes `transform.inference()`.
         invalid: "error", "skip" (rows without a usable image are left out) or "keep" (they get null).
 
     Raises:
-        ArgumentError: the new column exists already.
         DataError: the column is missing or holds no images.
         MissingExtraError: OpenCV is not installed.
     """
     opencv()
     column = find_column(column, frame.schema, "inputCol")
-    if output.lower() in map(str.lower, frame.columns):
-        raise ArgumentError(f"column {output!r} exists already in the DataFrame: choose another name, or drop it.")
     wanted = resolve(column, frame.schema, Expectations("features"), {}, {})[0][0]
     if wanted.kind not in ("image", "binary"):
         kind = frame.schema[column].dataType.simpleString()

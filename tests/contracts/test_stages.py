@@ -25,6 +25,7 @@ from sklearn import metrics
 
 from sparkdl import ml
 from sparkdl.errors import ArgumentError, DataError
+from sparkdl.spark import images
 from tests.ml import networks
 
 ROOT = Path(__file__).parents[2]
@@ -63,6 +64,16 @@ STAGES = [
     ),
 ]
 COMMON = {"epochs": 4, "batchSize": 32, "seed": 7}
+TRANSFORM = images.Compose([images.Resize(2), images.Channels("gray"), images.Normalize()])
+# Stages that are not fitted; their model is they themselves.
+TRANSFORMERS = [
+    Stage(
+        ml.ImageTransformer,
+        ml.ImageTransformer,
+        {"inputCol": "features_of_pixels", "outputCol": "pixels", "transformation": TRANSFORM},
+        {"pixels": "array<float>"},
+    ),
+]
 
 
 @pytest.fixture(scope="module")
@@ -71,15 +82,23 @@ def rows(spark_local: Any) -> Any:
     frame = frame.withColumn("product", F.col("x") * F.col("y"))
     frame = frame.withColumn("label", (F.col("product") > 0).cast("int"))
     frame = VectorAssembler(inputCols=["x", "y"], outputCol="features").transform(frame)
+    pixels = F.struct(
+        F.col("id").cast("string").alias("origin"),
+        *[F.lit(number).alias(name) for name, number in {"height": 2, "width": 2, "nChannels": 1, "mode": 0}.items()],
+        F.lpad(F.col("id").cast("string"), 4, "0").cast("binary").alias("data"),
+    )
+    frame = frame.withColumn("features_of_pixels", pixels)
     return spark_local.createDataFrame(frame.collect(), frame.schema).repartition(3).cache()
 
 
 @pytest.fixture(scope="module")
 def fitted(rows: Any) -> dict[Any, Any]:
-    return {stage.cls: stage.cls(**COMMON, **stage.params).fit(rows) for stage in STAGES}
+    found = {stage.cls: stage.cls(**COMMON, **stage.params).fit(rows) for stage in STAGES}
+    return found | {stage.cls: stage.cls(**stage.params) for stage in TRANSFORMERS}
 
 
 each = pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.cls.__name__)
+every = pytest.mark.parametrize("stage", STAGES + TRANSFORMERS, ids=lambda stage: stage.cls.__name__)
 
 
 @each
@@ -93,17 +112,18 @@ def test_the_model_has_the_uid_and_the_params_of_its_estimator(stage: Stage, fit
     assert model.numFeatures == 2
 
 
-@each
+@every
 def test_columns_are_added_and_rows_stay(stage: Stage, fitted: Any, rows: Any) -> None:
     scored = fitted[stage.cls].transform(rows)
     types = {name: kind.replace("udt", VECTOR) for name, kind in scored.dtypes[len(rows.columns) :]}
     assert scored.columns[: len(rows.columns)] == rows.columns
     assert types == stage.columns
     assert [row.id for row in scored.select("id").collect()] == [row.id for row in rows.select("id").collect()]
-    assert fitted[stage.cls].transform(rows, {fitted[stage.cls].predictionCol: "other"}).columns != scored.columns
+    made = fitted[stage.cls].getParam("outputCol" if stage in TRANSFORMERS else "predictionCol")
+    assert fitted[stage.cls].transform(rows, {made: "other"}).columns != scored.columns
 
 
-@each
+@every
 def test_a_plan_starts_no_job(stage: Stage, fitted: Any, rows: Any, spark_local: Any) -> None:
     context, group = spark_local.sparkContext, uuid.uuid4().hex
     context.setJobGroup(group, "a plan")
@@ -114,7 +134,7 @@ def test_a_plan_starts_no_job(stage: Stage, fitted: Any, rows: Any, spark_local:
         context.setLocalProperty("spark.jobGroup.id", None)
 
 
-@each
+@every
 def test_no_row_and_one_row(stage: Stage, fitted: Any, rows: Any) -> None:
     model, one = fitted[stage.cls], rows.where("id = 5")
     assert model.transform(rows.where("id < 0")).collect() == []
@@ -135,13 +155,13 @@ def test_a_thousand_partitions(fitted: Any, spark_local: Any) -> None:
     np.testing.assert_allclose(found["estimate"][200], model.predict(place), rtol=1e-5)
 
 
-@each
+@every
 def test_columns_that_are_taken_or_missing_are_named(stage: Stage, fitted: Any, rows: Any) -> None:
     model, name = fitted[stage.cls], next(iter(stage.columns))
     with pytest.raises(ArgumentError, match=f"has a column '{name}' already, which {model.uid} is to make"):
         model.transform(rows.withColumn(name, F.lit(1)))
-    with pytest.raises(DataError, match="the DataFrame has no column '(x|features)'"):
-        model.transform(rows.drop("features", "x"))
+    with pytest.raises(DataError, match="the DataFrame has no column '(x|features|features_of_pixels)'"):
+        model.transform(rows.drop("features", "x", "features_of_pixels"))
 
 
 def test_a_column_without_a_name_is_left_out(fitted: Any, rows: Any) -> None:

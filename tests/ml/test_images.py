@@ -99,7 +99,7 @@ def test_rows_without_a_usable_image(frame: Any) -> None:
         stage.copy({stage.inputCol: "contents"}).transform(odd)
     with pytest.raises(DataError, match="has the type int, expected image structs"):
         stage.copy({stage.inputCol: "id"}).transform(odd)
-    with pytest.raises(ArgumentError, match="'ID' exists already"):
+    with pytest.raises(ArgumentError, match="has a column 'ID' already"):
         stage.copy({stage.outputCol: "ID"}).transform(odd)
     with pytest.raises(ArgumentError, match="has no inputCol"):
         ml.ImageTransformer(transformation=NUMBERS).transform(odd)

@@ -44,7 +44,7 @@ def value_for(name: str) -> Any:
     return VALUES.get(name, name if name.endswith(("Col", "Path")) or name == "monitor" else 2)
 
 
-@pytest.mark.parametrize("cls", [*ESTIMATORS, *MODELS])
+@pytest.mark.parametrize("cls", [*ESTIMATORS, *MODELS, ml.ImageTransformer])
 def test_params_are_documented_and_can_be_set_and_read(cls: Any) -> None:
     stage = cls()
     assert stage.uid.startswith(cls.__name__ + "_") and stage.uid != cls().uid
