@@ -1,4 +1,4 @@
-"""Writes the tables of docs/arguments.md, caffe.md, keras.md and tensorflow.md from the code: `make docs`."""
+"""Writes the tables of docs/arguments.md, caffe.md, keras.md, ml.md and tensorflow.md from the code: `make docs`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sparkdl.importers.caffe import load  # noqa: F401 - fills the table
 from sparkdl.importers.caffe import table as caffe
 from sparkdl.importers.keras import mendings as keras
 from sparkdl.importers.tensorflow import weights
+from sparkdl.ml import reference as ml
 from sparkdl.nn.graph import refused
 from sparkdl.spark.arguments import VERDICTS, markdown
 
@@ -21,6 +22,7 @@ def main() -> None:
     write(DOCS / "arguments.md", {rf"`\w+\.{verb}`": markdown(verb) for verb in VERDICTS})
     write(DOCS / "caffe.md", {"Types of layers": caffe.markdown()})
     write(DOCS / "keras.md", {"Mendings": keras.markdown()})
+    write(DOCS / "ml.md", {"Params": ml.markdown()})
     tables = {"What is refused": refused.markdown(), "Weights without reads": weights.markdown()}
     write(DOCS / "tensorflow.md", tables)
 

@@ -33,6 +33,13 @@ def test_the_page_of_arguments_holds_the_table_of_the_code(verb: str) -> None:
     assert markdown(verb) in (ROOT / "docs" / "arguments.md").read_text(), "run `make docs`"
 
 
+@pytest.mark.tf
+def test_the_page_of_stages_holds_the_table_of_the_code() -> None:
+    from sparkdl.ml.reference import markdown as params
+
+    assert params() in (ROOT / "docs" / "ml.md").read_text(), "run `make docs`"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     targets = [target for target in LINK.findall(page.read_text()) if "://" not in target]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -82,3 +83,17 @@ def test_a_model_of_others_is_looked_into_tuned_and_kept() -> None:
     assert tuned > as_it_came + 0.1
     assert pictures(notebook) == 1
     assert "|digit|" in shown_by(notebook, "sdl.predict(again")
+
+
+@pytest.mark.spark
+def test_a_lake_is_searched_saved_and_scored_in_sql_and_in_a_stream() -> None:
+    notebook = run("data_lake_pipeline")
+    assert "best: {'units'" in shown_by(notebook, "search.fit(")
+    assert "DLClassifier_" in shown_by(notebook, "whole.write().overwrite()")
+    area = shown_by(notebook, "RocCurveDisplay.from_predictions").split("area under the ROC curve ")[1]
+    assert float(area.split(",")[0]) > 0.97
+    assert "chance of malignant" in shown_by(notebook, "sdl.register_udf(")
+    counted = re.search(r"(\d+) batches, (\d+) answers, (\d+) of them as", shown_by(notebook, "readStream"))
+    batches, answers, same = map(int, counted.groups())
+    assert batches == 3 and answers == same > 100
+    assert pictures(notebook) == 2
