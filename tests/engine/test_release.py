@@ -11,9 +11,9 @@ from tensorflow.python.framework import ops
 from tensorflow.python.framework.func_graph import FuncGraph
 
 from sparkdl.engine.cache import CACHED, _cache, cached
-from sparkdl.engine.runtimes.tensorflow import TensorFlowPredictor
 from sparkdl.engine.release import release_models
 from sparkdl.engine.replica import KerasReplica
+from sparkdl.engine.runtimes.tensorflow import TensorFlowPredictor
 from sparkdl.engine.updater import KerasUpdater
 from sparkdl.types import Batch, SampleSpec, TensorSpec
 
