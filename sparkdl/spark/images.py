@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -93,10 +94,8 @@ def read(
         )
     elif labels == "folder":
         files = files.withColumn("label", F.regexp_extract("path", "([^/]+)/[^/]+$", 1))
-    decoded = decode(
-        files, "content", origin="path", size=size, channels=channels, invalid=invalid, max_pixels=max_pixels
-    )
-    return decoded.drop("content")
+    kept = [name for name in files.columns if name != "content"]  # the files do not come back to Spark
+    return _decoded(files, "content", kept, "image", "path", size, channels, invalid, max_pixels)
 
 
 def decode(
@@ -131,24 +130,40 @@ def decode(
         DataError: there is no such column, or it is not binary.
         MissingExtraError: OpenCV is not installed.
     """
-    opencv()  # what is missing on the driver is best said here
     _check(size, channels, invalid, max_pixels)
     column = find_column(column, frame.schema, "column")
     if not isinstance(frame.schema[column].dataType, T.BinaryType):
         kind = frame.schema[column].dataType.simpleString()
         raise DataError(f"column {column!r} has the type {kind}, expected binary: the bytes of encoded images.")
     origin = None if origin is None else find_column(origin, frame.schema, "origin")
-    made = [output, *([REASON] if invalid == "keep" else [])]
-    for name in made:
+    for name in (output, *([REASON] if invalid == "keep" else [])):
         if name.lower() in [other.lower() for other in frame.columns]:
             raise ArgumentError(
                 f"column {name!r} exists already in the DataFrame: rename it, or choose another output."
             )
-    new = [T.StructField(output, IMAGE_TYPE), *[T.StructField(name, T.StringType()) for name in made[1:]]]
-    kept = tuple(frame.columns)
+    return _decoded(frame, column, frame.columns, output, origin, size, channels, invalid, max_pixels)
+
+
+def _decoded(
+    frame: DataFrame,
+    column: str,
+    kept: Sequence[str],
+    output: str,
+    origin: str | None,
+    size: int | tuple[int, int] | None,
+    channels: int,
+    invalid: Invalid,
+    max_pixels: int,
+) -> DataFrame:
+    """The columns to keep, and the new ones."""
+    opencv()  # what is missing on the driver is best said here
+    new = [T.StructField(output, IMAGE_TYPE)]
+    if invalid == "keep":
+        new.append(T.StructField(REASON, T.StringType()))
     target = (size, size) if isinstance(size, int) else None if size is None else (size[0], size[1])
-    task = ImageDecoder(column, origin, kept, tuple(made), target, channels, invalid, max_pixels)
-    return frame.mapInArrow(task, T.StructType([*frame.schema.fields, *new]))
+    names = tuple(field.name for field in new)
+    task = ImageDecoder(column, origin, tuple(kept), names, target, channels, invalid, max_pixels)
+    return frame.mapInArrow(task, T.StructType([*[frame.schema[name] for name in kept], *new]))
 
 
 def to_array(image: Any) -> np.ndarray:
