@@ -146,13 +146,14 @@ def test_no_row_and_one_row(stage: Stage, fitted: Any, rows: Any) -> None:
 def test_a_thousand_partitions(fitted: Any, spark_local: Any) -> None:
     model = fitted[ml.DLRegressor].copy().setFeaturesCols(["x", "y"])
     model.clear(model.featuresCol)
-    frame = spark_local.range(0, 1000, 1, 1000).selectExpr("id", "id / 1000 AS x", "1 - id / 1000 AS y")
-    scored = model.transform(frame)
-    assert scored.rdd.getNumPartitions() == 1000
-    found = scored.select("id", "estimate").toPandas()
-    assert found["id"].tolist() == list(range(1000))
-    place = np.array([0.2, 0.8])
-    np.testing.assert_allclose(found["estimate"][200], model.predict(place), rtol=1e-5)
+    frame = spark_local.range(0, 2000, 1, 1000).selectExpr("id", "id / 2000 AS x", "1 - id / 2000 AS y")
+    scored = model.transform(frame).select("id", "estimate").rdd
+    assert scored.getNumPartitions() == 1000
+    # Each costs Spark ten milliseconds and more, so a few of them stand for all.
+    found = spark_local.sparkContext.runJob(scored, list, partitions=[0, 1, 200, 500, 998, 999])
+    assert [row.id for row in found] == [0, 1, 2, 3, 400, 401, 1000, 1001, 1996, 1997, 1998, 1999]
+    expected = [model.predict(np.array([row.id / 2000, 1 - row.id / 2000])) for row in found]
+    np.testing.assert_allclose([row.estimate for row in found], expected, rtol=1e-4)
 
 
 @every
@@ -255,7 +256,7 @@ def test_a_pipeline_of_estimators_is_saved_and_fitted(rows: Any, tmp_path: Path)
     stages = [
         StringIndexer(inputCol="word", outputCol="label", stringOrderType="alphabetAsc"),
         VectorAssembler(inputCols=["x", "y"], outputCol="features"),
-        ml.DLClassifier(**COMMON, **STAGES[1].params, predictedLabelCol="said"),
+        ml.DLClassifier(**COMMON, **STAGES[1].params, numWorkers=1, predictedLabelCol="said"),
         IndexToString(inputCol="prediction", outputCol="word again"),
     ]
     Pipeline(stages=stages).save(str(tmp_path / "pipeline"))
@@ -267,7 +268,7 @@ def test_a_pipeline_of_estimators_is_saved_and_fitted(rows: Any, tmp_path: Path)
 
 
 def test_a_split_chooses_among_regressions(rows: Any, tmp_path: Path) -> None:
-    regressor = ml.DLRegressor(**COMMON, **STAGES[2].params)
+    regressor = ml.DLRegressor(**COMMON, **STAGES[2].params, numWorkers=1)
     grid = ParamGridBuilder().addGrid(regressor.learningRate, [1e-6, 0.05]).build()
     evaluator = RegressionEvaluator(labelCol="product", predictionCol="estimate")
     split = TrainValidationSplit(estimator=regressor, estimatorParamMaps=grid, evaluator=evaluator, seed=1)
