@@ -128,8 +128,8 @@ def test_a_pipeline_is_fitted_measured_saved_and_loaded(session: Any, tmp_path: 
     ]
     fitted = Pipeline(stages=stages).fit(data)
     scored = fitted.transform(data)
-    accuracy = sdl.measure(scored, [sdl.metrics.Accuracy()], prediction="probability")["accuracy"]
-    assert accuracy > 0.9
+    measured = sdl.measure(scored, [sdl.metrics.Accuracy(), sdl.metrics.AUROC()], prediction="probability")
+    assert measured["accuracy"] > 0.9 and measured["auroc"] > 0.95
     fitted.write().overwrite().save(str(tmp_path / "model"))
     fitted.write().overwrite().save(str(tmp_path / "model"))
     again = PipelineModel.load(str(tmp_path / "model")).transform(data)
