@@ -94,11 +94,12 @@ def write_images(folder: Path, images: int, size: int) -> None:
 
 
 def perceptron(hidden: Sequence[int]) -> Any:
-    """The MLP, with one output."""
+    """The MLP, which gives one number."""
     import keras
 
     layers = [keras.layers.Dense(units, "relu") for units in hidden]
-    return keras.Sequential([keras.Input((FEATURES,)), *layers, keras.layers.Dense(1, "sigmoid")])
+    last = [keras.layers.Dense(1, "sigmoid"), keras.layers.Reshape(())]
+    return keras.Sequential([keras.Input((FEATURES,)), *layers, *last])
 
 
 def resnet(size: int) -> Any:
@@ -144,8 +145,10 @@ def bare_part(runtime: str, place: str, shape: tuple[int, ...], batch: int, file
             values.append(call(rows))
             ids.append(read.column("id").to_numpy())
         found = np.concatenate(values)
-        offsets = pa.array(np.arange(len(found) + 1, dtype="int32") * found.shape[1])
-        prediction = pa.ListArray.from_arrays(offsets, pa.array(found.reshape(-1)))
+        prediction = pa.array(found.reshape(-1))
+        if found.ndim > 1:
+            offsets = pa.array(np.arange(len(found) + 1, dtype="int32") * found.shape[1])
+            prediction = pa.ListArray.from_arrays(offsets, prediction)
         pq.write_table(pa.table({"id": np.concatenate(ids), "prediction": prediction}), Path(folder, Path(file).name))
 
 
@@ -193,7 +196,7 @@ def compare(case: str, rows: int, turns: Mapping[str, Turn], goals: Mapping[str,
 def batch_udf(model: Any, batch: int) -> Any:
     """Spark's own way, as its documentation shows it."""
     from pyspark.ml.functions import predict_batch_udf
-    from pyspark.sql.types import ArrayType, FloatType
+    from pyspark.sql.types import FloatType
 
     description, weights = model.to_json(), model.get_weights()
 
@@ -204,8 +207,7 @@ def batch_udf(model: Any, batch: int) -> Any:
         rebuilt.set_weights(weights)
         return lambda rows: rebuilt.predict_on_batch(rows)
 
-    kind = ArrayType(FloatType())
-    return predict_batch_udf(make, return_type=kind, batch_size=batch, input_tensor_shapes=[[FEATURES]])
+    return predict_batch_udf(make, return_type=FloatType(), batch_size=batch, input_tensor_shapes=[[FEATURES]])
 
 
 def measure(case: str, spark: Any, folder: Path, arguments: argparse.Namespace) -> Iterator[Result]:

@@ -19,6 +19,7 @@ from models import blobs, classifier, frame
 
 import sparkdl as sdl
 from sparkdl.errors import ArgumentError, DataError
+from sparkdl.spark import scoring
 from sparkdl.spark.scoring import score
 from sparkdl.types import SampleSpec, TensorSpec
 
@@ -55,7 +56,11 @@ def invalid_frame(spark: SparkSession) -> DataFrame:
     return spark.createDataFrame(rows, "id int, features array<double>").coalesce(1)
 
 
-def test_invalid_rows_are_errors_or_left_out_or_get_nulls(spark_local: SparkSession) -> None:
+@pytest.mark.parametrize("arrow", [True, False], ids=["functions", "before 4.1"])
+def test_invalid_rows_are_errors_or_left_out_or_get_nulls(
+    spark_local: SparkSession, monkeypatch: pytest.MonkeyPatch, arrow: bool
+) -> None:
+    monkeypatch.setattr(scoring, "has_arrow_functions", lambda: arrow and hasattr(F, "arrow_udf"))
     data, model = invalid_frame(spark_local), classifier()
     with pytest.raises(Exception, match="null in row 1 of its partition"):
         sdl.predict(model, data).collect()
@@ -118,6 +123,19 @@ def test_with_a_spec_no_job_starts_and_other_features_are_refused(spark_local: S
         score(model, data, features=[*"abcd"], columns=columns, derive=list, spec=whole)
     rows = score(model, data, features=[*"abcd"], columns=columns, derive=list, spec=SPEC).collect()
     assert [row.mean for row in rows] == [[0.0], [1.0], [2.0], [3.0]]
+
+
+def test_only_columns_that_are_asked_for_are_read_and_each_row_is_scored_once(
+    spark_local: SparkSession, tmp_path: Path
+) -> None:
+    if not scoring.has_arrow_functions():
+        pytest.skip("Spark 3.5 and 4.0 have no functions over Arrow columns")
+    frame(spark_local, *blobs(10)).withColumn("wide", F.repeat(F.lit("x"), 100)).write.parquet(str(tmp_path / "data"))
+    scored = sdl.predict(classifier(), spark_local.read.parquet(str(tmp_path / "data")))
+    query = scored.where("prediction[0] > 0.1 AND id > 2").select("id", "prediction")
+    plan = query._jdf.queryExecution().executedPlan().toString()
+    assert "wide" not in plan and plan.count("ArrowEvalPython") == 1
+    assert scored.select("id", "wide").count() == 10
 
 
 def test_inner_layers_are_outputs(spark_local: SparkSession) -> None:
