@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pyspark import InheritableThread
-from pyspark.sql import is_remote
+from pyspark.sql.utils import is_remote
 
 
 def spark_thread(body: Callable[[], None], session: Any = None) -> threading.Thread:
