@@ -1,11 +1,13 @@
-"""What all fitted stages are: a Keras model that is loaded when it is needed, and what is known of its training."""
+"""What all fitted stages are: a Keras model that is built when it is needed, and what is known of its training."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from functools import cached_property
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -14,7 +16,7 @@ from pyspark.sql.types import StructField
 
 from sparkdl.engine.archive import model_archive
 from sparkdl.engine.building import known_spec
-from sparkdl.errors import ArgumentError, MissingFileError, ModelError
+from sparkdl.errors import ArgumentError, MissingFileError, ModelError, SparkDLError
 from sparkdl.history import History
 from sparkdl.importers.keras.load import load_keras
 from sparkdl.ml.params import TrainingParams, setter
@@ -52,7 +54,7 @@ class Fitted(TrainingParams, Persistent):
             **params: the stage's Params.
         """
         stage = cls(**params)
-        stage._model = KerasModel(lambda: model)
+        stage._model = KerasModel(model)
         spec = known_spec(model)
         stage._spec = None if spec is None else replace(spec, labels=(), weighted=False, label_structure="single")
         stage._history = history
@@ -60,9 +62,9 @@ class Fitted(TrainingParams, Persistent):
 
     @property
     def model(self) -> Any:
-        """The Keras model; of a stage that was loaded from files it is read when it is first asked for."""
+        """The Keras model; of a stage that was loaded from files it is built when it is first asked for."""
         if self._model is None:
-            raise ModelError(f"{self.uid} has no model: a {type(self).__name__} is made by fit, load or from_keras.")
+            raise no_model(self)
         return self._model.value
 
     @property
@@ -126,7 +128,9 @@ class Fitted(TrainingParams, Persistent):
         return [np.asarray(item) for item in (outputs if isinstance(outputs, (list, tuple)) else [outputs])]
 
     def _files(self) -> Mapping[str, Content]:
-        return {MODEL_FILE: model_archive(self.model)}
+        if self._model is None:
+            raise no_model(self)
+        return {MODEL_FILE: self._model.archive()}
 
     def _more(self) -> dict[str, Any]:
         spec = None if self._spec is None else asdict(self._spec)
@@ -135,46 +139,76 @@ class Fitted(TrainingParams, Persistent):
         return found
 
     def _take(self, metadata: Mapping[str, Any], folder: StageFolder) -> None:
-        check_model_file(folder)
-        self._model = KerasModel(lambda: read_model(folder))
+        self._model = KerasModel(archive=read_archive(folder), path=folder.path_of(MODEL_FILE))
         self._spec = None if metadata["spec"] is None else _spec_of(metadata["spec"])
         self._history = None if metadata["summary"] is None else History(**metadata["summary"])
 
 
 class KerasModel:
-    """A model that is made when it is first asked for; copies of a stage share it.
+    """A model, or the archive of one, which becomes a model when it is first asked for; copies of a stage share it.
+
+    The archive is in memory, as its file may be gone by then: a stage may be saved over itself.
 
     Args:
-        make: gives the model.
-
-    Example:
-        >>> KerasModel(lambda: "a model").value
-        'a model'
+        model: the model; None where there is an archive.
+        archive: what Keras wrote of it.
+        path: where it was read, for messages.
     """
 
-    def __init__(self, make: Callable[[], Any]) -> None:
-        self._make = make
+    def __init__(self, model: Any = None, archive: bytes = b"", path: str = "") -> None:
+        self._model, self._archive, self._path = model, archive, path
+        self._making = threading.Lock()
 
-    @cached_property
+    @property
     def value(self) -> Any:
         """The model."""
-        return self._make()
+        with self._making:
+            if self._model is None:
+                self._model, self._archive = model_of(self._archive, self._path), b""
+            return self._model
+
+    def archive(self) -> bytes:
+        """What Keras writes of the model."""
+        return self._archive or model_archive(self.value)
 
 
-def read_model(folder: StageFolder) -> Any:
-    """The Keras model of a stage.
+def read_archive(folder: StageFolder) -> bytes:
+    """The archive of a stage's model.
 
     Raises:
         MissingFileError: its file is not there.
     """
-    check_model_file(folder)
-    return load_keras(folder.path_of(MODEL_FILE))
+    try:
+        return folder.read(MODEL_FILE)
+    except MissingFileError as error:
+        raise MissingFileError(
+            f"{folder.shown!r} has no {MODEL_FILE}, which the stage needs: save the stage again.", error.reason
+        ) from None
 
 
-def check_model_file(folder: StageFolder) -> None:
-    """Raises MissingFileError where a stage has lost its model."""
-    if not folder.has(MODEL_FILE):
-        raise MissingFileError(f"{folder.shown!r} has no {MODEL_FILE}, which the stage needs: save the stage again.")
+def model_of(archive: bytes, path: str) -> Any:
+    """The Keras model of an archive.
+
+    Args:
+        archive: the bytes.
+        path: where they were read, for messages.
+
+    Raises:
+        ImporterError: they are damaged.
+        UnsupportedError: the model has classes that are not registered, or code.
+    """
+    with tempfile.TemporaryDirectory(prefix="sparkdl-stage-") as folder:
+        copy = Path(folder, MODEL_FILE)
+        copy.write_bytes(archive)
+        try:
+            return load_keras(copy)
+        except SparkDLError as error:
+            raise type(error)(str(error).replace(str(copy), path)) from error
+
+
+def no_model(stage: Fitted) -> ModelError:
+    """The error of a stage that was made by its constructor."""
+    return ModelError(f"{stage.uid} has no model: a {type(stage).__name__} is made by fit, load or from_keras.")
 
 
 def _spec_of(values: Mapping[str, Any]) -> SampleSpec:

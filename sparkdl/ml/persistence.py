@@ -61,9 +61,9 @@ class StageFolder:
         """Makes a file."""
         self._storage.write(name, content)
 
-    def has(self, name: str) -> bool:
-        """Whether there is a file of this name."""
-        return self._storage.exists(name)
+    def read(self, name: str) -> bytes:
+        """The content of a file."""
+        return self._storage.read(name)
 
     def refuse_if_taken(self) -> None:
         """Raises StorageError where something is there already."""
@@ -104,13 +104,18 @@ class StageWriter(MLWriter):
         super().__init__()
         self.stage = stage
 
+    def save(self, path: str) -> None:
+        """Saves the stage; what was there stays until all of the new is at hand."""
+        self._content = self.stage._values(), self.stage._more(), self.stage._files()
+        super().save(path)
+
     def _handleOverwrite(self, path: str) -> None:
         # Spark ML's own asks the JVM, which Spark Connect has not.
         StageFolder(path, self.sparkSession).clear()
 
     def saveImpl(self, path: str) -> None:
         """Writes files, then metadata."""
-        params, more, files = self.stage._values(), self.stage._more(), self.stage._files()
+        params, more, files = self._content
         folder = StageFolder(path, self.sparkSession)
         folder.refuse_if_taken()
         for name, content in files.items():

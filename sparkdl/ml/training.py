@@ -15,7 +15,7 @@ from sparkdl.engine.archive import model_archive
 from sparkdl.engine.definition import compile_model, early_stopping, function_name, is_model, make_model
 from sparkdl.errors import ArgumentError
 from sparkdl.history import History
-from sparkdl.ml.fitted import MODEL_FILE, Fitted, read_model
+from sparkdl.ml.fitted import MODEL_FILE, Fitted, model_of, read_archive
 from sparkdl.ml.params import HasModel, TrainingParams, setter
 from sparkdl.ml.persistence import Persistent, StageFolder
 from sparkdl.spark.columns import find_column, quoted
@@ -184,7 +184,7 @@ class Trainer(TrainingParams, HasModel, Persistent):
 
     def _take(self, metadata: Mapping[str, Any], folder: StageFolder) -> None:
         if "modelFile" in metadata:
-            self._set(model=read_model(folder))
+            self._set(model=model_of(read_archive(folder), folder.path_of(MODEL_FILE)))
 
 
 def _named(value: Any, name: str) -> Any:

@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from sparkdl import ml
-from sparkdl.errors import DataError, MissingFileError, ModelError
+from sparkdl.errors import DataError, ImporterError, MissingFileError, ModelError
 from tests.ml.networks import classify, regress
 
 
@@ -114,3 +114,19 @@ def test_a_model_from_elsewhere_is_a_stage(rows: Any) -> None:
         _ = stage.summary
     with pytest.raises(ModelError, match="has no model: a DLModel is made by fit, load or from_keras"):
         ml.DLModel().transform(rows)
+
+
+def test_a_stage_is_saved_over_itself(tmp_path: Path, spark_local: Any) -> None:
+    path, stage = str(tmp_path / "stage"), ml.DLModel.from_keras(regress(), featuresCols=["x", "y"])
+    expected = stage.predict(np.array([0.1, 0.2]))
+    stage.save(path)
+    for _ in range(2):
+        ml.DLModel.load(path).write().overwrite().save(path)
+    again = ml.DLModel.load(path)
+    again.copy({again.predictionCol: "other"}).write().overwrite().save(path)
+    np.testing.assert_array_equal(ml.DLModel.load(path).predict(np.array([0.1, 0.2])), expected)
+    with pytest.raises(ModelError, match="has no model"):
+        ml.DLModel().write().overwrite().save(path)
+    (tmp_path / "stage" / "model.keras").write_bytes(b"PK")
+    with pytest.raises(ImporterError, match=f"{path}/model.keras"):
+        _ = ml.DLModel.load(path).model
