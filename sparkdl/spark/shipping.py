@@ -7,9 +7,9 @@ import hashlib
 import json
 import logging
 import pickle
+from collections import OrderedDict
 from typing import Any
 
-from sparkdl.engine.cache import cached
 from sparkdl.engine.probe import probe_extra_losses
 from sparkdl.engine.release import release_kernels
 from sparkdl.engine.runtimes.openvino import Network
@@ -22,6 +22,8 @@ from sparkdl.train.checkpoint import encode_state
 from sparkdl.types import SampleSpec, TrainingState
 
 logger = logging.getLogger("sparkdl")
+CONVERTED = 4
+_converted: OrderedDict[str, Network] = OrderedDict()
 
 
 def ship(data: Any, model: Any, spec: SampleSpec, *, compiled: bool) -> ShippedModel:
@@ -89,9 +91,13 @@ def _network(model: Any, spec: SampleSpec) -> tuple[Network, str]:
 
     import_openvino()
     key = f"{_packed(model, False)[2]} {spec}"
-    network = cached(f"conversion {key}", lambda: convert(model, spec))
-    release_kernels()
-    return network, key
+    if key not in _converted:
+        _converted[key] = convert(model, spec)
+        release_kernels()
+    _converted.move_to_end(key)
+    if len(_converted) > CONVERTED:
+        _converted.popitem(last=False)
+    return _converted[key], key
 
 
 def _packed(model: Any, compiled: bool) -> tuple[ModelPayload, bytes, str]:
