@@ -81,17 +81,17 @@ def worker_was_lost(text: str) -> bool:
     return executor_was_lost(text) or _WORKER_LOST.search(text) is not None or may_pass(gist(text).split(":")[0])
 
 
-def raised_in(text: str) -> tuple[str, str]:
-    """Class and message of the error that failed a task: sparkdl's own as it was, another as a WorkerError.
+def own_error(text: str) -> errors.SparkDLError | None:
+    """The error of sparkdl that failed a task, as it was; None where it was none of sparkdl's.
 
     Example:
-        >>> raised_in("Job aborted\\nsparkdl.errors.DataError: column 'x' has a null\\n\\tat java.lang.Thread.run")
-        ('DataError', "column 'x' has a null")
-        >>> raised_in("Job aborted\\nKeyError: 'a'")
-        ('WorkerError', "a worker failed: KeyError: 'a'")
+        >>> own_error("Job aborted\\nsparkdl.errors.DataError: column 'x' has a null\\n\\tat java.lang.Thread.run")
+        DataError("column 'x' has a null")
+        >>> own_error("Job aborted\\nKeyError: 'a'")
     """
-    own = [(kind, message.strip()) for kind, message in _OWN.findall(text) if hasattr(errors, kind)]
-    return own[-1] if own else ("WorkerError", f"a worker failed: {gist(text)}{hint(text)}")
+    found = [(getattr(errors, kind, None), message.strip()) for kind, message in _OWN.findall(text)]
+    own = [kind(message) for kind, message in found if isinstance(kind, type) and issubclass(kind, errors.SparkDLError)]
+    return own[-1] if own else None
 
 
 def may_pass(kind: str) -> bool:
@@ -110,7 +110,7 @@ def own_errors() -> Iterator[None]:
     try:
         yield
     except (Py4JJavaError, PySparkException) as error:
-        kind, message = raised_in(str(error))
-        if not _OWN.search(str(error)):
+        own = own_error(str(error))
+        if own is None:
             raise
-        raise getattr(errors, kind)(message) from None
+        raise own from None

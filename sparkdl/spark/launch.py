@@ -16,7 +16,7 @@ from sparkdl.spark.assignment import Assignment
 from sparkdl.spark.attempt import Failure, Monitor, Outlets, run_stage
 from sparkdl.spark.cluster import Context, available_workers, driver_address, resource_profile
 from sparkdl.spark.connect import ConnectContext
-from sparkdl.spark.failures import executor_was_lost, gist, hint, raised_in, worker_was_lost
+from sparkdl.spark.failures import executor_was_lost, gist, hint, own_error, worker_was_lost
 from sparkdl.spark.frames import Prepared
 from sparkdl.spark.rows import SCHEMA, deliver
 from sparkdl.spark.vigil import Vigil
@@ -101,7 +101,8 @@ def never_began(said: str, monitor: Monitor) -> SparkDLError | None:
         return None
     if not said:
         return DataError(NO_ROWS)
-    return WorkerError(f"the job failed before any worker began: {gist(said)}{hint(said)}")
+    # Rows are made before: of a file that cannot be decoded, say.
+    return own_error(said) or WorkerError(f"the job failed before any worker began: {gist(said)}{hint(said)}")
 
 
 def lost_because(said: str, monitor: Monitor) -> str:
@@ -142,8 +143,8 @@ def run_unheard(context: ConnectContext, prepared: Prepared, assignment: Assignm
     if said and worker_was_lost(said):
         monitor.noticed = gist(said)
     elif said:
-        kind, message = raised_in(said)
-        monitor.failures.append(Failure(0, kind, message, said, "", "", secondary=False))
+        error = own_error(said) or WorkerError(f"a worker failed: {gist(said)}{hint(said)}")
+        monitor.failures.append(Failure(0, type(error).__name__, str(error), said, "", "", secondary=False))
     return said
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sparkdl.errors import DataError
 from sparkdl.history import History
 from sparkdl.spark import cluster, launch
 from sparkdl.spark.assignment import Assignment
@@ -76,3 +77,9 @@ def test_executors_that_are_starting_again_are_waited_for(monkeypatch: pytest.Mo
     monkeypatch.setattr(cluster, "task_slots", lambda context: 1)
     assert cluster.available_workers(context, 2, 1) == 1  # type: ignore[arg-type]
     assert 30 <= clock[0] < 40
+
+
+def test_an_error_where_rows_are_made_is_told_as_it_was() -> None:
+    says = "Job aborted\nsparkdl.errors.DataError: file:/a.png is no image: remove it.\n\tat java.lang.Thread.run"
+    error = launch.never_began(says, Monitor(TrainingState({}, {}), outlets()))
+    assert isinstance(error, DataError) and str(error) == "file:/a.png is no image: remove it."
