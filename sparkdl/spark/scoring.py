@@ -9,7 +9,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_type
-from pyspark.sql.types import StructField, StructType
+from pyspark.sql.types import ArrayType, DataType, MapType, StructField, StructType, UserDefinedType
 
 from sparkdl.errors import ArgumentError, ModelError
 from sparkdl.spark.columns import quoted
@@ -83,9 +83,19 @@ def score(
     shipped = ship_predictor(frame, model, prepared.spec, runtime=runtime, precision=precision)
     kinds = {field.name: to_arrow_type(field.dataType) for field in fields}
     scorer = Scorer(shipped, prepared.reader, len(frame.columns), kinds, derive, batch_size, handle_invalid)
-    if columns and has_arrow_functions():
+    if columns and has_arrow_functions() and not holds_vectors(frame.schema):
         return by_function(prepared, scorer, fields)
     return prepared.frame.mapInArrow(scorer, StructType([*frame.schema.fields, *fields]))
+
+
+def holds_vectors(kind: DataType) -> bool:
+    """Whether there are ML vectors among columns: Spark 4.3 hands functions whole columns where the rows come from
+    Parquet, and fails at those of user-defined types, also where no function asks for them."""
+    if isinstance(kind, StructType):
+        return any(holds_vectors(field.dataType) for field in kind.fields)
+    if isinstance(kind, MapType):
+        return holds_vectors(kind.keyType) or holds_vectors(kind.valueType)
+    return holds_vectors(kind.elementType) if isinstance(kind, ArrayType) else isinstance(kind, UserDefinedType)
 
 
 def by_function(prepared: PreparedFeatures, scorer: Scorer, fields: Sequence[StructField]) -> DataFrame:

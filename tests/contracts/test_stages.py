@@ -167,10 +167,7 @@ def test_columns_that_are_taken_or_missing_are_named(stage: Stage, fitted: Any, 
 
 def test_a_column_without_a_name_is_left_out(fitted: Any, rows: Any) -> None:
     model = fitted[ml.DLClassifier].copy()
-    assert model.setRawPredictionCol("").setProbabilityCol("").transform(rows).columns[-2:] == [
-        "features",
-        "prediction",
-    ]
+    assert model.setRawPredictionCol("").setProbabilityCol("").transform(rows).columns == [*rows.columns, "prediction"]
     assert model.setPredictionCol("").transform(rows).columns == rows.columns
 
 
