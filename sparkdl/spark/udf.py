@@ -71,7 +71,7 @@ def register_udf(
     shipped = ship_predictor(spark.range(0), model, spec, runtime=runtime, precision=precision)
     task = SqlScorer(shipped, spec, name, to_arrow_type(field.dataType), batch_size, handle_invalid)
     function = arrow_function(task, field.dataType) if has_arrow_functions() else pandas_function(task, field.dataType)
-    spark.udf.register(name, function.asNondeterministic())
+    spark.udf.register(name, function)
 
 
 def input_spec(model: Any, shapes: Mapping[str, Sequence[int]]) -> SampleSpec:

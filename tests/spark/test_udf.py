@@ -36,6 +36,11 @@ def test_sql_calls_the_model(spark_local: SparkSession, monkeypatch: pytest.Monk
     assert len(rows) == 20
     for row in rows:
         np.testing.assert_allclose(row.p, expected[row.id], rtol=1e-4, atol=1e-6)
+    middle = float(np.sort(expected[:, 0])[19:21].mean())
+    likely = expected[:, 0][expected[:, 0] > middle]
+    query = "SELECT avg(score(features)[0]) AS mean, count(*) AS n FROM points WHERE score(features)[0]"
+    row = spark_local.sql(f"{query} > {middle}").first()
+    assert row is not None and row.n == len(likely) and row.mean == pytest.approx(likely.mean(), rel=1e-4)
     arguments = ", ".join(f"CAST(features[{index}] AS DOUBLE)" for index in range(4))
     rows = spark_local.sql(f"SELECT id, score({arguments}) AS p FROM points").collect()
     for row in rows:
