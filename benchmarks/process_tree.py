@@ -23,6 +23,7 @@ EXECUTOR = "CoarseGrainedExecutorBackend"
 PIDFD_GETFD = 438
 SO_MAX_PACING_RATE = 47
 ESTABLISHED = "01"
+TICK = os.sysconf("SC_CLK_TCK")
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -50,6 +51,11 @@ class Process:
         with suppress(OSError):
             return Path(f"/proc/{self.pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         return ""
+
+    @property
+    def processor_seconds(self) -> float:
+        """Processor time that it and those of its children that have ended have used; 0 where it is gone."""
+        return sum(map(int, _stat(self.pid)[11:15])) / TICK
 
     def signal(self, number: int) -> None:
         """Sends it a signal, unless it is gone."""

@@ -30,11 +30,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from process_tree import descendants
 
 CASES = ("mlp", "openvino", "tensorflow")
 FEATURES, PARTS = 100, 4
 QUIET_LOAD = 0.5
-TICK = os.sysconf("SC_CLK_TCK")
 Turn = Callable[[], Any]
 
 
@@ -152,24 +152,9 @@ def bare_part(runtime: str, place: str, shape: tuple[int, ...], batch: int, file
         pq.write_table(pa.table({"id": np.concatenate(ids), "prediction": prediction}), Path(folder, Path(file).name))
 
 
-def processor_seconds(process: int) -> float:
-    """What a process and all that it has started have used so far."""
-    below: dict[int, list[int]] = {}
-    used: dict[int, float] = {}
-    for entry in os.listdir("/proc"):
-        try:
-            fields = Path("/proc", entry, "stat").read_text().rsplit(")", 1)[1].split() if entry.isdigit() else []
-        except OSError:  # it has just ended
-            continue
-        if fields:
-            below.setdefault(int(fields[1]), []).append(int(entry))
-            used[int(entry)] = sum(map(int, fields[11:15])) / TICK
-    pending, total = [process], 0.0
-    while pending:
-        one = pending.pop()
-        total += used.get(one, 0.0)
-        pending += below.get(one, [])
-    return total
+def processor_seconds() -> float:
+    """What this process and all that it has started have used so far."""
+    return sum(os.times()[:4]) + sum(process.processor_seconds for process in descendants())
 
 
 def compare(case: str, rows: int, turns: Mapping[str, Turn], goals: Mapping[str, float], count: int) -> list[Result]:
@@ -179,9 +164,9 @@ def compare(case: str, rows: int, turns: Mapping[str, Turn], goals: Mapping[str,
         run()
     for _ in range(count):
         for name, run in turns.items():
-            start, cpu = time.perf_counter(), processor_seconds(os.getpid())
+            start, cpu = time.perf_counter(), processor_seconds()
             run()
-            times[name].append((time.perf_counter() - start, processor_seconds(os.getpid()) - cpu))
+            times[name].append((time.perf_counter() - start, processor_seconds() - cpu))
     own, *others = times
     results = []
     for other in others:
