@@ -1,0 +1,1 @@
+"""Layers, criterions and initialization methods of BigDL."""

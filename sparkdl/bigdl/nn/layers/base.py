@@ -1,0 +1,308 @@
+"""What all layers of BigDL can do, and how their arguments become modules."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from sparkdl.errors import ArgumentError
+from sparkdl.nn.torch.build import kind_of, make, reset
+from sparkdl.nn.torch.eager import Recording, forward, zero_gradients
+from sparkdl.nn.torch.initial import seed
+from sparkdl.nn.torch.module import Array, Module, Regularizer
+
+# Arguments that are no part of what a module computes.
+_PLUMBING = frozenset({"self", "__class__", "bigdl_type", "jvalue"})
+_INITIAL = {"init_weight": "weight", "init_bias": "bias"}
+_INITIAL_GRADIENTS = {"init_grad_weight": "weight", "init_grad_bias": "bias"}
+# BigDL spells a regularizer's argument in several ways; the first letter tells what it is for.
+_REGULARIZER = "regularizer"
+
+
+def describe(kind: str, arguments: Mapping[str, Any], children: Sequence[Layer] = ()) -> Module:
+    """A new module of what a layer's constructor was given.
+
+    Args:
+        kind: the name of the module's kind.
+        arguments: `locals()` of the constructor. Initial values, regularizers and layers among them become what they
+            mean; the others are the module's arguments.
+        children: the layers inside it, in the order that its kind expects.
+    """
+    given = {name: value for name, value in arguments.items() if name not in _PLUMBING}
+    plain = {name: _plain(value) for name, value in given.items() if _is_plain(name, value)}
+    module = make(kind, [child.value for child in children], **plain)
+    for name, parameter in _INITIAL.items():
+        if given.get(name) is not None:
+            module.parameters[parameter] = _reshaped(kind, name, given[name], module.parameters[parameter].shape)
+    for name, parameter in _INITIAL_GRADIENTS.items():
+        if given.get(name) is not None:
+            module.gradients[parameter] = _reshaped(kind, name, given[name], module.parameters[parameter].shape)
+    for name, regularizer in given.items():
+        if name.lower().endswith(_REGULARIZER) and regularizer is not None:
+            regularize(module, name[0].lower(), regularizer)
+    return module
+
+
+def regularize(module: Module, role: str, regularizer: Any) -> None:
+    """Puts one of BigDL's regularizers on the parameters of a module that have the role "w", "b" or "u"."""
+    for parameter in kind_of(module.kind).regularized.get(role, ()):
+        if parameter in module.parameters:
+            module.regularizers[parameter] = Regularizer(regularizer.l1, regularizer.l2)
+
+
+def _is_plain(name: str, value: Any) -> bool:
+    special = name in _INITIAL or name in _INITIAL_GRADIENTS or name.lower().endswith(_REGULARIZER)
+    nested = value if isinstance(value, (list, tuple)) else [value]
+    return not special and not any(isinstance(part, Layer) for part in nested)
+
+
+def _plain(value: Any) -> Any:
+    """The value in JSON's types."""
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    return value
+
+
+def _reshaped(kind: str, name: str, value: Any, shape: tuple[int, ...]) -> Array:
+    array = np.asarray(value, np.float32)
+    if array.size != int(np.prod(shape)):
+        raise ArgumentError(f"{kind}: {name} has shape {array.shape}, expected {shape}.")
+    return array.reshape(shape)
+
+
+class Layer:
+    """A module with its weights, run forward and backward on arrays, and trained by an `Optimizer`.
+
+    Attributes:
+        value: the module.
+
+    Example:
+        >>> import numpy as np
+        >>> from sparkdl.bigdl.nn.layer import Linear
+        >>> layer = Linear(2, 1, init_weight=np.array([[1.0, 2.0]]), init_bias=np.zeros(1))
+        >>> layer.forward(np.array([[3.0, 4.0]])).tolist()
+        [[11.0]]
+        >>> layer.backward(np.array([[3.0, 4.0]]), np.array([[1.0]])).tolist()
+        [[1.0, 2.0]]
+    """
+
+    value: Module
+    bigdl_type: str
+
+    def __init__(self, jvalue: Any, bigdl_type: str = "float", *args: Any) -> None:
+        if not isinstance(jvalue, Module):
+            raise ArgumentError(
+                f"{type(self).__name__} was given a {type(jvalue).__name__} for its module: a layer of your own is "
+                "built from layers (a Sequential or Model), as there is no class in Java behind it."
+            )
+        self.value = jvalue
+        self.bigdl_type = bigdl_type
+        self._recording: Recording | None = None
+        if self.value.name is None:
+            self.value.name = f"{self.value.kind}{uuid.uuid4().hex[:8]}"
+
+    def __call__(self, x: Any = None) -> Node:
+        """A node of a graph: this layer, applied to the outputs of other nodes (one, or a list of them)."""
+        before = [] if x is None else list(x) if isinstance(x, (list, tuple)) else [x]
+        for node in before:
+            if not isinstance(node, Node):
+                raise ArgumentError(
+                    f"{self.name()} was called with a {type(node).__name__}, expected nodes (what Input() and other "
+                    "calls of layers give); for arrays there is forward()."
+                )
+        return Node(self, self.bigdl_type, *before)
+
+    def name(self) -> str:
+        """The layer's name, made up where none was set."""
+        return str(self.value.name)
+
+    def set_name(self, name: str) -> Layer:
+        """Names the layer."""
+        self.value.name = name
+        return self
+
+    def set_seed(self, seed: int = 123) -> Layer:
+        """Starts the random numbers of new layers and of dropout anew, for all layers."""
+        _seed(seed)
+        return self
+
+    def get_dtype(self) -> str:
+        """The type of the weights."""
+        return "float32"
+
+    @staticmethod
+    def check_input(input: Any) -> tuple[list[Any], bool]:
+        """The arrays of an input, and whether it is a table."""
+        table = isinstance(input, (list, tuple))
+        return (list(input) if table else [input]), table
+
+    @staticmethod
+    def convert_output(output: Any) -> Any:
+        """An output as the caller sees it."""
+        return output
+
+    def forward(self, input: Any) -> Any:
+        """The output for an array, or a list (table) of them; kept for `backward`."""
+        self._recording = forward(self.value, _tensors(input))
+        return self._recording.output
+
+    def backward(self, input: Any, grad_output: Any) -> Any:
+        """The gradient for the input of the last `forward`; those of the weights are added to what the layer holds."""
+        recording = self._recording or forward(self.value, _tensors(input))
+        return recording.backward(_tensors(grad_output))
+
+    def zero_grad_parameters(self) -> None:
+        """Sets the gradients of all weights to zero."""
+        zero_gradients(self.value)
+
+    def update_parameters(self, learning_rate: float) -> None:
+        """Subtracts the gradients times the rate from the weights."""
+        for module, name in self.value.weights():
+            if name in module.gradients and not module.frozen:
+                module.parameters[name] = module.parameters[name] - learning_rate * module.gradients[name]
+
+    def reset(self) -> Layer:
+        """Gives all weights the values that new ones start with."""
+        for module in self.value.walk():
+            reset(module)
+        return self
+
+    def parameters(self) -> dict[str, dict[str, Array]]:
+        """By the name of each layer with weights: weight, bias, gradWeight, gradBias (and what else it has)."""
+        found: dict[str, dict[str, Array]] = {}
+        for module, name in self.value.weights():
+            entry = found.setdefault(str(module.name), {})
+            entry[name] = module.parameters[name]
+            entry["grad" + name[0].upper() + name[1:]] = module.gradients.get(
+                name, np.zeros_like(module.parameters[name])
+            )
+        return found
+
+    def get_weights(self) -> list[Array] | None:
+        """The weights of the whole tree in their order, or None where there are none."""
+        return [module.parameters[name] for module, name in self.value.weights()] or None
+
+    def set_weights(self, weights: Any) -> None:
+        """Sets the weights, in the order of `get_weights`.
+
+        Raises:
+            ArgumentError: if their number or a size differs.
+        """
+        weights = weights if isinstance(weights, (list, tuple)) else [weights]
+        places = self.value.weights()
+        if len(places) != len(weights):
+            raise ArgumentError(f"{self.name()} has {len(places)} weights and was given {len(weights)}.")
+        for (module, name), weight in zip(places, weights, strict=True):
+            array = weight.to_ndarray() if hasattr(weight, "to_ndarray") else weight
+            module.parameters[name] = _reshaped(str(module.name), name, array, module.parameters[name].shape)
+
+    def is_with_weights(self) -> bool:
+        """Whether there are any weights."""
+        return bool(self.value.weights())
+
+    def set_init_method(self, weight_init_method: Any = None, bias_init_method: Any = None) -> Layer:
+        """Draws weight and bias anew by initialization methods."""
+        kind = kind_of(self.value.kind)
+        parameters = kind.parameters(kind.arguments(self.value))
+        for name, method in (("weight", weight_init_method), ("bias", bias_init_method)):
+            if method is not None and name in parameters:
+                self.value.parameters[name] = method.initial(parameters[name])
+        return self
+
+    def setWRegularizer(self, wRegularizer: Any) -> None:
+        """Sets what is added to the gradient of the weights."""
+        regularize(self.value, "w", wRegularizer)
+
+    def setBRegularizer(self, bRegularizer: Any) -> None:
+        """Sets what is added to the gradient of the biases."""
+        regularize(self.value, "b", bRegularizer)
+
+    def freeze(self, names: Any = None) -> Layer:
+        """Keeps this layer, or those inside it with these names, from training."""
+        return self._set_frozen(names, True)
+
+    def unfreeze(self, names: Any = None) -> Layer:
+        """Lets this layer, or those inside it with these names, be trained again."""
+        return self._set_frozen(names, False)
+
+    def _set_frozen(self, names: Any, frozen: bool) -> Layer:
+        wanted = None if names is None else [names] if isinstance(names, str) else list(names)
+        for name in wanted or []:
+            if all(module.name != name for module in self.value.walk()):
+                known = ", ".join(str(module.name) for module in self.value.walk())
+                raise ArgumentError(f"{self.name()} has no layer named {name!r}; its layers are {known}.")
+        for module in self.value.walk():
+            if wanted is None or module.name in wanted:
+                for part in module.walk():
+                    part.frozen = frozen
+        return self
+
+    def training(self, is_training: bool = True) -> Layer:
+        """Behaves as in training, or not."""
+        for module in self.value.walk():
+            module.training = is_training
+        return self
+
+    def is_training(self) -> bool:
+        """Whether it behaves as in training."""
+        return self.value.training
+
+    def set_running_mean(self, running_mean: Any) -> Layer:
+        """Sets the moving average of a batch normalization."""
+        self.value.states["running_mean"] = np.asarray(running_mean, np.float32)
+        return self
+
+    def set_running_std(self, running_std: Any) -> Layer:
+        """Sets the moving variance of a batch normalization (BigDL's name says deviation)."""
+        self.value.states["running_variance"] = np.asarray(running_std, np.float32)
+        return self
+
+
+class Node:
+    """A place in a graph: a layer, and the nodes whose outputs it takes.
+
+    Attributes:
+        layer: the layer, or None for an input.
+        before: the nodes before it.
+    """
+
+    def __init__(self, jvalue: Any, bigdl_type: str = "float", *args: Any) -> None:
+        self.layer: Layer | None = jvalue
+        self.bigdl_type = bigdl_type
+        self.before: list[Node] = list(args)
+
+    @classmethod
+    def of(cls, jvalue: Any, bigdl_type: str = "float") -> Node:
+        """A node of a layer."""
+        return cls(jvalue, bigdl_type)
+
+    def element(self) -> Layer | None:
+        """The layer."""
+        return self.layer
+
+    def remove_pre_edges(self) -> Node:
+        """Cuts it from the nodes before it."""
+        self.before = []
+        return self
+
+
+def _seed(value: int) -> None:
+    seed(value)
+
+
+def _tensors(value: Any) -> Any:
+    """Arrays of what a user gives: arrays, lists of them, JTensors numbers."""
+    if isinstance(value, (list, tuple)):
+        return [_tensors(part) for part in value]
+    return (
+        value.to_tensor()
+        if hasattr(value, "to_tensor")
+        else value.to_ndarray()
+        if hasattr(value, "to_ndarray")
+        else value
+    )
