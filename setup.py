@@ -30,6 +30,8 @@ REQUIRES = [
     "google-crc32c>=1.6,<2",
     "cloudpickle>=3,<4",
     "tqdm>=4.66,<5",
+    # Scripts written for BigDL take it from a star import.
+    "six>=1.16,<2",
 ]
 
 # Java 21 is the one version of this wheel that Spark 3.5 and Spark 4.x both run on.

@@ -1,0 +1,3 @@
+"""The version of BigDL whose names and signatures these are."""
+
+__version__ = "2.4.0"
