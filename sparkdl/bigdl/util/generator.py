@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-# One generator for the whole process, as BigDL has one per thread of Java.
-_state = np.random.RandomState()
+from sparkdl.nn.torch.initial import generator
+from sparkdl.nn.torch.initial import seed as begin_anew
 
 
 class RNG:
@@ -25,8 +24,8 @@ class RNG:
         self.bigdl_type = bigdl_type
 
     def set_seed(self, seed: int) -> None:
-        """Begins anew, for all of this process."""
-        _state.seed(int(seed) & 0xFFFFFFFF)
+        """Begins anew: for the weights of new layers and for dropout too."""
+        begin_anew(int(seed) & 0xFFFFFFFF)
 
     def uniform(self, a: float, b: float, size: Sequence[int]) -> np.ndarray:
         """Float32 numbers between `a` and `b`.
@@ -34,9 +33,5 @@ class RNG:
         Args:
             size: the shape.
         """
-        raw = _state.randint(0, 1 << 32, int(np.prod(size)), np.uint32)
-        return _scaled(raw, a, b).reshape(tuple(size))
-
-
-def _scaled(raw: Any, a: float, b: float) -> np.ndarray:
-    return (raw * 2.0**-32 * (b - a) + a).astype("float32")
+        raw = generator().randint(0, 1 << 32, tuple(size), np.uint32)
+        return (raw * 2.0**-32 * (b - a) + a).astype("float32")

@@ -80,6 +80,15 @@ class JTensor:
         dense[tuple(self.indices.reshape(len(self.shape), -1))] = self.storage.reshape(-1)
         return dense
 
+    def to_tensor(self) -> Any:
+        """What layers take: an array; of a sparse tensor one of TensorFlow's, whose indices must ascend there."""
+        if self.indices is None:
+            return self.to_ndarray()
+        import tensorflow as tf  # not where samples are merely read
+
+        places = self.indices.reshape(len(self.shape), -1).T.astype("int64")
+        return tf.sparse.reorder(tf.SparseTensor(places, self.storage.reshape(-1), self.shape))
+
     @property
     def dtype(self) -> np.dtype:
         """Of the values."""

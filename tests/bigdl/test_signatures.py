@@ -1,0 +1,159 @@
+"""Every public class, method and function of BigDL is at its place, with its parameters, their order and defaults.
+
+The record in `golden/bigdl` was made from BigDL 0.13 (`bigdl.*`) and 2.4 (`bigdl.dllib.*`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sparkdl.bigdl.names import home_of
+
+FOLDER = Path(__file__).parents[1] / "golden" / "bigdl"
+RECORD: dict[str, Any] = {}
+for _name in ("bigdl-0.13.json", "dllib-2.4.json"):
+    RECORD.update(json.loads((FOLDER / _name).read_text()))
+
+# Modules that are still to be written; this table must end empty.
+NOT_YET = (
+    "bigdl.dataset",
+    "bigdl.dlframes",
+    "bigdl.examples",
+    "bigdl.keras",
+    "bigdl.models",
+    "bigdl.nn",
+    "bigdl.optim",
+    "bigdl.transform",
+    "bigdl.util.tf_utils",
+    "bigdl.dllib.estimator",
+    "bigdl.dllib.feature",
+    "bigdl.dllib.keras",
+    "bigdl.dllib.models",
+    "bigdl.dllib.net",
+    "bigdl.dllib.nn",
+    "bigdl.dllib.nncontext",
+    "bigdl.dllib.nnframes",
+    "bigdl.dllib.optim",
+    "bigdl.dllib.utils.bigdl_export",
+    "bigdl.dllib.utils.encryption_utils",
+    "bigdl.dllib.utils.file_utils",
+    "bigdl.dllib.utils.nest",
+    "bigdl.dllib.utils.spark",
+    "bigdl.dllib.utils.tf",
+    "bigdl.dllib.utils.tf_graph_util",
+    "bigdl.dllib.utils.tf_utils",
+    "bigdl.dllib.utils.triggers",
+    "bigdl.dllib.utils.utils",
+)
+
+# Names that a module of BigDL leaked by accident, which no script can use, and why they are not here.
+NOT_LEAKED = {
+    "pkgutil": "what makes a package of BigDL's several distributions",
+}
+
+
+def _is_there(name: str) -> bool:
+    return not any(f"{name}.".startswith(f"{part}.") for part in NOT_YET)
+
+
+MODULES = [name for name in RECORD if _is_there(name)]
+
+
+def _leaked(name: str) -> Iterator[str]:
+    """What `from name import *` gave."""
+    record = RECORD[name]
+    for leak in (*record["classes"], *record["functions"], *record["imports"], *record["names"]):
+        if not leak.startswith("_"):
+            yield leak
+    for other in record["star_imports"]:
+        yield from _leaked(other) if other in RECORD else ()
+
+
+def _default(text: str) -> Any:
+    return eval(text, {"np": np, "os": os})  # noqa: S307
+
+
+def _same(received: Any, text: str) -> bool:
+    if "getcwd" in text:  # of the process that imported it
+        return str(received).endswith("/bigdl.log")
+    expected = _default(text)
+    if isinstance(expected, np.ndarray):
+        return np.array_equal(received, expected)
+    return type(received) is type(expected) and received == expected
+
+
+def _parameters(function: Any) -> list[inspect.Parameter]:
+    parameters = list(inspect.signature(function).parameters.values())
+    return parameters[1:] if parameters and parameters[0].name in ("self", "cls", "metacls") else parameters
+
+
+def _shown(parameter: inspect.Parameter) -> str:
+    stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+    return stars + parameter.name
+
+
+def _misfits(place: str, function: Any, expected: list[list[str]]) -> list[str]:
+    received = _parameters(function)
+    if [_shown(parameter) for parameter in received] != [entry[0] for entry in expected]:
+        return [f"{place}({', '.join(map(_shown, received))}), expected ({', '.join(e[0] for e in expected)})"]
+    found = []
+    for parameter, entry in zip(received, expected, strict=True):
+        if len(entry) == 1:
+            if parameter.default is not parameter.empty:
+                found.append(f"{place}: {parameter.name} has the default {parameter.default!r}, expected none")
+        elif not _same(parameter.default, entry[1]):
+            found.append(f"{place}: {parameter.name}={parameter.default!r}, expected {entry[1]}")
+    return found
+
+
+def _of_class(name: str, owner: type, record: dict[str, Any]) -> list[str]:
+    found = []
+    for method, entry in record["methods"].items():
+        place = f"{name}.{owner.__name__}.{method}"
+        value = inspect.getattr_static(owner, method, None)
+        kind = entry.get("kind", "")
+        if value is None:
+            found.append(f"{place} is missing")
+        elif kind == "property" or kind.endswith(".setter"):
+            found += [] if isinstance(value, property) else [f"{place} is no property"]
+        elif kind in ("classmethod", "staticmethod") and not isinstance(value, (classmethod, staticmethod)):
+            found.append(f"{place} is no {kind}")
+        else:
+            found += _misfits(place, getattr(value, "__func__", value), entry["params"])
+    return found
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_signatures(name: str) -> None:
+    module, record = importlib.import_module(home_of(name)), RECORD[name]
+    found = []
+    for owner, entry in record["classes"].items():
+        value = getattr(module, owner, None)
+        found += _of_class(name, value, entry) if inspect.isclass(value) else [f"{name}.{owner} is missing"]
+    for function, parameters in record["functions"].items():
+        value = getattr(module, function, None)
+        place = f"{name}.{function}"
+        found += _misfits(place, value, parameters) if callable(value) else [f"{place} is missing"]
+    assert found == []
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_star_imports_leak_what_they_leaked(name: str) -> None:
+    names: dict[str, Any] = {}
+    exec(f"from {home_of(name)} import *", names)  # noqa: S102
+    assert sorted({leak for leak in _leaked(name) if leak not in names} - set(NOT_LEAKED)) == []
+
+
+def test_the_tables_of_exceptions_are_in_use() -> None:
+    leaked = {leak for name in RECORD for leak in _leaked(name)}
+    assert [part for part in NOT_YET if not any(f"{name}.".startswith(f"{part}.") for name in RECORD)] == []
+    assert [leak for leak in NOT_LEAKED if leak not in leaked] == []
