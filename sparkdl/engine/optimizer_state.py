@@ -11,11 +11,10 @@ import keras
 import numpy as np
 
 from sparkdl.engine.shards import (
-    ELEMENTWISE,
-    PER_VARIABLE,
     Piece,
     clone_optimizer,
     inner_optimizer,
+    update_scope,
     variable_like,
 )
 from sparkdl.errors import ModelError, UnsupportedError
@@ -260,7 +259,7 @@ def _named(
 def _blueprint(optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable]) -> tuple[Slot, ...]:
     # A built optimizer does not tell what its variables are; a clone that is built now makes them in the same order.
     # What built-in optimizers make depends on names and numbers of axes only: save the memory there.
-    small = type(inner_optimizer(optimizer)) in ELEMENTWISE | PER_VARIABLE
+    small = update_scope(optimizer) in ("element", "variable")
     twins = [
         variable_like(variable, np.zeros([1] * len(variable.shape) if small else tuple(variable.shape), "float32"))
         for variable in variables

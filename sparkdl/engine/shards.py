@@ -32,6 +32,8 @@ ELEMENTWISE: frozenset[type] = frozenset(
 )
 # They look at a variable as a whole (norms, matrices), but never at two variables together.
 PER_VARIABLE: frozenset[type] = frozenset({keras.optimizers.Lamb, keras.optimizers.Muon, keras.optimizers.Adafactor})
+# How those of `sparkdl.nn` say it: an attribute of the very class, since a subclass may do more.
+_SCOPE = "scope"
 _ALIGNMENT = 16
 _PROBE_STEPS = 3
 
@@ -98,6 +100,19 @@ def clone_optimizer(optimizer: keras.optimizers.Optimizer | Mapping[str, Any]) -
     return type(optimizer).from_config(config)
 
 
+def update_scope(optimizer: keras.optimizers.Optimizer) -> str | None:
+    """What the new value of an element depends on: its "element", its "variable" or "all"; None if it is not known.
+
+    Example:
+        >>> update_scope(keras.optimizers.Adam()), update_scope(keras.optimizers.Lamb())
+        ('element', 'variable')
+    """
+    kind = type(inner_optimizer(optimizer))
+    if kind in ELEMENTWISE:
+        return "element"
+    return "variable" if kind in PER_VARIABLE else vars(kind).get(_SCOPE)
+
+
 def is_elementwise(optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable]) -> bool:
     """Whether the optimizer may be given any cut of the flat vector.
 
@@ -107,7 +122,9 @@ def is_elementwise(optimizer: keras.optimizers.Optimizer, variables: Sequence[ke
     """
     inner = inner_optimizer(optimizer)
     return (
-        type(inner) in ELEMENTWISE and not inner.clipnorm and all(variable.constraint is None for variable in variables)
+        update_scope(inner) == "element"
+        and not inner.clipnorm
+        and all(variable.constraint is None for variable in variables)
     )
 
 
@@ -236,8 +253,9 @@ def couples_variables(optimizer: keras.optimizers.Optimizer, variables: Sequence
         variables: the model's trainable variables.
     """
     inner = inner_optimizer(optimizer)
-    if type(inner) in ELEMENTWISE | PER_VARIABLE or len(variables) < 2:
-        return False
+    scope = update_scope(inner)
+    if scope is not None or len(variables) < 2:
+        return scope == "all" and len(variables) > 1
     random = np.random.default_rng(0)
     values = [random.normal(size=tuple(variable.shape)).astype("float32") for variable in variables]
     steps = [[random.normal(size=value.shape).astype("float32") for value in values] for _ in range(_PROBE_STEPS)]
