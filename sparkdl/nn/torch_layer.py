@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from sparkdl.nn.torch.build import kind_of
 from sparkdl.nn.torch.kinds import Call
+from sparkdl.nn.torch.layout import run
 from sparkdl.nn.torch.module import Module
 
 
@@ -71,9 +72,16 @@ class TorchLayer(keras.layers.Layer):
                 name=prefix + name, shape=value.shape, initializer=_value(value), trainable=False
             )
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """The output of the tree."""
-        return _InLayer(self, bool(training)).apply(self._module, inputs)
+    def call(self, inputs: Any, training: bool | None = None, channels_last: bool = False) -> Any:
+        """The output of the tree.
+
+        Args:
+            inputs: a tensor or a list of them.
+            training: whether to behave as in training.
+            channels_last: whether inputs and outputs have their channels last, whatever the module's own order is.
+        """
+        runner = _InLayer(self, bool(training))
+        return runner.apply_last(self._module, inputs) if channels_last else runner.apply(self._module, inputs)
 
     def read_back(self, module: Module) -> None:
         """Copies the weights and states of this layer into a tree of the same description."""
@@ -90,12 +98,19 @@ class TorchLayer(keras.layers.Layer):
 class _InLayer:
     """Runs modules with the variables of a layer; see `Runner`."""
 
+    on_arrays = False
+
     def __init__(self, layer: TorchLayer, training: bool) -> None:
         self._layer, self._training = layer, training
 
     def apply(self, module: Module, value: Any) -> Any:
         kind = kind_of(module.kind)
-        return kind.call(Call(module, self, kind.arguments(module)), value)
+        return run(kind, Call(module, self, kind.arguments(module)), value)
+
+    def apply_last(self, module: Module, value: Any) -> Any:
+        """The output for a value whose channels are last, in the same order."""
+        kind = kind_of(module.kind)
+        return kind.call(Call(module, self, kind.arguments(module), channels_last=True), value)
 
     def parameter(self, module: Module, name: str) -> Any:
         return tf.convert_to_tensor(self._layer._held[id(module), name])

@@ -12,6 +12,7 @@ import tensorflow as tf
 from sparkdl.nn.torch.build import kind_of
 from sparkdl.nn.torch.initial import generator
 from sparkdl.nn.torch.kinds import Call
+from sparkdl.nn.torch.layout import run
 from sparkdl.nn.torch.module import Module, Regularizer
 
 Value = Any  # an array, or a list of values
@@ -23,14 +24,16 @@ class Eager:
 
     Attributes:
         tensors: the parameters, by module (its id) and name; what is differentiated against.
+        on_arrays: see `Runner`.
     """
 
     tensors: dict[tuple[int, str], Any] = field(default_factory=dict)
+    on_arrays: bool = True
 
     def apply(self, module: Module, value: Any) -> Any:
         """See `Runner`."""
         kind = kind_of(module.kind)
-        return kind.call(Call(module, self, kind.arguments(module)), value)
+        return run(kind, Call(module, self, kind.arguments(module)), value)
 
     def parameter(self, module: Module, name: str) -> Any:
         """See `Runner`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -13,11 +14,28 @@ Parameters = Callable[[SimpleNamespace], Mapping[str, Parameter]]
 States = Callable[[SimpleNamespace], Mapping[str, Array]]
 
 
+class Layout(enum.Enum):
+    """The order of the axes of the values that a kernel is called with, and that it gives.
+
+    The modules' own order is batch, channels, space unless their arguments say otherwise; convolutions on CPUs are
+    slow in it or do not exist. `sparkdl.nn.torch.layout` and `network` bring values from one order to the other.
+    """
+
+    OWN = "the module's own"
+    ANY = "any: elements are treated alike, or the kernel asks `call.axis` where an axis is"
+    LAST = "batch, space, channels; there always is a batch"
+
+
 class Runner(Protocol):
     """What runs modules: on arrays, inside a Keras layer, or on the symbolic tensors of a Keras model.
 
     A value is a tensor, or a list of values (a table).
+
+    Attributes:
+        on_arrays: whether it runs on arrays, where passes back give what scripts have always seen.
     """
+
+    on_arrays: bool
 
     def apply(self, module: Module, value: Any) -> Any:
         """The output of a module of the tree."""
@@ -52,11 +70,13 @@ class Call:
         module: which one.
         runner: what runs it.
         a: its arguments as attributes.
+        channels_last: whether a kernel of `Layout.ANY` is called with values whose channels are last.
     """
 
     module: Module
     runner: Runner
     a: SimpleNamespace
+    channels_last: bool = False
 
     def __getitem__(self, name: str) -> Any:
         """The parameter of that name, as a tensor."""
@@ -83,6 +103,15 @@ class Call:
         """Two integers for TensorFlow's stateless random functions."""
         return self.runner.seed()
 
+    def axis(self, axis: int, rank: int) -> int:
+        """Where an axis of the module's own order (from 0, with the batch) is in a value of that rank."""
+        axis %= rank
+        return axis if not self.channels_last or axis == 0 else rank - 1 if axis == 1 else axis - 1
+
+    def axes(self, rank: int) -> list[int]:
+        """The axes of the module's own order as they follow each other in a value: what to transpose a weight by."""
+        return list(range(rank)) if not self.channels_last else [0, *range(2, rank), 1]
+
     @property
     def children(self) -> int:
         """The number of modules inside this one."""
@@ -102,12 +131,14 @@ class Kind:
     """What a kind of module computes, and with what.
 
     Attributes:
-        call: the kernel: `call(call, value)` gives the output. Tensors are in the module's own layout (batch first,
-            channels behind it unless its arguments say otherwise) and may lack the batch where Torch allows it.
+        call: the kernel: `call(call, value)` gives the output. Tensors are in the order that `layout` tells; in the
+            module's own they may lack the batch where Torch allows it.
         parameters: the trained weights of a module with these arguments, in their order.
         states: the states and what they start with.
         defaults: of arguments that may be missing.
         dissolves: whether it only passes values to its children, and disappears in a Keras model.
+        layout: the order of axes that the kernel is called with.
+        space: for `Layout.LAST`, the number of axes between batch and channels.
         regularized: the parameters that the regularizers w, u and b are for.
     """
 
@@ -116,6 +147,8 @@ class Kind:
     states: States = _nothing
     defaults: Mapping[str, Any] = field(default_factory=dict)
     dissolves: bool = False
+    layout: Layout = Layout.OWN
+    space: int = 0
     regularized: Mapping[str, tuple[str, ...]] = field(
         default_factory=lambda: {"w": ("weight",), "b": ("bias",), "u": ("recurrent",)}
     )
