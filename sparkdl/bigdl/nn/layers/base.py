@@ -32,8 +32,8 @@ def describe(kind: str, arguments: Mapping[str, Any], children: Sequence[Layer] 
         children: the layers inside it, in the order that its kind expects.
     """
     given = {name: value for name, value in arguments.items() if name not in _PLUMBING}
-    plain = {name: _plain(value) for name, value in given.items() if _is_plain(name, value)}
-    module = make(kind, [child.value for child in children], **plain)
+    literal = {name: plain(value) for name, value in given.items() if _is_plain(name, value)}
+    module = make(kind, [child.value for child in children], **literal)
     for name, parameter in _INITIAL.items():
         if given.get(name) is not None:
             module.parameters[parameter] = _reshaped(kind, name, given[name], module.parameters[parameter].shape)
@@ -59,10 +59,10 @@ def _is_plain(name: str, value: Any) -> bool:
     return not special and not any(isinstance(part, Layer) for part in nested)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """The value in JSON's types."""
     if isinstance(value, (list, tuple)):
-        return [_plain(part) for part in value]
+        return [plain(part) for part in value]
     if isinstance(value, (np.ndarray, np.generic)):
         return value.tolist()
     return value
@@ -148,13 +148,13 @@ class Layer:
 
     def forward(self, input: Any) -> Any:
         """The output for an array, or a list (table) of them; kept for `backward`."""
-        self._recording = forward(self.value, _tensors(input))
+        self._recording = forward(self.value, arrays(input))
         return self._recording.output
 
     def backward(self, input: Any, grad_output: Any) -> Any:
         """The gradient for the input of the last `forward`; those of the weights are added to what the layer holds."""
-        recording = self._recording or forward(self.value, _tensors(input))
-        return recording.backward(_tensors(grad_output))
+        recording = self._recording or forward(self.value, arrays(input))
+        return recording.backward(arrays(grad_output))
 
     def zero_grad_parameters(self) -> None:
         """Sets the gradients of all weights to zero."""
@@ -295,10 +295,10 @@ def _seed(value: int) -> None:
     seed(value)
 
 
-def _tensors(value: Any) -> Any:
+def arrays(value: Any) -> Any:
     """Arrays of what a user gives: arrays, lists of them, JTensors numbers."""
     if isinstance(value, (list, tuple)):
-        return [_tensors(part) for part in value]
+        return [arrays(part) for part in value]
     return (
         value.to_tensor()
         if hasattr(value, "to_tensor")
