@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,11 +11,27 @@ import keras
 
 from sparkdl.errors import DataError
 from sparkdl.nn.torch.build import kind_of
+from sparkdl.nn.torch.kernels import keras_model
 from sparkdl.nn.torch.kinds import Call
+from sparkdl.nn.torch.layout import takes_last
 from sparkdl.nn.torch.module import Module
 from sparkdl.nn.torch_layer import TorchLayer
 
 Shape = tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a kind of module becomes a Keras layer, and how the layer's values come back into the module."""
+
+    layer: Callable[[Module, str], Any]
+    read_back: Callable[[Any, Module], None]
+
+
+_FORM = Form(lambda module, name: TorchLayer(module, name=name), TorchLayer.read_back)
+_FORMS: Mapping[str, Form] = {
+    keras_model.KIND: Form(lambda module, name: keras_model.keras_layer(module), keras_model.read_back)
+}
 
 
 @dataclass
@@ -28,12 +44,12 @@ class Network:
     """
 
     model: keras.Model
-    layers: list[tuple[Module, TorchLayer]]
+    layers: list[tuple[Module, keras.layers.Layer]]
 
     def read_back(self) -> None:
         """Copies the weights and states of the Keras model into the tree."""
         for module, layer in self.layers:
-            layer.read_back(module)
+            _FORMS.get(module.kind, _FORM).read_back(layer, module)
 
 
 def network(module: Module, shapes: Sequence[Shape] | Shape, name: str | None = None) -> Network:
@@ -53,10 +69,13 @@ def network(module: Module, shapes: Sequence[Shape] | Shape, name: str | None = 
         >>> network(tree, (4,)).model.output_shape
         (None, 3)
     """
+    if module.kind == keras_model.KIND:  # has inputs of its own
+        model = keras_model.keras_layer(module)
+        return Network(model, [(module, model)])
     table = isinstance(shapes, list)
     inputs = [keras.Input(shape) for shape in (shapes if table else [shapes])]
     symbolic = _Symbolic(_Names())
-    outputs = symbolic.apply(module, inputs if table else inputs[0])
+    outputs = symbolic.own(symbolic.apply(module, inputs if table else inputs[0]))
     model = keras.Model(inputs if table else inputs[0], outputs, name=name)
     return Network(model, list(symbolic.layers.values()))
 
@@ -76,23 +95,63 @@ class _Names:
         return name
 
 
+@dataclass(frozen=True)
+class _Last:
+    """A symbolic tensor that has its channels last, though the modules around it have them behind the batch."""
+
+    tensor: Any
+
+
 @dataclass
 class _Symbolic:
-    """Runs modules on the symbolic tensors of a Keras model; see `Runner`."""
+    """Runs modules on the symbolic tensors of a Keras model; see `Runner`.
+
+    Between modules that can take them, values keep their channels last: they are brought back to the modules' own order
+    only where a module needs it.
+    """
 
     names: _Names
-    layers: dict[int, tuple[Module, TorchLayer]] = field(default_factory=dict)
+    layers: dict[int, tuple[Module, keras.layers.Layer]] = field(default_factory=dict)
+    permuted: dict[int, tuple[Any, Any]] = field(default_factory=dict)
+    on_arrays: bool = False
 
     def apply(self, module: Module, value: Any) -> Any:
         kind = kind_of(module.kind)
+        call = Call(module, self, kind.arguments(module))
         if kind.dissolves:
-            return kind.call(Call(module, self, kind.arguments(module)), value)
+            return kind.call(call, value)
+        if not takes_last(kind, call.a, [_rank(part) for part in _flat(value)], _any_last(value)):
+            return self._called(module, self.own(value), False)
+        return keras.tree.map_structure(_Last, self._called(module, self._last(value), True))
+
+    def _called(self, module: Module, value: Any, channels_last: bool) -> Any:
         if id(module) not in self.layers:
-            self.layers[id(module)] = module, TorchLayer(module, name=self.names(module))
+            form = _FORMS.get(module.kind, _FORM)
+            self.layers[id(module)] = module, form.layer(module, self.names(module))
+        layout = {"channels_last": True} if channels_last else {}
         try:
-            return self.layers[id(module)][1](value)
+            return self.layers[id(module)][1](value, **layout)
         except (ValueError, TypeError) as error:
             raise DataError(_refusal(module, value, error)) from error
+
+    def own(self, value: Any) -> Any:
+        """The value with its tensors in the modules' own order."""
+        return keras.tree.map_structure(
+            lambda part: self._permuted(part.tensor, -1) if isinstance(part, _Last) else part, value
+        )
+
+    def _last(self, value: Any) -> Any:
+        return keras.tree.map_structure(
+            lambda part: part.tensor if isinstance(part, _Last) else self._permuted(part, 1), value
+        )
+
+    def _permuted(self, tensor: Any, first: int) -> Any:
+        """The tensor with the channels moved to the end (1) or to the front (-1), made once."""
+        if id(tensor) not in self.permuted:
+            axes = list(range(1, len(tensor.shape)))
+            turned = keras.layers.Permute([*axes[first:], *axes[:first]])(tensor)
+            self.permuted[id(tensor)], self.permuted[id(turned)] = (tensor, turned), (turned, tensor)
+        return self.permuted[id(tensor)][1]
 
     def parameter(self, module: Module, name: str) -> Any:
         raise NotImplementedError(f"{module.kind} dissolves and has no weights of its own.")
@@ -107,6 +166,18 @@ class _Symbolic:
 
     def seed(self) -> Any:
         raise NotImplementedError("a module that dissolves draws no random numbers.")
+
+
+def _flat(value: Any) -> list[Any]:
+    return list(keras.tree.flatten(value))
+
+
+def _any_last(value: Any) -> bool:
+    return any(isinstance(part, _Last) for part in _flat(value))
+
+
+def _rank(part: Any) -> int:
+    return len((part.tensor if isinstance(part, _Last) else part).shape)
 
 
 def _refusal(module: Module, value: Any, error: Exception) -> str:
