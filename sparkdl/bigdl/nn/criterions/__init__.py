@@ -1,0 +1,1 @@
+"""The layers by family; `sparkdl.bigdl.nn.layer` has them all."""
