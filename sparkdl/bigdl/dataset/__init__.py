@@ -1,0 +1,1 @@
+"""BigDL's data sets, read from local files."""
