@@ -291,13 +291,17 @@ class Decision:
     stop: bool = False
     learning_rate: float | None = None
     weights_changed: bool = False
+    validate: bool = False  # right behind the hook
+    capture: bool = False
 
 
 class CallbackRunner(Protocol):
-    """Runs the user's callbacks on rank 0."""
+    """Runs the user's callbacks on rank 0. `set_steps` tells them how many steps an epoch has."""
 
     batch_hooks: bool
     terminates_on_nan: bool
+
+    def set_steps(self, steps: int) -> None: ...
 
     def run(self, hook: str, index: int | None = None, logs: Mapping[str, float] | None = None) -> Decision:
         """Runs one hook of every callback, e.g. run("on_epoch_end", 3, {"loss": 0.1})."""
@@ -309,7 +313,6 @@ class CallbackRunner(Protocol):
 
     def load_optimizer_state(self, merged: Mapping[str, np.ndarray]) -> None:
         """Puts the gathered optimizer state where a saving callback finds it (model.optimizer)."""
-        ...
 
     def state(self) -> dict[str, Any]:
         """The callbacks' own attributes: JSON values and ndarrays, no pickle."""
@@ -317,7 +320,6 @@ class CallbackRunner(Protocol):
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Restores what `state` gave."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -352,11 +354,9 @@ class TrainingPlan:
 class TrainingState:
     """Everything needed to go on with a run on any number of workers.
 
-    Attributes:
-        arrays: `weights` (flat float32), `statistics`, `optimizer/...`, `callbacks` (encoded), and for each worker
-            `local/<rank>/...`, and in the middle of an epoch `statistics/<rank>` and `epoch/<rank>/...`.
-        info: JSON values: generation, workers, epoch, step (within the epoch), iteration, stopped, finished,
-            plan, and fingerprints of the rows of each worker.
+    `arrays` holds `weights` (flat float32), `statistics`, `optimizer/...`, `callbacks` (encoded), and for each worker
+    `local/<rank>/...`, and in the middle of an epoch `statistics/<rank>` and `epoch/<rank>/...`. `info` holds JSON
+    values: generation, workers, epoch, step (within the epoch), iteration, stopped, finished, plan, and fingerprints.
     """
 
     arrays: Mapping[str, np.ndarray]

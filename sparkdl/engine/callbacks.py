@@ -113,6 +113,7 @@ class KerasCallbackRunner:
         self._settings = [attributes_of_callbacks(self._callbacks)]
         self._last = _LastLogs()
         model.stop_training = False
+        self._params = dict(params)
         self._list = _k.CallbackList(
             [*self._callbacks, self._last], add_history=False, add_progbar=False, model=model, **params
         )
@@ -126,6 +127,10 @@ class KerasCallbackRunner:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def set_steps(self, steps: int) -> None:
+        """Tells the callbacks how many steps an epoch has."""
+        self._list.set_params(self._params | {"steps": steps})
 
     def run(self, hook: str, index: int | None = None, logs: Mapping[str, float] | None = None) -> Decision:
         """Runs one hook of every callback.
@@ -162,7 +167,16 @@ class KerasCallbackRunner:
             stop=bool(self._model.stop_training),
             learning_rate=after if after != before else None,
             weights_changed=self._replica.refresh_weights(),
+            validate=self._asked_for("validate"),
+            capture=self._asked_for("capture"),
         )
+
+    def _asked_for(self, what: str) -> bool:
+        """Whether a callback added that to a set `wanted` of its own, which is empty afterwards."""
+        asking = [callback.wanted for callback in self._callbacks if what in getattr(callback, "wanted", ())]
+        for wanted in asking:
+            wanted.discard(what)
+        return bool(asking)
 
     def saves_at(self, hook: str, index: int | None) -> bool:
         """Whether a callback may save the model in this hook: ModelCheckpoint when it is due, others at epoch ends."""

@@ -18,7 +18,7 @@ from keras.src.losses.loss import squeeze_or_expand_to_same_rank
 
 from sparkdl.errors import UnsupportedError
 
-Kind = Literal["elements", "mean", "sum"]
+Kind = Literal["elements", "mean", "sum", "own"]
 Count = Literal["one", "rows", "data"]
 
 COUPLED = {
@@ -91,6 +91,7 @@ def loss_terms(compile_loss: Any, kinds: Sequence[Kind] = ()) -> tuple[LossTerm,
     for index, entry in enumerate(flat):
         refuse_unsplittable(entry.loss)
         kind: Kind = kinds[index] if index < len(kinds) else "elements"
+        kind = "own" if tells_parts(entry.loss) else kind
         terms.append(LossTerm(str(entry.name), entry.loss, _constant_weight(entry), kind))
     if len(terms) > 1 and not _has_loss_per_output(compile_loss):
         raise UnsupportedError(
@@ -98,6 +99,11 @@ def loss_terms(compile_loss: Any, kinds: Sequence[Kind] = ()) -> tuple[LossTerm,
             f"first: give one loss (a function that adds them up)."
         )
     return tuple(terms)
+
+
+def tells_parts(loss: Any) -> bool:
+    """Whether a loss says itself what a part of a batch adds to numerator and denominator."""
+    return hasattr(loss, "part")
 
 
 def _has_loss_per_output(compile_loss: Any) -> bool:
@@ -174,17 +180,28 @@ def compute_part(term: LossTerm, call: LossCall, rows: tf.Tensor) -> Part:
     Args:
         rows: number of rows, float64 scalar.
     """
+    if term.kind == "own":
+        return _own(term, call, rows)
     if term.kind != "elements" and type(term.loss).__call__ is not keras.losses.Loss.__call__:
         return _whole(term, term.loss(call.y_true, call.y_pred, call.weights), rows)
     values, mask = loss_values(term.loss, call)
     if term.kind == "elements":
         return weighted_part(term, values, call.weights, mask)
+    _refuse_weights(term, call, mask)
+    return _whole(term, values, rows)
+
+
+def _own(term: LossTerm, call: LossCall, rows: tf.Tensor) -> Part:
+    _refuse_weights(term, call, None)
+    return Part(*term.loss.part(call.y_true, call.y_pred, rows))
+
+
+def _refuse_weights(term: LossTerm, call: LossCall, mask: tf.Tensor | None) -> None:
     if call.weights is not None or mask is not None:
         raise UnsupportedError(
             f"the loss {term.name!r} gives a single number, so that sample weights, class weights and masks cannot "
             f"apply to its rows: let it return one value per row."
         )
-    return _whole(term, values, rows)
 
 
 def _whole(term: LossTerm, value: Any, rows: tf.Tensor) -> Part:

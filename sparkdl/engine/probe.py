@@ -17,7 +17,7 @@ import tensorflow as tf
 from sparkdl.engine.building import build_model, structured
 from sparkdl.engine.custom_objects import is_keras
 from sparkdl.engine.metrics import metrics_of
-from sparkdl.engine.objective import Kind, LossCall, loss_calls, loss_values, refuse_unsplittable
+from sparkdl.engine.objective import Kind, LossCall, loss_calls, loss_values, refuse_unsplittable, tells_parts
 from sparkdl.engine.synthetic import parts_of, synthetic_batch
 from sparkdl.errors import ModelError, UnsupportedError
 from sparkdl.types import Batch, SampleSpec
@@ -98,7 +98,12 @@ def probe_extra_losses(model: keras.Model, spec: SampleSpec, batch: Batch | None
 
 def may_add_losses(model: keras.Model) -> bool:
     """Whether any layer could call `add_loss`: one with an activity regulariser, or the user's own."""
-    return any(layer.activity_regularizer is not None or not is_keras(type(layer)) for layer in model._flatten_layers())
+    return any(layer.activity_regularizer is not None or not _is_known(layer) for layer in model._flatten_layers())
+
+
+def _is_known(layer: Any) -> bool:
+    """Keras's own layers, and ours, which add no losses."""
+    return is_keras(type(layer)) or type(layer).__module__.startswith("sparkdl.nn.")
 
 
 def compiled_metrics(model: keras.Model) -> list[Any]:
@@ -108,7 +113,7 @@ def compiled_metrics(model: keras.Model) -> list[Any]:
 
 def _is_known_loss(loss: Any) -> bool:
     function = getattr(loss, "fn", None)
-    return is_keras(type(loss)) and (function is None or is_keras(function))
+    return tells_parts(loss) or (is_keras(type(loss)) and (function is None or is_keras(function)))
 
 
 def _is_known_metric(metric: Any) -> bool:

@@ -66,4 +66,6 @@ class LossSums:
 
 def _is_sum(term: LossTerm) -> bool:
     """Whether the loss of a batch is a sum, divided by nothing."""
+    if term.kind == "own":
+        return bool(term.loss.is_sum)
     return term.kind == "sum" or (term.kind == "elements" and term.loss.reduction == "sum")

@@ -9,7 +9,7 @@ from typing import Any
 from sparkdl.collective.certificate import Identity
 from sparkdl.data.augment import FeatureTransform, stored_spec
 from sparkdl.data.blocks import Block
-from sparkdl.train.validation_metrics import MeasuredOutput
+from sparkdl.train.validation_metrics import Measured
 from sparkdl.types import SampleSpec, TrainingPlan
 
 
@@ -54,7 +54,7 @@ class Assignment:
     weight_bytes: int = 0
     validates: bool = False
     transforms: tuple[FeatureTransform | None, ...] = ()
-    measured: tuple[MeasuredOutput, ...] = ()
+    measured: Measured = ()
     start: str = ""
 
     @property

@@ -182,7 +182,7 @@ def fit(
         shuffle=shuffle,
         seed=seed,
         deadline=deadline,
-        capture_steps=None if checkpoint is None or checkpoint.every == "epoch" else checkpoint.every,
+        capture_steps=checkpoint.every if checkpoint is not None and isinstance(checkpoint.every, int) else None,
         capture_epochs=checkpoint is not None and checkpoint.every == "epoch",
         memory_limit=memory_limit,
         spill_directory=spill_directory,

@@ -43,7 +43,7 @@ def open_folder(checkpoint: Checkpoint, context: Context) -> CheckpointFolder:
     """
     storage = storage_for(checkpoint.path, context)
     check_writable(storage, "Checkpoint(path=)")
-    return CheckpointFolder(storage, checkpoint.keep)
+    return checkpoint.folder(storage)
 
 
 def find_checkpoint(path: str, spark: Any) -> TrainingState | None:

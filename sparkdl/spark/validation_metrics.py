@@ -13,15 +13,13 @@ from sparkdl.metrics.base import Metric, Rows
 from sparkdl.metrics.classification import ConfusionMatrix
 from sparkdl.metrics.grouped import GroupMetric
 from sparkdl.metrics.meter import Meter, check_metrics
-from sparkdl.train.validation_metrics import MeasuredOutput
+from sparkdl.train.validation_metrics import Measured, MeasuredOutput, MeterMaker
 from sparkdl.types import SampleSpec, TensorSpec
 
-ValidationMetrics = Metric | Sequence[Metric] | Mapping[str, Metric | Sequence[Metric]] | None
+ValidationMetrics = Metric | Sequence[Metric] | Mapping[str, Metric | Sequence[Metric]] | MeterMaker | None
 
 
-def measured_outputs(
-    given: ValidationMetrics, model: Any, spec: SampleSpec, validates: bool
-) -> tuple[MeasuredOutput, ...]:
+def measured_outputs(given: ValidationMetrics, model: Any, spec: SampleSpec, validates: bool) -> Measured:
     """What the workers measure at every validation.
 
     Args:
@@ -34,7 +32,9 @@ def measured_outputs(
         ArgumentError: where a metric cannot be measured there.
         DataError: where labels and outputs are not what a metric measures.
     """
-    if given is None or (not isinstance(given, Metric) and len(given) == 0):
+    if given is None or isinstance(given, MeterMaker):
+        return given or ()
+    if not isinstance(given, Metric) and len(given) == 0:
         return ()
     if not validates:
         raise ArgumentError(

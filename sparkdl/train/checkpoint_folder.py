@@ -25,7 +25,7 @@ class Checkpoint:
 
     Attributes:
         path: a directory, local on the driver or of any file system that Spark knows (`hdfs://`, `s3a://`, ...).
-        every: "epoch", or a number of steps.
+        every: "epoch", a number of steps, or "asked": when a callback adds "capture" to a set `wanted` of its own.
         keep: how many of the newest are kept; None for all.
 
     Raises:
@@ -37,14 +37,18 @@ class Checkpoint:
     """
 
     path: str
-    every: int | Literal["epoch"] = "epoch"
+    every: int | Literal["epoch", "asked"] = "epoch"
     keep: int | None = 3
 
     def __post_init__(self) -> None:
-        if self.every != "epoch" and not _is_count(self.every):
+        if self.every not in ("epoch", "asked") and not _is_count(self.every):
             raise ArgumentError(f'Checkpoint(every=) must be "epoch" or a number of steps, received {self.every!r}.')
         if self.keep is not None and not _is_count(self.keep):
             raise ArgumentError(f"Checkpoint(keep=) must be a number of at least 1 or None, received {self.keep!r}.")
+
+    def folder(self, storage: Storage) -> CheckpointFolder:
+        """What writes the states into the directory."""
+        return CheckpointFolder(storage, self.keep)
 
 
 def _is_count(value: Any) -> bool:

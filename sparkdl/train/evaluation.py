@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
-from sparkdl.train.validation_metrics import MeasuredOutput, ValidationMeter
+from sparkdl.train.validation_metrics import Measured, MeterMaker, ValidationMeter
 from sparkdl.types import Batch, Collective, Replica
 
 
 def evaluate(
-    replica: Replica, collective: Collective, batches: Iterable[Batch], measured: Sequence[MeasuredOutput] = ()
+    replica: Replica, collective: Collective, batches: Iterable[Batch], measured: Measured = ()
 ) -> dict[str, float]:
     """Loss and metrics over the rows of all workers, the same on each, whatever the batches were.
 
@@ -20,7 +20,7 @@ def evaluate(
         measured: metrics beside those of the model.
     """
     replica.reset_sums()
-    meter = ValidationMeter(measured, collective.rank)
+    meter = measured.meter() if isinstance(measured, MeterMaker) else ValidationMeter(measured, collective.rank)
     for batch in batches:
         meter.add(batch, replica.evaluate(batch))
     logs = replica.results(collective.all_sum(replica.sums())) | meter.results(collective)

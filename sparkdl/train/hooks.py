@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
@@ -22,6 +22,7 @@ class Hooks:
         active: whether rank 0 has callbacks at all, known to everybody.
         batch_hooks: whether any of them looks at single batches, known to everybody.
         terminates_on_nan: whether a loss that is not finite ends the training without an error.
+        wanted: what callbacks asked for, and nobody has done yet.
     """
 
     replica: Replica
@@ -32,6 +33,7 @@ class Hooks:
     active: bool = False
     batch_hooks: bool = False
     terminates_on_nan: bool = False
+    wanted: set[str] = field(default_factory=set)
 
     @classmethod
     def agree(
@@ -72,7 +74,14 @@ class Hooks:
     def _rank0_says(self, flag: bool) -> bool:
         return self.collective.broadcast(b"1" if flag else b"0") == b"1"
 
+    def take(self, what: str) -> bool:
+        """Whether callbacks asked for that ("validate", "capture") since it was last taken."""
+        found = what in self.wanted
+        self.wanted.discard(what)
+        return found
+
     def _apply(self, decision: Decision) -> None:
+        self.wanted |= {what for what in ("validate", "capture") if getattr(decision, what)}
         if decision.learning_rate is not None:
             self.updater.learning_rate = decision.learning_rate
         if decision.weights_changed:

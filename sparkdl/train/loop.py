@@ -34,6 +34,8 @@ def train(run: Run, state: TrainingState | None = None) -> None:
     position = restore_state(run, state) if state is not None else Position(run.plan.initial_epoch)
     counts = run.collective.all_gather_bytes(str(run.training.rows).encode())
     epochs = epoch_plan([int(count) for count in counts], run.plan.batch_size)
+    if run.callbacks is not None:
+        run.callbacks.set_steps(steps_of(run, epochs))
     hooks = Hooks.agree(run.replica, run.updater, run.collective, run.clock, run.callbacks)
     hooks("on_train_begin")
     logs: dict[str, float] = {}
@@ -51,6 +53,7 @@ def train(run: Run, state: TrainingState | None = None) -> None:
         position.stopped |= hooks("on_epoch_end", position.epoch, logs)
         run.observer.epoch(position.epoch, logs, time.perf_counter() - started, run.updater.learning_rate)
         position.next_epoch()
+        position.stopped |= do_wanted(run, hooks, epochs, position)
         if _rank0_wants_state(run) or run.plan.capture_epochs:
             _capture(run, epochs, position, due=run.plan.capture_epochs)
     low, high = run.updater.bounds[run.collective.rank], run.updater.bounds[run.collective.rank + 1]
@@ -63,7 +66,7 @@ def train(run: Run, state: TrainingState | None = None) -> None:
 
 def run_epoch(run: Run, hooks: Hooks, epochs: EpochPlan, position: Position) -> bool:
     """Runs the steps of one epoch from `position.step` on; returns True where a callback says stop."""
-    steps = epochs.steps if run.plan.steps_per_epoch is None else min(epochs.steps, run.plan.steps_per_epoch)
+    steps = steps_of(run, epochs)
     source = batches(
         run.training,
         epochs,
@@ -96,12 +99,33 @@ def run_epoch(run: Run, hooks: Hooks, epochs: EpochPlan, position: Position) -> 
         run.clock.add("steps", 1)
         run.clock.add("rows", batch.rows if batch is not None else 0)
         run.observer.step(position.epoch, step + 1, steps, rows, float(scalars[0]))
-        if hooks.batch("on_train_batch_end", step, dict(zip(names, scalars.tolist(), strict=True))):
+        stop = hooks.batch("on_train_batch_end", step, dict(zip(names, scalars.tolist(), strict=True)))
+        # What the last step asked for is done when its epoch is over.
+        if stop | (step + 1 < steps and do_wanted(run, hooks, epochs, position)):
             return True
         due = run.plan.capture_steps is not None and position.iteration % run.plan.capture_steps == 0
         if due or wanted:
             _capture(run, epochs, position, due=due)
     return False
+
+
+def steps_of(run: Run, epochs: EpochPlan) -> int:
+    """The steps of an epoch."""
+    return epochs.steps if run.plan.steps_per_epoch is None else min(epochs.steps, run.plan.steps_per_epoch)
+
+
+def do_wanted(run: Run, hooks: Hooks, epochs: EpochPlan, position: Position) -> bool:
+    """Validates, and captures the state, where callbacks asked for it; returns True where they say stop then."""
+    stop = False
+    if hooks.take("validate") and run.validation is not None:
+        sums, statistics = run.replica.epoch_state(), run.replica.statistics()
+        average_statistics(run.replica, run.collective, _rows_so_far(run, epochs, position))
+        stop = validate(run, hooks)[1]
+        run.replica.set_statistics(statistics)
+        run.replica.set_epoch_state(sums)
+    if hooks.take("capture"):
+        _capture(run, epochs, position, due=True)
+    return stop
 
 
 def _weighted(run: Run, batch: Batch | None) -> Batch | None:
@@ -118,16 +142,23 @@ def end_of_epoch(run: Run, hooks: Hooks, epochs: EpochPlan, position: Position) 
     run.replica.reset_sums()
     due = (position.epoch + 1) % run.plan.validation_freq == 0
     if run.validation is not None and due:
-        hooks("on_test_begin")
-        size = run.plan.validation_batch_size or run.plan.batch_size
-        share = max(1, size // run.collective.size)
-        source = inference_batches(run.validation, share, transform=run.transform)
-        source = map(run.weighted, itertools.islice(source, run.plan.validation_steps))
-        with run.clock("validation"):
-            scores = evaluate(run.replica, run.collective, source, run.measured)
-        hooks("on_test_end", None, scores)
+        scores = validate(run, hooks)[0]
         logs |= {f"val_{name}": value for name, value in scores.items()}
     return logs
+
+
+def validate(run: Run, hooks: Hooks) -> tuple[dict[str, float], bool]:
+    """Loss and metrics over the validation rows, and whether callbacks say stop then."""
+    if run.validation is None:
+        return {}, False
+    hooks("on_test_begin")
+    size = run.plan.validation_batch_size or run.plan.batch_size
+    share = max(1, size // run.collective.size)
+    source = inference_batches(run.validation, share, transform=run.transform)
+    source = map(run.weighted, itertools.islice(source, run.plan.validation_steps))
+    with run.clock("validation"):
+        scores = evaluate(run.replica, run.collective, source, run.measured)
+    return scores, hooks("on_test_end", None, scores)
 
 
 def _non_finite_sentence(what: str, place: str, learning_rate: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -11,7 +11,7 @@ import numpy as np
 from sparkdl.data.augment import BatchTransform
 from sparkdl.data.store import RowsView
 from sparkdl.train.timing import PhaseClock
-from sparkdl.train.validation_metrics import MeasuredOutput
+from sparkdl.train.validation_metrics import Measured
 from sparkdl.types import Batch, CallbackRunner, Collective, Replica, TrainingPlan, TrainingState, Updater
 
 
@@ -60,7 +60,7 @@ class Run:
     clock: PhaseClock
     callbacks: CallbackRunner | None = None
     fingerprint: Mapping[str, int] = field(default_factory=dict)
-    measured: Sequence[MeasuredOutput] = ()
+    measured: Measured = ()
     place: str = "before the first step"
     transform: BatchTransform | None = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -30,6 +30,30 @@ class MeasuredOutput:
     output: int = 0
     label: int = 0
     prefix: str = ""
+
+
+class BatchMeter(Protocol):
+    """What one worker has seen of its validation rows, in any form."""
+
+    def add(self, batch: Batch, predictions: Sequence[Any]) -> None:
+        """Takes a batch and the outputs of the model, (rows, ...) each."""
+        ...
+
+    def results(self, collective: Collective) -> dict[str, float]:
+        """Values by name over the rows of all workers, the same on each."""
+        ...
+
+
+@runtime_checkable
+class MeterMaker(Protocol):
+    """Measures that look at whole batches. Picklable."""
+
+    def meter(self) -> BatchMeter:
+        """A new meter."""
+        ...
+
+
+Measured = Sequence[MeasuredOutput] | MeterMaker
 
 
 class ValidationMeter:

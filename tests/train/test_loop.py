@@ -169,6 +169,9 @@ class Recorder:
         self.hooks: list[str] = []
         self.optimizer: dict[str, np.ndarray] = {}
 
+    def set_steps(self, steps: int) -> None:
+        self.steps = steps
+
     def run(self, hook, index=None, logs=None):  # type: ignore[no-untyped-def]
         self.hooks.append(hook)
         if hook == "on_epoch_end":
@@ -198,3 +201,50 @@ def test_what_rank_0_decides_everybody_follows() -> None:
     np.testing.assert_array_equal(
         recorders[0].optimizer["optimizer/velocity"], np.concatenate([run.updater.velocity for run in runs])
     )
+
+
+class Asking(Recorder):
+    """Asks for a validation and for the state in the middle of the second epoch, and stops after the validation."""
+
+    batch_hooks = True
+
+    def __init__(self, asks: bool) -> None:
+        super().__init__()
+        self.asks, self.epoch, self.scores = asks, 0, []
+
+    def run(self, hook, index=None, logs=None):  # type: ignore[no-untyped-def]
+        self.epoch = index if hook == "on_epoch_begin" else self.epoch
+        if hook == "on_test_end":
+            self.scores.append(dict(logs))
+            return Decision(stop=len(self.scores) == 3)
+        asked = self.asks and hook == "on_train_batch_end" and self.epoch >= 1 and index == 1
+        return Decision(validate=asked, capture=asked)
+
+    def saves_at(self, hook: str, index: int | None) -> bool:
+        return False
+
+
+def test_callbacks_ask_for_a_validation_and_the_state_between_two_steps() -> None:
+    x, y = table(30)
+    runners: list[Asking] = []
+
+    def trained(asks: bool, epochs: int) -> list:  # type: ignore[type-arg]
+        def callbacks(replica: LinearReplica, updater: MomentumUpdater) -> Asking:
+            runners.append(Asking(asks))
+            return runners[-1]
+
+        plan = plan_for(2, epochs=epochs, batch_size=10, validation_freq=100)
+        held = stores([x[:9], y[:9]], (4, 5))
+        return run_workers(plan, stores([x, y], (12, 18)), linear, held, callbacks)
+
+    plain, asking = trained(False, 3), trained(True, 3)
+    assert plain[0].observer.losses == asking[0].observer.losses
+    assert plain[0].observer.epochs == asking[0].observer.epochs
+    assert runners[1].steps == 3 and len(runners[1].scores) == 2 and not runners[0].scores
+    assert [(s.info["epoch"], s.info["step"]) for s, due in _states(asking[0]) if due][:2] == [(1, 2), (2, 2)]
+    trained(True, 9)
+    assert runners[2].epoch == 3 and len(runners[2].scores) == 3
+
+
+def _states(run):  # type: ignore[no-untyped-def]
+    return list(zip(run.observer.states, run.observer.due, strict=True))
