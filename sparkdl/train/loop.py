@@ -77,7 +77,6 @@ def run_epoch(run: Run, hooks: Hooks, epochs: EpochPlan, position: Position) -> 
         start_step=position.step,
         transform=run.transform,
     )
-    names = run.replica.scalar_names
     for step in range(position.step, steps):
         run.place = f"in epoch {position.epoch + 1}, step {step + 1} of {steps}"
         started = time.perf_counter()
@@ -99,8 +98,8 @@ def run_epoch(run: Run, hooks: Hooks, epochs: EpochPlan, position: Position) -> 
         run.clock.add("steps", 1)
         run.clock.add("rows", batch.rows if batch is not None else 0)
         run.observer.step(position.epoch, step + 1, steps, rows, float(scalars[0]))
-        stop = hooks.batch("on_train_batch_end", step, dict(zip(names, scalars.tolist(), strict=True)))
-        # What the last step asked for is done when its epoch is over.
+        told = zip(run.replica.scalar_names, scalars.tolist(), strict=True)
+        stop = hooks.batch("on_train_batch_end", step, dict(told))
         if stop | (step + 1 < steps and do_wanted(run, hooks, epochs, position)):
             return True
         due = run.plan.capture_steps is not None and position.iteration % run.plan.capture_steps == 0
@@ -115,7 +114,10 @@ def steps_of(run: Run, epochs: EpochPlan) -> int:
 
 
 def do_wanted(run: Run, hooks: Hooks, epochs: EpochPlan, position: Position) -> bool:
-    """Validates, and captures the state, where callbacks asked for it; returns True where they say stop then."""
+    """Validates, and captures the state, where callbacks asked for it; returns True where they say stop then.
+
+    What was asked for in the last step of an epoch is done when the epoch is over.
+    """
     stop = False
     if hooks.take("validate") and run.validation is not None:
         sums, statistics = run.replica.epoch_state(), run.replica.statistics()
