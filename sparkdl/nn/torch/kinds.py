@@ -78,6 +78,11 @@ class Call:
     a: SimpleNamespace
     channels_last: bool = False
 
+    @property
+    def name(self) -> str:
+        """What messages call the module."""
+        return self.module.name or self.module.kind
+
     def __getitem__(self, name: str) -> Any:
         """The parameter of that name, as a tensor."""
         return self.runner.parameter(self.module, name)

@@ -54,7 +54,7 @@ def run(kind: Kind, call: Call, value: Any) -> Any:
     if not batched and not single:
         shapes = [tuple(part.shape) for part in tf.nest.flatten(value)]
         raise DataError(
-            f"{call.module.name or call.module.kind} takes {kind.space + 2} axes (batch, channels and {kind.space} of "
+            f"{call.name} takes {kind.space + 2} axes (batch, channels and {kind.space} of "
             f"space), or one less without the batch, but was given the shape {shapes}."
         )
     turned = kind.space > 0 and not is_last(call.a)

@@ -139,4 +139,4 @@ def test_description(item: dict[str, Any]) -> None:
         mine.parameters[name] = theirs.parameters[name]
     for module in copy.walk():
         module.training = item["mode"] == "train"
-    _agree(layers.Layer(copy).forward(_input(item)), _values(item, "y"), FORWARD, "output of the copy")
+    _agree(layers.Layer(copy, "float").forward(_input(item)), _values(item, "y"), FORWARD, "output of the copy")
