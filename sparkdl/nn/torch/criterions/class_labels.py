@@ -46,9 +46,18 @@ def _row_weights(call: Call, rows: Any, indices: Any) -> Any:
     return picked(tf.constant(call.a.weights, rows.dtype), indices)
 
 
+def _indices(call: Call, logs: Any, labels: Any) -> Any:
+    """The class of each row from 0; -1 for rows that are left out."""
+    padding = call.a.padding_value
+    if not call.a.zero_based_label:
+        return classes(call, labels, logs.shape[-1], [padding])
+    # BigDL adds 1 to the labels before it compares; a padding that is no class is meant as it stands.
+    return classes(call, labels, logs.shape[-1], [padding - 1, padding] if padding < 0 else [padding - 1], 0)
+
+
 def _negative_log_likelihood(call: Call, logs: Any, labels: Any) -> Any:
     """The means over the rows of log-probabilities [..., rows, classes], weighted by class; or the sums."""
-    indices = classes(call, labels, logs.shape[-1], call.a.padding_value)
+    indices = _indices(call, logs, labels)
     weights = _row_weights(call, logs, indices)
     total = -tf.reduce_sum(picked(logs, indices) * weights, -1)
     count = tf.reduce_sum(weights, -1)
@@ -73,14 +82,14 @@ def _nll(logs: Callable[[Call, Any], Any]) -> Kind:
         labels = tf.reshape(target, tf.shape(output)[:2])
         return _negative_log_likelihood(call, logs(call, output), labels)
 
-    defaults = {**_AVERAGED, "logProbAsInput": True, "padding_value": -1}
+    defaults = {**_AVERAGED, "logProbAsInput": True, "padding_value": -1, "zero_based_label": False}
     return Kind(call, defaults, _weighted, _counted, steps)
 
 
 def _counted(call: Call, output: Any, target: Any) -> Any:
     """What the mean over rows is divided by."""
     rows, labels = _rows(call, output, target)
-    return tf.reduce_sum(_row_weights(call, rows, classes(call, labels, rows.shape[-1], call.a.padding_value)))
+    return tf.reduce_sum(_row_weights(call, rows, _indices(call, rows, labels)))
 
 
 def _weighted(a: SimpleNamespace) -> Reduction:
@@ -92,8 +101,7 @@ def _categorical_cross_entropy(call: Call, output: Any, target: Any) -> Any:
     if call.a.clipped:
         output = straight_through(tf.maximum(output, _SMALLEST), output)
     target = tf.reshape(target, tf.shape(output))
-    hot = tf.one_hot(tf.argmax(target, -1), tf.shape(output)[-1], dtype=output.dtype)
-    return -tf.reduce_mean(tf.reduce_sum(tf.nn.log_softmax(tf.math.log(output)) * hot, -1))
+    return -tf.reduce_mean(picked(tf.nn.log_softmax(tf.math.log(output)), tf.argmax(target, -1)))
 
 
 def _simplex(count: int) -> np.ndarray[Any, Any]:
@@ -132,7 +140,7 @@ def _multi_label_margin(call: Call, output: Any, target: Any) -> Any:
     rows = output if output.shape.rank == 2 else output[None]
     labels = tf.cast(tf.reshape(target, tf.shape(rows)), tf.int32)
     valid = tf.cast(tf.math.cumprod(tf.cast(labels > 0, tf.int32), 1), rows.dtype)
-    indices = classes(call, tf.where(valid > 0, labels, -1), rows.shape[-1], -1)
+    indices = classes(call, tf.where(valid > 0, labels, -1), rows.shape[-1], [-1])
     hot = tf.one_hot(indices, tf.shape(rows)[-1], dtype=rows.dtype)  # [rows, place, class]
     others = 1 - tf.reduce_max(hot, 1)
     z = 1 - tf.reduce_sum(hot * rows[:, None], -1)[:, :, None] + rows[:, None]
@@ -148,7 +156,8 @@ def _softmax_with(call: Call, output: Any, target: Any) -> Any:
     gradient is what it would be with that of the classes.
     """
     shape = tf.shape(output)
-    indices = classes(call, tf.reshape(target, [shape[0], -1]), output.shape[1], call.a.ignore_label)
+    ignored = [] if call.a.ignore_label is None else [call.a.ignore_label]
+    indices = classes(call, tf.reshape(target, [shape[0], -1]), output.shape[1], ignored)
     hot = tf.one_hot(indices, output.shape[1], axis=1, dtype=output.dtype)
     hot = tf.reshape(hot, shape)
     counted = tf.reduce_sum(hot, 1, keepdims=True)  # 0 at places that are left out
@@ -181,6 +190,7 @@ def _softmax_reduction(a: SimpleNamespace) -> Reduction:
 KINDS = {
     "ClassNLLCriterion": _nll(_as_given),
     "CrossEntropyCriterion": _nll(lambda call, rows: tf.nn.log_softmax(rows)),
+    "SparseCategoricalCrossEntropy": _nll(_as_given),
     "CategoricalCrossEntropy": Kind(_categorical_cross_entropy, {"clipped": False}),
     "ClassSimplexCriterion": Kind(_class_simplex),
     "MultiMarginCriterion": Kind(_multi_margin, {**_AVERAGED, "p": 1, "margin": 1.0}),

@@ -115,9 +115,9 @@ def loss_and_gradient(module: Module, output: Value, target: Value) -> tuple[flo
         target: an array or a list of them.
 
     Example:
-        >>> value, gradient = loss_and_gradient(Module("AbsCriterion"), [[3.0, 1.0]], [[1.0, 2.0]])
-        >>> value, gradient
-        (1.5, [array([0.5], dtype=float32), array([-0.5], dtype=float32)])
+        >>> import numpy as np
+        >>> loss_and_gradient(Module("AbsCriterion"), np.array([3.0, 1.0]), np.array([1.0, 2.0]))
+        (1.5, array([ 0.5, -0.5], dtype=float32))
     """
     outputs, targets = to_tensors(output), to_tensors(target)
     with tf.GradientTape() as tape:

@@ -31,9 +31,9 @@ def _rows(x: Any) -> Any:
 
 
 def _cosine(a: Any, b: Any) -> Any:
-    """Of each row."""
-    norms = (tf.reduce_sum(tf.square(a), -1) + 1e-12) * (tf.reduce_sum(tf.square(b), -1) + 1e-12)
-    return tf.reduce_sum(a * b, -1) * tf.math.rsqrt(norms)
+    """Along the second dimension."""
+    norms = (tf.reduce_sum(tf.square(a), 1) + 1e-12) * (tf.reduce_sum(tf.square(b), 1) + 1e-12)
+    return tf.reduce_sum(a * b, 1) * tf.math.rsqrt(norms)
 
 
 def _cosine_distance(call: Call, x: Any, target: Any) -> Any:
@@ -57,9 +57,9 @@ def _cosine_embedding(call: Call, output: Any, target: Any) -> Any:
 
 
 def _cosine_proximity(call: Call, x: Any, target: Any) -> Any:
-    t = like(call, x, target)
-    squares = tf.reduce_sum(tf.square(x), -1, keepdims=True)
+    t, squares = tf.cast(target, x.dtype), tf.reduce_sum(tf.square(x), -1, keepdims=True)
     direction = t * tf.math.rsqrt(tf.maximum(tf.reduce_sum(tf.square(t), -1, keepdims=True), 1e-12))
+    direction = like(call, x, direction)
     loss = -tf.reduce_mean(x * tf.math.rsqrt(tf.maximum(squares, 1e-12)) * direction)
     along = tf.reduce_sum(x * direction, -1, keepdims=True)
     slope = -(squares * direction - x * along) / (squares * tf.sqrt(squares)) / tf.cast(tf.size(x), x.dtype)
@@ -72,6 +72,13 @@ def _l1_hinge_embedding(call: Call, output: Any, target: Any) -> Any:
     distance, margin = tf.reduce_sum(tf.abs(a - b)), call.a.margin
     y = tf.reshape(_first(target), [-1])[0]
     return tf.where(y == -1, tf.where(distance > margin, tf.zeros_like(distance), margin - distance), distance)
+
+
+def _rank_hinge(call: Call, x: Any, target: Any) -> Any:
+    """Outputs [batch, 2, ...]: what is to be ranked higher, and what lower. There is no target."""
+    if x.shape.rank < 2 or (x.shape[1] is not None and x.shape[1] < 2):
+        raise DataError(f"{call.name} got an output of shape {tuple(x.shape)}, expected [batch, 2, ...].")
+    return tf.reduce_mean(tf.maximum(x[:, 1] - x[:, 0] + call.a.margin, 0))
 
 
 def _margin_ranking(call: Call, output: Any, target: Any) -> Any:
@@ -120,6 +127,7 @@ KINDS = {
     "CosineProximityCriterion": Kind(_cosine_proximity),
     "L1HingeEmbeddingCriterion": Kind(_l1_hinge_embedding, {"margin": 1.0}, always("mixed")),
     "MarginRankingCriterion": Kind(_margin_ranking, {"margin": 1.0, **_AVERAGED}),
+    "RankHinge": Kind(_rank_hinge, {"margin": 1.0}),
     "KLDCriterion": Kind(_kld, _AVERAGED),
     "GaussianCriterion": Kind(_gaussian, reduction=always("sum")),
     "SmoothL1CriterionWithWeights": Kind(_smooth_l1_with_weights, {"num": 0}, _by_number),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -35,30 +36,40 @@ def like(call: Call, output: Any, target: Any) -> Any:
     return tf.reshape(target, tf.shape(output))
 
 
-def classes(call: Call, labels: Any, count: int, ignored: int | None = None) -> Any:
-    """Labels that count from 1 as indices that count from 0; those to ignore become -1.
+def classes(call: Call, labels: Any, count: int, ignored: Sequence[int] = (), first: int = 1) -> Any:
+    """Labels as indices that count from 0; those to ignore become -1.
+
+    Args:
+        call: whose labels they are.
+        labels: of any shape.
+        count: how many classes there are.
+        ignored: labels that are left out.
+        first: the label of the first class.
 
     Raises:
         DataError: for a label that is no class (inside a `tf.function` TensorFlow's InvalidArgumentError).
     """
     labels = tf.cast(labels, tf.int32)
-    skipped = tf.zeros_like(labels, tf.bool) if ignored is None else tf.equal(labels, ignored)
-    known = skipped | ((labels >= 1) & (labels <= count))
-    advice = "add 1 to labels that count from 0" + ("" if ignored is None else f" ({ignored} is left out)")
-    message = f"{call.name} got a label that is none of its classes 1 to {count}: {advice}."
+    skipped = tf.reduce_any(labels[..., None] == tf.constant(list(ignored), tf.int32), -1)
+    known = skipped | ((labels >= first) & (labels < first + count))
+    advice = "add 1 to labels that count from 0" if first else "take 1 from labels that count from 1"
+    left_out = f" (and {' and '.join(map(str, ignored))}, to leave a row out)" if ignored else ""
+    rest = f"{first} to {first + count - 1}{left_out}: {advice}."
     if tf.executing_eagerly():
         wrong = np.unique(labels.numpy()[~known.numpy()])
         if wrong.size:
             found = ", ".join(str(label) for label in wrong[:5])
-            raise DataError(f"{call.name} got the label {found}, but its classes are 1 to {count}: {advice}.")
-        return tf.where(skipped, -1, labels - 1)
+            raise DataError(f"{call.name} got the label {found}, but its classes are {rest}")
+        return tf.where(skipped, -1, labels - first)
+    message = f"{call.name} got a label that is none of its classes {rest}"
     with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(known), [message])]):
-        return tf.where(skipped, -1, labels - 1)
+        return tf.where(skipped, -1, labels - first)
 
 
 def picked(values: Any, indices: Any) -> Any:
     """The value of each row [rows, classes] at its index; 0 where the index is -1."""
-    return tf.reduce_sum(values * tf.one_hot(indices, tf.shape(values)[-1], dtype=values.dtype), -1)
+    hot = tf.one_hot(indices, tf.shape(values)[-1], True, False, dtype=tf.bool)
+    return tf.reduce_sum(tf.where(hot, values, tf.zeros_like(values)), -1)  # others may be infinite
 
 
 def with_gradient(value: Any, point: Any, gradient: Any) -> Any:
