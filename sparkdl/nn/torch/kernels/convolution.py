@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from sparkdl.errors import ArgumentError
 from sparkdl.nn.torch.initial import by_fan_in, constant
-from sparkdl.nn.torch.kernels.windows import Windows, check_channels, check_pads, pad, paddings, windows
+from sparkdl.nn.torch.kernels.windows import Windows, check_channels, check_pads, pad, placed, windows
 from sparkdl.nn.torch.kinds import Call, Kind, Layout
 from sparkdl.nn.torch.layout import is_last
 from sparkdl.nn.torch.module import Array, Parameter
@@ -33,10 +33,10 @@ def convolve(
     spread = list(dilations or [1] * len(axes))
     if max(spread) > 1 and max(strides) > 1:
         kernel, spread = dilated(kernel, spread), [1] * len(axes)
-    if max(spread) > 1 or len(axes) != 2:
+    if max(spread) > 1:
         return tf.nn.convolution(pad(x, axes), kernel, strides, "VALID", dilations=spread)
-    around = paddings(axes)
-    return tf.nn.conv2d(x, kernel, strides, around if any(map(any, around)) else "VALID")
+    x, padding = placed(x, axes)
+    return tf.nn.convolution(x, kernel, strides, padding)
 
 
 def dilated(kernel: Any, steps: Sequence[int]) -> Any:

@@ -10,18 +10,16 @@ import numpy as np
 import tensorflow as tf
 
 from sparkdl.nn.torch.kernels.convolution import FRAMES
-from sparkdl.nn.torch.kernels.windows import Windows, pad, paddings, windows
+from sparkdl.nn.torch.kernels.windows import Windows, pad, placed, windows
 from sparkdl.nn.torch.kinds import Call, Kind, Layout
 
 
 def largest(x: Any, axes: Sequence[Windows]) -> Any:
     """The largest value of each window of [batch, *space, channels]; padding is never the largest."""
     sizes, strides = [axis.size for axis in axes], [axis.stride for axis in axes]
-    around = paddings(axes)
-    if len(axes) == 2 and all(max(pads) < size for pads, size in zip(around[1:3], sizes, strict=True)):
-        return tf.nn.max_pool2d(x, sizes, strides, around if any(map(any, around)) else "VALID")
     pool = {1: tf.nn.max_pool1d, 2: tf.nn.max_pool2d, 3: tf.nn.max_pool3d}[len(axes)]
-    return pool(pad(x, axes, x.dtype.min), sizes, strides, "VALID")
+    x, padding = placed(x, axes, x.dtype.min)
+    return pool(x, sizes, strides, padding)
 
 
 def mean(x: Any, axes: Sequence[Windows], count_pads: bool = True) -> Any:
