@@ -42,6 +42,7 @@ from sparkdl.bigdl.util.contexts import (  # noqa: F401
 )
 from sparkdl.bigdl.util.engine import get_bigdl_classpath, is_spark_below_2_2  # noqa: F401
 from sparkdl.bigdl.util.generator import RNG  # noqa: F401
+from sparkdl.bigdl.util.limits import DOUBLEMAX, INTMAX, INTMIN  # noqa: F401
 from sparkdl.bigdl.util.log4Error import (  # noqa: F401
     invalidInputError,
     invalidOperationError,
@@ -50,11 +51,7 @@ from sparkdl.bigdl.util.log4Error import (  # noqa: F401
     outputUserMessage,
 )
 from sparkdl.bigdl.util.sample import DTYPE, JTensor, Sample  # noqa: F401
-from sparkdl.errors import UnsupportedError
 
-INTMAX = 2147483647
-INTMIN = -2147483648
-DOUBLEMAX = 1.7976931348623157e308
 # Python 2's names, which BigDL gives to Python 3.
 long = int
 unicode = str
@@ -156,32 +153,15 @@ def get_local_file(a_path: str) -> str:
     return path
 
 
-_ACTIVATIONS = {
-    "tanh": ("Tanh", {}),
-    "sigmoid": ("Sigmoid", {}),
-    "hard_sigmoid": ("HardSigmoid", {}),
-    "relu": ("ReLU", {}),
-    "softmax": ("SoftMax", {}),
-    "softplus": ("SoftPlus", {"beta": 1.0}),
-    "softsign": ("SoftSign", {}),
-    "linear": ("Identity", {}),
-}
-
-
 def get_activation_by_name(activation_name: str, activation_id: str | None = None) -> Any:
     """A layer by Keras's name of an activation.
 
     Raises:
         UnsupportedError: BigDL has none of this name.
     """
-    if activation_name.lower() not in _ACTIVATIONS:
-        raise UnsupportedError(
-            f"there is no activation {activation_name!r}: BigDL's are {', '.join(_ACTIVATIONS)}; give the layer itself."
-        )
-    from sparkdl.bigdl.nn import layer  # it imports TensorFlow
+    from sparkdl.bigdl.nn.layers.activations import by_name  # it imports TensorFlow
 
-    name, arguments = _ACTIVATIONS[activation_name.lower()]
-    activation = getattr(layer, name)(**arguments)
+    activation = by_name(activation_name)
     if activation_id:
         activation.set_name(activation_id)
     return activation

@@ -47,5 +47,6 @@ def make(kind: str, children: Sequence[Module] = (), name: str | None = None, **
 def reset(module: Module) -> None:
     """Gives a module (not those inside it) the weights a new one starts with."""
     kind = kind_of(module.kind)
-    parameters = kind.parameters(kind.arguments(module))
-    module.parameters = {name: spec.initial(generator(), spec.shape) for name, spec in parameters.items()}
+    for name, spec in kind.parameters(kind.arguments(module)).items():
+        drawn = module.initials.get(name)
+        module.parameters[name] = drawn(spec) if drawn else spec.initial(generator(), spec.shape)

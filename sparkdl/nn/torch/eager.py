@@ -76,6 +76,14 @@ class Recording:
         """What came out, as arrays."""
         return to_arrays(self.outputs)
 
+    def is_of(self, value: Value) -> bool:
+        """Whether this is what went in."""
+        mine, theirs = flat_tensors(self.inputs), flat_tensors(value)
+        return len(mine) == len(theirs) and all(
+            one.shape == other.shape and bool(tf.reduce_all(one == other))
+            for one, other in zip(mine, theirs, strict=True)
+        )
+
     def backward(self, gradient: Value, scale: float = 1.0) -> Value:
         """The gradient for the input; those of the parameters are added to what the modules hold.
 
@@ -95,7 +103,8 @@ class Recording:
         )
         for (module, name), tensor in zip(weights, found[len(inputs) :], strict=True):
             _accumulate(module, name, tf.convert_to_tensor(tensor).numpy() * scale)
-        return to_arrays(tf.nest.pack_sequence_as(self.inputs, found[: len(inputs)], expand_composites=True))
+        gradients = [_like(x, g) for x, g in zip(tf.nest.flatten(self.inputs), found, strict=False)]
+        return to_arrays(tf.nest.pack_sequence_as(self.inputs, gradients))
 
 
 def forward(module: Module, value: Value) -> Recording:
@@ -116,7 +125,7 @@ def forward(module: Module, value: Value) -> Recording:
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(flat_tensors(inputs))
         tape.watch(list(runner.tensors.values()))
-        outputs = runner.apply(module, inputs)
+        outputs = tf.nest.map_structure(_dense, runner.apply(module, inputs))
     return Recording(module, inputs, outputs, runner, tape)
 
 
@@ -131,6 +140,17 @@ def to_tensors(value: Value) -> Any:
     )
 
 
+def _like(tensor: Any, gradient: Any) -> Any:
+    """A gradient for the values of a sparse tensor as a tensor."""
+    if isinstance(tensor, tf.SparseTensor):
+        return tf.SparseTensor(tensor.indices, gradient, tensor.dense_shape)
+    return tf.convert_to_tensor(gradient)
+
+
+def _dense(tensor: Any) -> Any:
+    return tf.sparse.to_dense(tensor) if isinstance(tensor, tf.SparseTensor) else tensor
+
+
 def flat_tensors(value: Value) -> list[Any]:
     """The tensors of a structure; of sparse ones their values."""
     parts = tf.nest.flatten(to_tensors(value))
@@ -141,14 +161,17 @@ def to_arrays(value: Any) -> Value:
     """Tensors as arrays, in the same structure."""
     if isinstance(value, (list, tuple)):
         return [to_arrays(part) for part in value]
-    return tf.sparse.to_dense(value).numpy() if isinstance(value, tf.SparseTensor) else value.numpy()
+    return _dense(value).numpy()
 
 
 def _accumulate(module: Module, name: str, gradient: np.ndarray[Any, Any]) -> None:
+    held = module.gradients.setdefault(name, np.zeros_like(module.parameters[name]))
+    if module.frozen:
+        return
     regularizer = module.regularizers.get(name)
     if regularizer is not None:
         gradient = gradient + penalty_gradient(regularizer, module.parameters[name])
-    module.gradients[name] = module.gradients.get(name, np.zeros_like(module.parameters[name])) + gradient
+    module.gradients[name] = held + gradient
 
 
 def penalty_gradient(regularizer: Regularizer, weight: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -52,6 +52,7 @@ class Module:
         gradients: by the names of parameters; summed until they are set to zero.
         frozen: whether its own parameters are kept from training.
         training: whether it behaves as in training (dropout, batch statistics).
+        initials: what parameters, by their names, start with instead of what their kind says: functions of `Parameter`.
     """
 
     kind: str
@@ -64,6 +65,7 @@ class Module:
     gradients: dict[str, Array] = field(default_factory=dict)
     frozen: bool = False
     training: bool = True
+    initials: dict[str, Callable[[Parameter], Array]] = field(default_factory=dict)
 
     def walk(self) -> Iterator[Module]:
         """This module and all inside it, depth first, each once."""

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from sparkdl.bigdl.nn.layers.nodes import Node
+from sparkdl.bigdl.util.bridge import JavaValue
 from sparkdl.errors import ArgumentError
 from sparkdl.nn.torch.build import kind_of, make, reset
 from sparkdl.nn.torch.eager import Recording, forward, zero_gradients
@@ -18,6 +20,7 @@ from sparkdl.nn.torch.module import Array, Module, Regularizer
 _PLUMBING = frozenset({"self", "__class__", "bigdl_type", "jvalue"})
 _INITIAL = {"init_weight": "weight", "init_bias": "bias"}
 _INITIAL_GRADIENTS = {"init_grad_weight": "weight", "init_grad_bias": "bias"}
+_WITHOUT_GRADIENTS = frozenset({"SReLU"})  # kinds whose `parameters()` are the weights alone
 # BigDL spells a regularizer's argument in several ways; the first letter tells what it is for.
 _REGULARIZER = "regularizer"
 
@@ -75,7 +78,34 @@ def _reshaped(kind: str, name: str, value: Any, shape: tuple[int, ...]) -> Array
     return array.reshape(shape)
 
 
-class Layer:
+def check(right: bool, kind: str, problem: str) -> None:
+    """Raises ArgumentError where an argument of a layer is not right."""
+    if not right:
+        raise ArgumentError(f"{kind}: {problem}.")
+
+
+def layer_of(module: Module) -> Layer:
+    """The layer of the class that a module's kind says, with those of the modules inside it."""
+    cls = _CLASSES.get({"Graph": "Model"}.get(module.kind, module.kind), Layer)
+    layer = cls.__new__(cls)
+    layer._hold(module, "float")
+    return layer
+
+
+_HOME = __name__.rpartition(".")[0] + "."
+_CLASSES: dict[str, type[Layer]] = {}  # of this package's layers, by their names
+
+
+class SharedStaticUtils:
+    """What layers have in common with other things of BigDL that wrap an object of Java."""
+
+    @staticmethod
+    def of(jvalue: Any, bigdl_type: str = "float") -> Layer:
+        """The layer of a module."""
+        return layer_of(jvalue)
+
+
+class Layer(JavaValue, SharedStaticUtils):
     """A module with its weights, run forward and backward on arrays, and trained by an `Optimizer`.
 
     Attributes:
@@ -94,17 +124,25 @@ class Layer:
     value: Module
     bigdl_type: str
 
-    def __init__(self, jvalue: Any, bigdl_type: str = "float", *args: Any) -> None:
+    def __init_subclass__(cls) -> None:
+        if cls.__module__.startswith(_HOME):
+            _CLASSES[cls.__name__] = cls
+
+    def __init__(self, jvalue: Any, bigdl_type: str, *args: Any) -> None:
         if not isinstance(jvalue, Module):
             raise ArgumentError(
                 f"{type(self).__name__} was given a {type(jvalue).__name__} for its module: a layer of your own is "
                 "built from layers (a Sequential or Model), as there is no class in Java behind it."
             )
-        self.value = jvalue
+        self._hold(jvalue, bigdl_type)
+
+    def _hold(self, module: Module, bigdl_type: str) -> None:
+        """Makes this the layer of a module."""
+        self.value = module
         self.bigdl_type = bigdl_type
         self._recording: Recording | None = None
-        if self.value.name is None:
-            self.value.name = f"{self.value.kind}{uuid.uuid4().hex[:8]}"
+        if module.name is None:
+            module.name = f"{module.kind}{uuid.uuid4().hex[:8]}"
 
     def __call__(self, x: Any = None) -> Node:
         """A node of a graph: this layer, applied to the outputs of other nodes (one, or a list of them)."""
@@ -116,6 +154,15 @@ class Layer:
                     "calls of layers give); for arrays there is forward()."
                 )
         return Node(self, self.bigdl_type, *before)
+
+    @staticmethod
+    def from_jvalue(jvalue: Any, bigdl_type: str = "float") -> Layer:
+        """The layer of a module."""
+        return layer_of(jvalue)
+
+    def __str__(self) -> str:
+        given = {name: value for name, value in self.value.arguments.items() if name != "nodes"}
+        return f"{self.value.kind}[{self.name()}]({', '.join(f'{name}={value}' for name, value in given.items())})"
 
     def name(self) -> str:
         """The layer's name, made up where none was set."""
@@ -152,9 +199,11 @@ class Layer:
         return self._recording.output
 
     def backward(self, input: Any, grad_output: Any) -> Any:
-        """The gradient for the input of the last `forward`; those of the weights are added to what the layer holds."""
-        recording = self._recording or forward(self.value, arrays(input))
-        return recording.backward(arrays(grad_output))
+        """The gradient for the input; those of the weights are added to what the layer holds."""
+        given = arrays(input)
+        if self._recording is None or not self._recording.is_of(given):
+            self._recording = forward(self.value, given)
+        return self._recording.backward(arrays(grad_output))
 
     def zero_grad_parameters(self) -> None:
         """Sets the gradients of all weights to zero."""
@@ -163,13 +212,14 @@ class Layer:
     def update_parameters(self, learning_rate: float) -> None:
         """Subtracts the gradients times the rate from the weights."""
         for module, name in self.value.weights():
-            if name in module.gradients and not module.frozen:
+            if name in module.gradients:
                 module.parameters[name] = module.parameters[name] - learning_rate * module.gradients[name]
 
     def reset(self) -> Layer:
-        """Gives all weights the values that new ones start with."""
+        """Gives all weights the values that new ones start with, and sets their gradients to zero."""
         for module in self.value.walk():
             reset(module)
+        zero_gradients(self.value)
         return self
 
     def parameters(self) -> dict[str, dict[str, Array]]:
@@ -178,6 +228,8 @@ class Layer:
         for module, name in self.value.weights():
             entry = found.setdefault(str(module.name), {})
             entry[name] = module.parameters[name]
+            if module.kind in _WITHOUT_GRADIENTS:
+                continue
             entry["grad" + name[0].upper() + name[1:]] = module.gradients.get(
                 name, np.zeros_like(module.parameters[name])
             )
@@ -211,7 +263,9 @@ class Layer:
         parameters = kind.parameters(kind.arguments(self.value))
         for name, method in (("weight", weight_init_method), ("bias", bias_init_method)):
             if method is not None and name in parameters:
-                self.value.parameters[name] = method.initial(parameters[name])
+                self.value.initials[name] = method.initial
+        if weight_init_method is not None or bias_init_method is not None:
+            reset(self.value)
         return self
 
     def setWRegularizer(self, wRegularizer: Any) -> None:
@@ -260,34 +314,6 @@ class Layer:
     def set_running_std(self, running_std: Any) -> Layer:
         """Sets the moving variance of a batch normalization (BigDL's name says deviation)."""
         self.value.states["running_variance"] = np.asarray(running_std, np.float32)
-        return self
-
-
-class Node:
-    """A place in a graph: a layer, and the nodes whose outputs it takes.
-
-    Attributes:
-        layer: the layer, or None for an input.
-        before: the nodes before it.
-    """
-
-    def __init__(self, jvalue: Any, bigdl_type: str = "float", *args: Any) -> None:
-        self.layer: Layer | None = jvalue
-        self.bigdl_type = bigdl_type
-        self.before: list[Node] = list(args)
-
-    @classmethod
-    def of(cls, jvalue: Any, bigdl_type: str = "float") -> Node:
-        """A node of a layer."""
-        return cls(jvalue, bigdl_type)
-
-    def element(self) -> Layer | None:
-        """The layer."""
-        return self.layer
-
-    def remove_pre_edges(self) -> Node:
-        """Cuts it from the nodes before it."""
-        self.before = []
         return self
 
 

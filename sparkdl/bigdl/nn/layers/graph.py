@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from sparkdl.bigdl.nn.layers.base import Layer, Node, describe
-from sparkdl.nn.torch.build import make
+import numpy as np
+
+from sparkdl.bigdl.nn.layers.base import Layer, describe, layer_of
+from sparkdl.bigdl.nn.layers.nodes import Input, Node, graph_module, graph_nodes, listed
+from sparkdl.bigdl.util.limits import INTMAX
+from sparkdl.errors import ArgumentError, UnsupportedError
 from sparkdl.nn.torch.module import Module
+
+__all__ = ["Container", "Input", "Model", "Node", "Sequential", "graph_module"]
 
 
 class Container(Layer):
@@ -16,12 +22,18 @@ class Container(Layer):
         children: the layers inside it, in order.
     """
 
-    def __init__(self, jvalue: Any, bigdl_type: str = "float", *args: Any) -> None:
-        super().__init__(jvalue, bigdl_type, *args)
-        self.children: list[Layer] = []
+    children: list[Layer]
+
+    def _hold(self, module: Module, bigdl_type: str) -> None:
+        super()._hold(module, bigdl_type)
+        self.children = [layer_of(child) for child in module.children]
 
     def add(self, model: Layer) -> Container:
         """Adds a layer at the end."""
+        if not isinstance(model, Layer):
+            raise ArgumentError(
+                f"{self.name()}.add was given a {type(model).__name__}, expected a layer such as Linear(4, 3)."
+            )
         self.children.append(model)
         self.value.children.append(model.value)
         return self
@@ -32,15 +44,11 @@ class Container(Layer):
         return list(self.children)
 
     def flattened_layers(self, include_container: bool = False) -> list[Layer]:
-        """The layers inside it and inside its containers."""
+        """The layers inside it and inside its containers; each container stands behind its own."""
         found: list[Layer] = []
         for child in self.children:
-            if isinstance(child, Container):
-                found += [child] if include_container else []
-                found += child.flattened_layers(include_container)
-            else:
-                found.append(child)
-        return found
+            found += child.flattened_layers(include_container) if isinstance(child, Container) else [child]
+        return [*found, self] if include_container else found
 
 
 class Sequential(Container):
@@ -49,13 +57,33 @@ class Sequential(Container):
     def __init__(self, jvalue: Any = None, bigdl_type: str = "float") -> None:
         super().__init__(jvalue if jvalue is not None else describe("Sequential", {}), bigdl_type)
 
+    @staticmethod
+    def from_jvalue(jvalue: Any, bigdl_type: str = "float") -> Sequential:
+        """The layer of a module."""
+        return Sequential(jvalue, bigdl_type)
+
+    def to_graph(self) -> Model:
+        """The same layers as a graph; rows inside of rows become nodes of their own."""
+        node = Input()
+        return Model([node], [_row(self, node)])
+
+
+def _row(layer: Layer, node: Node) -> Node:
+    if not isinstance(layer, Sequential):
+        return layer(node)
+    for child in layer.children:
+        node = _row(child, node)
+    return node
+
 
 class Model(Container):
     """A graph of layers between input and output nodes.
 
     Args:
-        inputs: the input node, or a list of them.
+        inputs: the input node, or a list of them; with a layer for inputs and one for outputs, the first prepares the
+            values of the second and is not trained.
         outputs: the output node, or a list of them; several come out as a table.
+        jvalue: the module, where there is one already.
 
     Example:
         >>> import numpy as np
@@ -74,54 +102,138 @@ class Model(Container):
         byte_order: str = "little_endian",
         model_type: str = "bigdl",
     ) -> None:
+        if jvalue is None and model_type != "bigdl":
+            raise UnsupportedError(
+                f"a Model of model_type {model_type!r} would be made of a running session of TensorFlow 1: save the "
+                "graph and read it with Model.load_tensorflow(path, inputs, outputs)."
+            )
         if jvalue is not None:
             super().__init__(jvalue, bigdl_type)
-            return
-        module, layers = graph_module(_listed(inputs), _listed(outputs))
+        elif isinstance(inputs, Layer):
+            self._of_nodes(*_prepared(inputs, outputs), bigdl_type)
+            self.stop_gradient([outputs.name()])
+        else:
+            self._of_nodes(listed(inputs), listed(outputs), bigdl_type)
+
+    def _of_nodes(self, inputs: list[Node], outputs: list[Node], bigdl_type: str) -> None:
+        module, layers = graph_module(inputs, outputs)
         super().__init__(module, bigdl_type)
         self.children = layers
 
+    @staticmethod
+    def from_jvalue(jvalue: Any, bigdl_type: str = "float") -> Model:
+        """The layer of a module."""
+        return Model([], [], jvalue, bigdl_type)
 
-class Input(Node):
-    """The node that stands for an input of a `Model`."""
+    def stop_gradient(self, stop_layers: Any, bigdl_type: str = "float") -> Model:
+        """Lets no gradient go on to the layers before these; they are trained themselves."""
+        _check_names(self, stop_layers)
+        stopped = set(self.value.arguments.get("stopped", ()))
+        for place, (child, _) in enumerate(self.value.arguments["nodes"]):
+            if child >= 0 and self.children[child].name() in stop_layers:
+                stopped.add(place)
+        self.value.arguments["stopped"] = sorted(stopped)
+        return self
+
+    def node(self, name: str, bigdl_type: str = "float") -> Node:
+        """The node of the layer with this name."""
+        _check_names(self, [name])
+        nodes = graph_nodes(self.value, self.children)
+        return next(node for node in nodes if node.layer is not None and node.layer.name() == name)
+
+    def set_input_formats(self, input_formats: Any, bigdl_type: str = "float") -> Model:
+        """Accepted: orders of memory are no matter here."""
+        return self
+
+    def set_output_formats(self, output_formats: Any, bigdl_type: str = "float") -> Model:
+        """Accepted: orders of memory are no matter here."""
+        return self
+
+
+def _prepared(preparing: Layer, trained: Layer) -> tuple[list[Node], list[Node]]:
+    preparing.freeze()
+    node = Input()
+    return [node], [trained(preparing(node))]
+
+
+def _check_names(model: Model, names: Any) -> None:
+    known = [layer.name() for layer in model.children]
+    for name in names:
+        if name not in known:
+            raise ArgumentError(f"{model.name()} has no layer named {name!r}; its layers are {', '.join(known)}.")
+
+
+class Concat(Container):
+    """Layers side by side for one value; what they give stands one behind the other along a dimension."""
+
+    def __init__(self, dimension: int, bigdl_type: str = "float") -> None:
+        super().__init__(describe("Concat", locals()), bigdl_type)
+
+
+class ConcatTable(Container):
+    """Layers side by side for one value; what they give is a table."""
 
     def __init__(self, bigdl_type: str = "float") -> None:
-        super().__init__(None, bigdl_type)
+        super().__init__(describe("ConcatTable", locals()), bigdl_type)
 
 
-def _listed(nodes: Any) -> list[Node]:
-    return list(nodes) if isinstance(nodes, (list, tuple)) else [nodes]
+class ParallelTable(Container):
+    """The first layer for the first element of a table, the second for the second, and so on."""
+
+    def __init__(self, bigdl_type: str = "float") -> None:
+        super().__init__(describe("ParallelTable", locals()), bigdl_type)
 
 
-def graph_module(inputs: list[Node], outputs: list[Node]) -> tuple[Module, list[Layer]]:
-    """The module of a graph, and its layers in the order in which they run."""
-    order = _in_order(inputs, outputs)
-    places = {id(node): place for place, node in enumerate(order)}
-    layers: list[Layer] = []
-    nodes: list[list[Any]] = []
-    for node in order:
-        before = [places[id(other)] for other in node.before if id(other) in places]
-        if node.layer is None:
-            nodes.append([-1, before])
-            continue
-        if all(layer is not node.layer for layer in layers):
-            layers.append(node.layer)
-        nodes.append([next(i for i, layer in enumerate(layers) if layer is node.layer), before])
-    ends: dict[str, Any] = {"inputs": [places[id(n)] for n in inputs], "outputs": [places[id(n)] for n in outputs]}
-    return make("Graph", [layer.value for layer in layers], nodes=nodes, **ends), layers
+class Bottle(Container):
+    """A layer for values of n_input_dim dimensions, used for values of more: all those in front become one."""
+
+    def __init__(
+        self, module: Layer, n_input_dim: int = 2, n_output_dim1: int = INTMAX, bigdl_type: str = "float"
+    ) -> None:
+        super().__init__(describe("Bottle", locals(), [module]), bigdl_type)
+        self.children = [module]
 
 
-def _in_order(inputs: list[Node], outputs: list[Node]) -> list[Node]:
-    """All nodes between inputs and outputs, each behind those it takes values from."""
-    order: list[Node] = list(inputs)
-    seen = {id(node) for node in inputs}
-    pending: list[tuple[Node, bool]] = [(node, False) for node in reversed(outputs)]
-    while pending:
-        node, ready = pending.pop()
-        if ready:
-            order.append(node)
-        elif id(node) not in seen:
-            seen.add(id(node))
-            pending.append((node, True))
-            pending.extend((other, False) for other in reversed(node.before))
-    return order
+class MapTable(Container):
+    """One layer for all elements of a table.
+
+    As in BigDL, `forward` of a MapTable itself makes copies of the layer for the elements behind the first, which have
+    weights and gradients of their own from then on. Inside other layers, all elements go through the one layer.
+    """
+
+    def __init__(self, module: Any = None, bigdl_type: str = "float") -> None:
+        super().__init__(describe("MapTable", locals(), [] if module is None else [module]), bigdl_type)
+        self.children = [] if module is None else [module]
+
+    def add(self, model: Layer) -> MapTable:
+        """Sets the layer."""
+        self.children = []
+        self.value.children.clear()
+        super().add(model)
+        return self
+
+    def forward(self, input: Any) -> Any:
+        """See `Layer`."""
+        if not self.value.children:
+            raise ArgumentError(f"{self.name()} has no layer yet: give it one, as in MapTable(Linear(4, 3)).")
+        self._extend(len(input))
+        return super().forward(input)
+
+    def backward(self, input: Any, grad_output: Any) -> Any:
+        """See `Layer`."""
+        gradient = super().backward(input, grad_output)
+        self._extend(len(input))
+        return gradient
+
+    def _extend(self, elements: int) -> None:
+        """Makes copies as BigDL does: for two elements, one too many when it comes back."""
+        first, modules = self.value.children[0], self.value.children
+        for number in range(2, elements + 1):
+            if len(modules) > number:
+                break
+            copy = first.copied()
+            copy.name = f"{first.name}{number}"
+            for part in copy.walk():
+                part.gradients = {name: np.zeros_like(value) for name, value in part.parameters.items()}
+            modules.append(copy)
+            self.children.append(layer_of(copy))

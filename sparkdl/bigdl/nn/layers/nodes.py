@@ -1,0 +1,164 @@
+"""Places in graphs of layers, and the modules that graphs become."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sparkdl.bigdl.util.bridge import JavaValue
+from sparkdl.errors import ArgumentError
+from sparkdl.nn.torch.build import make
+from sparkdl.nn.torch.module import Module
+
+Layer = Any  # of `base`, which imports this file
+
+
+class Node(JavaValue):
+    """A place in a graph: a layer, and the nodes whose outputs it takes.
+
+    Attributes:
+        layer: the layer, or None for an input.
+        before: the nodes before it.
+        after: the nodes behind it.
+    """
+
+    def __init__(self, jvalue: Any, bigdl_type: str, *args: Any) -> None:
+        self.value = jvalue
+        self.layer: Layer = jvalue
+        self.bigdl_type = bigdl_type
+        self.before: list[Node] = list(args)
+        self.after: list[Node] = []
+        for node in self.before:
+            node.after.append(self)
+
+    @classmethod
+    def of(cls, jvalue: Any, bigdl_type: str = "float") -> Node:
+        """A node of a layer."""
+        return Node(jvalue, bigdl_type)
+
+    def element(self) -> Layer:
+        """The layer; None for an input."""
+        return self.layer
+
+    def remove_pre_edges(self) -> None:
+        """Cuts it from the nodes before it."""
+        for node in self.before:
+            node.after = [other for other in node.after if other is not self]
+        self.before = []
+
+    def remove_next_edges(self) -> None:
+        """Cuts it from the nodes behind it."""
+        for node in self.after:
+            node.before = [other for other in node.before if other is not self]
+        self.after = []
+
+
+class Input(Node):
+    """The node that stands for an input of a `Model`."""
+
+    def __init__(self, bigdl_type: str = "float") -> None:
+        super().__init__(None, bigdl_type)
+
+
+def listed(nodes: Any) -> list[Any]:
+    """One or several as a list."""
+    return list(nodes) if isinstance(nodes, (list, tuple)) else [nodes]
+
+
+def graph_module(inputs: list[Node], outputs: list[Node]) -> tuple[Module, list[Layer]]:
+    """The module of a graph, and its layers in the order in which they run.
+
+    Raises:
+        ArgumentError: if something else than nodes was given, or if where the graph starts is not what `inputs` says.
+    """
+    for node in [*inputs, *outputs]:
+        if not isinstance(node, Node):
+            raise ArgumentError(
+                f"a Model is made of nodes, received a {type(node).__name__}: call the layer on a node, as in "
+                "ReLU()(Input())."
+            )
+    order = _in_order(inputs, outputs)
+    _check_starts(order, inputs, outputs)
+    places = {id(node): place for place, node in enumerate(order)}
+    layers: list[Layer] = []
+    nodes: list[list[Any]] = []
+    for node in order:
+        before = [places[id(other)] for other in node.before] if node not in inputs else []
+        if node.layer is None:
+            nodes.append([-1, before])
+            continue
+        if all(layer is not node.layer for layer in layers):
+            layers.append(node.layer)
+        nodes.append([next(i for i, layer in enumerate(layers) if layer is node.layer), before])
+    ends: dict[str, Any] = {"inputs": [places[id(n)] for n in inputs], "outputs": [places[id(n)] for n in outputs]}
+    return make("Graph", [layer.value for layer in layers], nodes=nodes, **ends), layers
+
+
+def _label(node: Node) -> str:
+    return node.layer.name() if node.layer is not None else "Input"
+
+
+def _check_starts(order: list[Node], inputs: list[Node], outputs: list[Node]) -> None:
+    for node in order:
+        if not node.before and node not in inputs:
+            raise ArgumentError(
+                f"the graph of a Model also starts at {_label(node)}, which is not among its inputs "
+                f"({', '.join(_label(other) for other in inputs) or 'none'}): add that node to them, or call its layer "
+                "on another node."
+            )
+    for node in inputs:
+        if node not in outputs and not any(node in other.before for other in order):
+            raise ArgumentError(
+                f"no output of a Model depends on its input {_label(node)}: leave it out of the inputs, or connect it."
+            )
+
+
+def graph_nodes(module: Module, layers: list[Layer]) -> list[Node]:
+    """Nodes for the places of a graph's module."""
+    nodes: list[Node] = []
+    for child, before in module.arguments["nodes"]:
+        layer = layers[child] if child >= 0 else None
+        nodes.append(Node(layer, "float", *[nodes[place] for place in before]))
+    return nodes
+
+
+def _in_order(inputs: list[Node], outputs: list[Node]) -> list[Node]:
+    """All nodes between inputs and outputs, each behind those it takes values from, in BigDL's order.
+
+    That order is the one of the weights: back from the outputs come, level by level, the nodes behind which all are
+    placed; then all of it is turned round.
+    """
+    before = {id(node): node.before if node not in inputs else [] for node in _met(inputs, outputs)}
+    nodes = {id(node): node for node in _met(inputs, outputs)}
+    waiting = dict.fromkeys(nodes, 0)
+    for place in before:
+        for node in before[place]:
+            waiting[id(node)] += 1
+    order: list[Node] = []
+    while waiting:
+        ready = [place for place, followers in waiting.items() if followers == 0]
+        if not ready:
+            raise ArgumentError(
+                "the nodes of a Model go round in a circle: its graph must lead from inputs to outputs."
+            )
+        for place in ready:
+            for node in before[place]:
+                waiting[id(node)] -= 1
+            del waiting[place]
+        order += [nodes[place] for place in ready]
+    return [*(node for node in inputs if node not in order), *reversed(order)]
+
+
+def _met(inputs: list[Node], outputs: list[Node]) -> list[Node]:
+    """All nodes before the outputs, as a search into the depth meets them (the last branch first)."""
+    met, pending, seen = _distinct(outputs), _distinct(outputs), []
+    while pending:
+        node = pending.pop()
+        seen.append(node)
+        before = _distinct(node.before) if node not in inputs else []
+        met += [other for other in before if other not in met]
+        pending += [other for other in before if other not in seen and other not in pending]
+    return met
+
+
+def _distinct(nodes: list[Node]) -> list[Node]:
+    return list({id(node): node for node in nodes}.values())
