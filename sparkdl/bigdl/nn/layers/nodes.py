@@ -137,9 +137,7 @@ def _in_order(inputs: list[Node], outputs: list[Node]) -> list[Node]:
     while waiting:
         ready = [place for place, followers in waiting.items() if followers == 0]
         if not ready:
-            raise ArgumentError(
-                "the nodes of a Model go round in a circle: its graph must lead from inputs to outputs."
-            )
+            raise ArgumentError("the nodes of a Model go round in a circle, and must lead from inputs to outputs.")
         for place in ready:
             for node in before[place]:
                 waiting[id(node)] -= 1
