@@ -91,3 +91,12 @@ class JActivity:
 
     def __init__(self, value: Any) -> None:
         self.value = value
+
+
+def callZooFunc(bigdl_type: str, name: str, *args: Any) -> NoReturn:
+    """Refused, as `callBigDlFunc` is.
+
+    Raises:
+        UnsupportedError: always.
+    """
+    callBigDlFunc(bigdl_type, name, *args)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +23,23 @@ logger = logging.getLogger("sparkdl")
 BYTES, MAT, FLOATS, SIZE, ORIGINAL_SIZE = "bytes", "mat", "floats", "size", "originalSize"
 LABEL, URI, PREDICT, SAMPLE, TENSOR, BOX = "label", "uri", "predict", "sample", "imageTensor", "boundingBox"
 UNKNOWN_SIZE = (-1, -1, -1)
+
+_random: ContextVar[np.random.RandomState | None] = ContextVar("random", default=None)
+
+
+def current_random() -> np.random.RandomState:
+    """Where chance comes from: in tasks of Spark from a seed for each item, so that running them again is the same."""
+    return _random.get() or generator()
+
+
+@contextmanager
+def drawing_from(random: np.random.RandomState) -> Iterator[None]:
+    """Lets chance come from somewhere else meanwhile."""
+    token = _random.set(random)
+    try:
+        yield
+    finally:
+        _random.reset(token)
 
 
 @dataclass
@@ -83,7 +102,7 @@ class ImageFeature(JavaValue):
 
     @mat.setter
     def mat(self, pixels: np.ndarray) -> None:
-        self.state[MAT] = pixels if pixels.ndim == 3 else pixels[..., None]
+        self.state[MAT] = pixels[..., None] if pixels.ndim == 2 else pixels  # volumes have more axes
 
     @property
     def size(self) -> tuple[int, int, int]:
@@ -139,7 +158,7 @@ class FeatureTransformer(JavaValue):
         Raises:
             DataError: it cannot be transformed.
         """
-        return self.run(image_feature, generator())
+        return self.run(image_feature, current_random())
 
     def run(self, feature: ImageFeature, random: np.random.RandomState) -> ImageFeature:
         """The same with chance from `random`; an image that is not valid stays as it is."""
