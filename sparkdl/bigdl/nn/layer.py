@@ -140,6 +140,7 @@ from sparkdl.bigdl.nn.layers.products import (
     MaskedSelect,
     PairwiseDistance,
 )
+from sparkdl.bigdl.nn.layers.pyramid import FPN
 from sparkdl.bigdl.nn.layers.reductions import (
     Max,
     Mean,
@@ -229,6 +230,7 @@ __all__ = [
     "Euclidean",
     "Exp",
     "ExpandSize",
+    "FPN",
     "FlattenTable",
     "GaussianDropout",
     "GaussianNoise",
