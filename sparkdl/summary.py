@@ -64,15 +64,19 @@ class SummaryWriter:
         self._records = RecordWriter(self._file)
         self._write(event_pb2.Event(wall_time=time.time(), file_version="brain.Event:2"))
 
-    def scalar(self, tag: str, value: float, step: int) -> None:
-        """Adds one number to the curve `tag`."""
+    def scalar(self, tag: str, value: float, step: int, when: float | None = None) -> None:
+        """Adds one number to the curve `tag`; `when` is its wall time, now if it is not given."""
         data = tensor_util.make_tensor_proto(np.float32(value))
-        self._add(tag, step, data, scalar_metadata.create_summary_metadata(display_name="", description=""))
+        self._add(tag, step, data, scalar_metadata.create_summary_metadata(display_name="", description=""), when)
 
     def histogram(self, tag: str, values: Any, step: int) -> None:
         """Adds the distribution of an array of numbers of any shape; what is not finite is left out."""
         data = tensor_util.make_tensor_proto(_buckets(np.asarray(values, np.float64).ravel()))
         self._add(tag, step, data, histogram_metadata.create_summary_metadata(display_name="", description=""))
+
+    def graph(self, graph: bytes) -> None:
+        """Adds a graph to look at: a serialised `GraphDef`."""
+        self._write(event_pb2.Event(wall_time=time.time(), graph_def=graph))
 
     def flush(self) -> None:
         """Makes what was added visible to readers."""
@@ -90,9 +94,9 @@ class SummaryWriter:
     ) -> None:
         self.close()
 
-    def _add(self, tag: str, step: int, data: Any, metadata: Any) -> None:
-        value = summary_pb2.Summary.Value(tag=tag, tensor=data, metadata=metadata)
-        self._write(event_pb2.Event(wall_time=time.time(), step=step, summary=summary_pb2.Summary(value=[value])))
+    def _add(self, tag: str, step: int, data: Any, metadata: Any, when: float | None = None) -> None:
+        summary = summary_pb2.Summary(value=[summary_pb2.Summary.Value(tag=tag, tensor=data, metadata=metadata)])
+        self._write(event_pb2.Event(wall_time=time.time() if when is None else when, step=step, summary=summary))
 
     def _write(self, event: Any) -> None:
         self._records.write(event.SerializeToString())
@@ -104,12 +108,17 @@ def read_scalars(directory: str | os.PathLike[str], tag: str) -> list[tuple[int,
     A file that is still being written, or was cut off, is read as far as it goes. An unknown tag gives an
     empty list.
     """
+    return [(step, value) for step, value, _ in read_points(directory, tag)]
+
+
+def read_points(directory: str | os.PathLike[str], tag: str) -> list[tuple[int, float, float]]:
+    """As `read_scalars`, as (step, value, wall time)."""
     found = []
     for path in sorted(Path(directory).glob("events.out.tfevents.*")):
         for event in _events(path):
             for value in event.summary.value:
                 if value.tag == tag:
-                    found.append((int(event.step), _number(value)))
+                    found.append((int(event.step), _number(value), float(event.wall_time)))
     return sorted(found, key=lambda point: point[0])
 
 
