@@ -36,7 +36,9 @@ def convolve(
     if max(spread) > 1:
         return tf.nn.convolution(pad(x, axes), kernel, strides, "VALID", dilations=spread)
     x, padding = placed(x, axes)
-    return tf.nn.convolution(x, kernel, strides, padding)
+    if len(axes) == 3:
+        return tf.nn.conv3d(x, kernel, [1, *strides, 1], padding)
+    return (tf.nn.conv1d if len(axes) == 1 else tf.nn.conv2d)(x, kernel, strides, padding)
 
 
 def dilated(kernel: Any, steps: Sequence[int]) -> Any:
