@@ -17,6 +17,8 @@ PATHS: tuple[tuple[type, str, bool], ...] = (
     (keras.callbacks.CSVLogger, "filename", False),
     (keras.callbacks.TensorBoard, "log_dir", True),
 )
+# How a class that is not Keras's says the same.
+WRITES = "writes"
 
 
 def path_attribute(callback: Any) -> tuple[str, bool] | None:
@@ -29,7 +31,7 @@ def path_attribute(callback: Any) -> tuple[str, bool] | None:
     for kind, attribute, folder in PATHS:
         if isinstance(callback, kind):
             return attribute, folder
-    return None
+    return getattr(type(callback), WRITES, None)
 
 
 def divide(path: str, folder: bool) -> tuple[str, str]:

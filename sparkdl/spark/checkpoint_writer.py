@@ -18,7 +18,7 @@ class CheckpointWriter:
     """Writes encoded states on a thread of its own. A context manager: its end waits for the last one.
 
     A checkpoint that cannot be written (a full disk) is warned of, and costs nothing but itself. Where states come
-    faster than they can be written, the newest one counts and those between are left out.
+    faster than they can be written, the newest one counts and those between are left out, unless the folder wants all.
 
     Args:
         folder: where they go.
@@ -29,21 +29,22 @@ class CheckpointWriter:
         self._folder = folder
         self._description = description
         self._changed = threading.Condition()
-        self._waiting: tuple[bytes, dict[str, Any]] | None = None
+        self._waiting: list[tuple[bytes, dict[str, Any]]] = []
         self._closed = self._warned = False
         self._thread: threading.Thread | None = None
 
     def submit(self, payload: bytes, **info: Any) -> None:
         """Takes an encoded state to be written."""
         with self._changed:
-            if self._waiting is not None and not self._warned:
+            late = bool(self._waiting) and not self._folder.wants_all
+            if late and not self._warned:
                 self._warned = True
                 logger.warning(
                     "checkpoints are left out, because %s takes longer to write one than there is from one to the "
                     "next: give Checkpoint a larger every=.",
                     self._folder.location,
                 )
-            self._waiting = (payload, info)
+            self._waiting = [*([] if late else self._waiting), (payload, info)]
             self._changed.notify()
             if self._thread is None:
                 self._thread = spark_thread(self._run)
@@ -67,11 +68,12 @@ class CheckpointWriter:
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting is not None or self._closed)
-                item, self._waiting = self._waiting, None
-            if item is None:
+                self._changed.wait_for(lambda: self._waiting or self._closed)
+                items, self._waiting = self._waiting, []
+            if not items:
                 return
-            self._write(*item)
+            for item in items:
+                self._write(*item)
 
     def _write(self, payload: bytes, info: dict[str, Any]) -> None:
         try:

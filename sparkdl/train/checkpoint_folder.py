@@ -63,7 +63,12 @@ class CheckpointFolder:
     Args:
         storage: the directory.
         keep: how many of the newest are kept; None for all.
+
+    Attributes:
+        wants_all: whether no state may be left out where they come faster than they can be written.
     """
+
+    wants_all = False
 
     def __init__(self, storage: Storage, keep: int | None = None) -> None:
         self._storage = storage
