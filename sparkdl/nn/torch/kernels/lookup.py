@@ -29,7 +29,9 @@ def _lookup(call: Call, x: Any) -> Any:
     _check_rows(call, rows)
     found = tf.gather(call["weight"], rows)
     if call.a.max_norm < _UNBOUNDED:
-        found = through(_shortened(found, call.a.max_norm, call.a.norm_type), found)
+        short = _shortened(found, call.a.max_norm, call.a.norm_type)
+        _keep_rows(call, rows, short)
+        found = through(short, found)
     factor = tf.cast(x != call.a.padding_value, found.dtype)
     if call.a.should_scale_grad_by_freq:
         counts = tf.math.bincount(tf.reshape(rows, [-1]), minlength=call.a.n_index, dtype=found.dtype)
@@ -53,6 +55,14 @@ def _shortened(rows: Any, bound: float, norm: float) -> Any:
     """Rows whose norm is above the bound, at the bound."""
     lengths = tf.pow(tf.reduce_sum(tf.pow(tf.abs(rows), norm), -1, keepdims=True), 1.0 / norm)
     return tf.where(lengths > bound, rows * (bound / (lengths + 1e-7)), rows)
+
+
+def _keep_rows(call: Call, rows: Any, values: Any) -> None:
+    """Puts shortened rows into the table itself. Where it is trained, each use shortens them anew instead."""
+    if call.runner.on_arrays:
+        table = call.module.parameters["weight"].copy()
+        table[rows.numpy()] = values.numpy()
+        call.module.parameters["weight"] = table
 
 
 def _sparse(x: Any) -> Any:
