@@ -37,19 +37,11 @@ NOT_YET = (
     "bigdl.dllib.models",
     "bigdl.dllib.net",
     "bigdl.dllib.nn",
-    "bigdl.dllib.nncontext",
     "bigdl.dllib.nnframes",
     "bigdl.dllib.optim",
-    "bigdl.dllib.utils.bigdl_export",
-    "bigdl.dllib.utils.encryption_utils",
-    "bigdl.dllib.utils.file_utils",
-    "bigdl.dllib.utils.nest",
-    "bigdl.dllib.utils.spark",
     "bigdl.dllib.utils.tf",
     "bigdl.dllib.utils.tf_graph_util",
     "bigdl.dllib.utils.tf_utils",
-    "bigdl.dllib.utils.triggers",
-    "bigdl.dllib.utils.utils",
 )
 
 # Names that a module of BigDL leaked by accident, which no script can use, and why they are not here.
