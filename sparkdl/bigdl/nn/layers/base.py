@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sparkdl.bigdl.nn.layers.nodes import Node
+from sparkdl.bigdl.nn.layers.saving import Saving
 from sparkdl.bigdl.util.bridge import JavaValue
 from sparkdl.errors import ArgumentError
 from sparkdl.nn.torch.build import kind_of, make, reset
@@ -105,7 +106,7 @@ class SharedStaticUtils:
         return layer_of(jvalue)
 
 
-class Layer(JavaValue, SharedStaticUtils):
+class Layer(JavaValue, SharedStaticUtils, Saving):
     """A module with its weights, run forward and backward on arrays, and trained by an `Optimizer`.
 
     Attributes:

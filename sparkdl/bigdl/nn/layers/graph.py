@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sparkdl.bigdl.nn.layers.base import Layer, describe, layer_of
+from sparkdl.bigdl.nn.layers.loading import Loading
 from sparkdl.bigdl.nn.layers.nodes import Input, Node, graph_module, graph_nodes, listed
 from sparkdl.bigdl.util.limits import INTMAX
 from sparkdl.errors import ArgumentError, UnsupportedError
@@ -76,7 +77,7 @@ def _row(layer: Layer, node: Node) -> Node:
     return node
 
 
-class Model(Container):
+class Model(Container, Loading):
     """A graph of layers between input and output nodes.
 
     Args:
