@@ -11,7 +11,7 @@ import numpy as np
 from sparkdl.bigdl.nn.layers.nodes import Node
 from sparkdl.bigdl.nn.layers.saving import Saving
 from sparkdl.bigdl.util.bridge import JavaValue
-from sparkdl.errors import ArgumentError
+from sparkdl.errors import ArgumentError, DataError
 from sparkdl.nn.torch.build import kind_of, make, reset
 from sparkdl.nn.torch.eager import Recording, forward, zero_gradients
 from sparkdl.nn.torch.initial import seed
@@ -144,6 +144,9 @@ class Layer(JavaValue, SharedStaticUtils, Saving):
         self._recording: Recording | None = None
         if module.name is None:
             module.name = f"{module.kind}{uuid.uuid4().hex[:8]}"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_recording": None}
 
     def __call__(self, x: Any = None) -> Node:
         """A node of a graph: this layer, applied to the outputs of other nodes (one, or a list of them)."""
@@ -322,10 +325,18 @@ def _seed(value: int) -> None:
     seed(value)
 
 
-def arrays(value: Any) -> Any:
-    """Arrays of what a user gives: arrays, lists of them, JTensors numbers."""
+def _is_numbers(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
-        return [arrays(part) for part in value]
+        return all(_is_numbers(part) for part in value)
+    return isinstance(value, (int, float, np.number))
+
+
+def arrays(value: Any) -> Any:
+    """Arrays of what a user gives: arrays, lists of them, JTensors. A list of nothing but numbers is one array."""
+    if isinstance(value, (list, tuple)):
+        if not value:
+            raise DataError("an input is an empty list, expected an array or a list of arrays.")
+        return np.asarray(value, np.float32) if _is_numbers(value) else [arrays(part) for part in value]
     return (
         value.to_tensor()
         if hasattr(value, "to_tensor")

@@ -67,7 +67,8 @@ def _gaussian_sampler(call: Call, x: Any) -> Any:
 def _l1_penalty(call: Call, x: Any) -> Any:
     weight = tf.cast(call.a.l1weight, x.dtype)
     weight = weight / tf.cast(tf.size(x), x.dtype) if call.a.size_average else weight
-    return penalized(x if call.a.provide_output else scaled(x, 0.0), tf.sign(x) * weight)
+    y = penalized(x, tf.sign(x) * weight)
+    return y if call.a.provide_output else scaled(y, 0.0)
 
 
 def _activity_regularization(call: Call, x: Any) -> Any:
