@@ -96,7 +96,7 @@ def _pool_levels(call: Call, x: Any) -> Any:
 
 def _fitting(call: Call, levels: list[Any], regions: Any) -> Any:
     a = call.a
-    lowest, highest = (int(-math.log2(scale)) for scale in (a.scales[0], a.scales[-1]))
+    lowest, highest = (int(-math.log(scale) / math.log(2.0)) for scale in (a.scales[0], a.scales[-1]))
     area = (regions[:, 2] - regions[:, 0] + 1.0) * (regions[:, 3] - regions[:, 1] + 1.0)
     level = tf.floor(_CANONICAL_LEVEL + tf.math.log(tf.sqrt(area) / _CANONICAL_SIZE + 1e-6) / math.log(2.0))
     wanted = tf.cast(tf.clip_by_value(level, lowest, highest), tf.int32) - lowest
