@@ -132,7 +132,7 @@ class _Symbolic:
         try:
             return self.layers[id(module)][1](value, **layout)
         except (ValueError, TypeError) as error:
-            raise DataError(_refusal(module, value, error)) from error
+            raise DataError(_refusal(module, value, channels_last, error)) from error
 
     def own(self, value: Any) -> Any:
         """The value with its tensors in the modules' own order."""
@@ -180,13 +180,22 @@ def _rank(part: Any) -> int:
     return len((part.tensor if isinstance(part, _Last) else part).shape)
 
 
-def _refusal(module: Module, value: Any, error: Exception) -> str:
-    shapes = keras.tree.map_structure(lambda tensor: tuple(tensor.shape), value)
+def _refusal(module: Module, value: Any, channels_last: bool, error: Exception) -> str:
+    def shape(tensor: Any) -> tuple[int | None, ...]:
+        batch, *others = tensor.shape
+        return (batch, others[-1], *others[:-1]) if channels_last else (batch, *others)
+
     arguments = ", ".join(f"{name}={given}" for name, given in module.arguments.items())
-    lines = [line.strip() for line in str(error).splitlines()]
-    telling = [line for line in lines if line and not line.startswith("Exception encountered")]
     return (
-        f"{module.name or module.kind}({arguments}) cannot take a value of shape {shapes} (None is the batch): "
-        f"{telling[0] if telling else type(error).__name__} Check the shape of the features against the layers before "
-        "this one."
+        f"{module.name or module.kind}({arguments}) cannot take a value of shape "
+        f"{keras.tree.map_structure(shape, value)} (None is the batch): {_reason(error)} Check the shape of the "
+        "features against the layers before this one."
     )
+
+
+def _reason(error: Exception) -> str:
+    """What was wrong, without the words that Keras puts around it."""
+    lines = [re.sub(r"\x1b\[\d*m", "", line).strip() for line in str(error).splitlines()]
+    telling = [line for line in lines if line and not line.startswith("Exception encountered")]
+    behind = [place + 1 for place, line in enumerate(telling[:-1]) if line.endswith("Error encountered:")]
+    return telling[behind[-1] if behind else 0] if telling else type(error).__name__
