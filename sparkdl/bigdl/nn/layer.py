@@ -48,6 +48,15 @@ from sparkdl.bigdl.nn.layers.base import (
     Layer,
     SharedStaticUtils,
 )
+from sparkdl.bigdl.nn.layers.cells import (
+    GRU,
+    LSTM,
+    ConvLSTMPeephole,
+    ConvLSTMPeephole3D,
+    LSTMPeephole,
+    MultiRNNCell,
+    RnnCell,
+)
 from sparkdl.bigdl.nn.layers.convolution import (
     LocallyConnected1D,
     LocallyConnected2D,
@@ -141,6 +150,7 @@ from sparkdl.bigdl.nn.layers.products import (
     PairwiseDistance,
 )
 from sparkdl.bigdl.nn.layers.pyramid import FPN
+from sparkdl.bigdl.nn.layers.recurrent import BiRecurrent, Recurrent, RecurrentDecoder, TimeDistributed
 from sparkdl.bigdl.nn.layers.reductions import (
     Max,
     Mean,
@@ -197,6 +207,7 @@ __all__ = [
     "Add",
     "AddConstant",
     "BatchNormalization",
+    "BiRecurrent",
     "BifurcateSplitTable",
     "Bilinear",
     "BinaryThreshold",
@@ -215,6 +226,8 @@ __all__ = [
     "ConcatTable",
     "Container",
     "Contiguous",
+    "ConvLSTMPeephole",
+    "ConvLSTMPeephole3D",
     "Cosine",
     "CosineDistance",
     "Cropping2D",
@@ -232,6 +245,7 @@ __all__ = [
     "ExpandSize",
     "FPN",
     "FlattenTable",
+    "GRU",
     "GaussianDropout",
     "GaussianNoise",
     "GaussianSampler",
@@ -247,6 +261,8 @@ __all__ = [
     "Input",
     "JoinTable",
     "L1Penalty",
+    "LSTM",
+    "LSTMPeephole",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
@@ -271,6 +287,7 @@ __all__ = [
     "Model",
     "Mul",
     "MulConstant",
+    "MultiRNNCell",
     "Narrow",
     "NarrowTable",
     "Negative",
@@ -290,10 +307,13 @@ __all__ = [
     "RReLU",
     "ReLU",
     "ReLU6",
+    "Recurrent",
+    "RecurrentDecoder",
     "Replicate",
     "Reshape",
     "ResizeBilinear",
     "Reverse",
+    "RnnCell",
     "RoiAlign",
     "RoiPooling",
     "SReLU",
@@ -340,6 +360,7 @@ __all__ = [
     "TemporalMaxPooling",
     "Threshold",
     "Tile",
+    "TimeDistributed",
     "Transpose",
     "Unsqueeze",
     "UpSampling1D",

@@ -76,6 +76,17 @@ class Recording:
         """What came out, as arrays."""
         return to_arrays(self.outputs)
 
+    def gradients(self, tensors: list[Any], gradient: Value) -> list[Any]:
+        """The gradients for tensors that the pass went through, as arrays; see `backward`."""
+        return [tensor.numpy() for tensor in self._differentiated(tensors, gradient)]
+
+    def _differentiated(self, tensors: list[Any], gradient: Value) -> Any:
+        outputs = tf.nest.flatten(self.outputs)
+        given = [
+            tf.cast(tf.reshape(g, tf.shape(o)), o.dtype) for g, o in zip(flat_tensors(gradient), outputs, strict=True)
+        ]
+        return self._tape.gradient(outputs, tensors, given, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
     def is_of(self, value: Value) -> bool:
         """Whether this is what went in."""
         mine, theirs = flat_tensors(self.inputs), flat_tensors(value)
@@ -93,14 +104,8 @@ class Recording:
         """
         weights = self.module.weights()
         tensors = [self._runner.tensors[id(module), name] for module, name in weights]
-        outputs = tf.nest.flatten(self.outputs)
-        given = [
-            tf.cast(tf.reshape(g, tf.shape(o)), o.dtype) for g, o in zip(flat_tensors(gradient), outputs, strict=True)
-        ]
         inputs = flat_tensors(self.inputs)
-        found = self._tape.gradient(
-            outputs, [*inputs, *tensors], given, unconnected_gradients=tf.UnconnectedGradients.ZERO
-        )
+        found = self._differentiated([*inputs, *tensors], gradient)
         for (module, name), tensor in zip(weights, found[len(inputs) :], strict=True):
             _accumulate(module, name, tf.convert_to_tensor(tensor).numpy() * scale)
         gradients = [_like(x, g) for x, g in zip(tf.nest.flatten(self.inputs), found, strict=False)]

@@ -53,6 +53,7 @@ class Module:
         frozen: whether its own parameters are kept from training.
         training: whether it behaves as in training (dropout, batch statistics).
         initials: what parameters, by their names, start with instead of what their kind says: functions of `Parameter`.
+        notes: what the last pass on arrays left for scripts to look at (hidden states); no part of the description.
     """
 
     kind: str
@@ -66,6 +67,7 @@ class Module:
     frozen: bool = False
     training: bool = True
     initials: dict[str, Callable[[Parameter], Array]] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
 
     def walk(self) -> Iterator[Module]:
         """This module and all inside it, depth first, each once."""
