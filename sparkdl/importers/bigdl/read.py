@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sparkdl.errors import ImporterError, UnsupportedError
+from sparkdl.importers.bigdl import recurrent
 from sparkdl.importers.bigdl.attributes import ATTRIBUTES, Attribute
 from sparkdl.importers.bigdl.schema import ENUMS
 from sparkdl.importers.bigdl.tensors import Storages
@@ -19,6 +20,7 @@ from sparkdl.nn.torch.module import Module, Regularizer
 # Modules that only hold others: their own list of parameters repeats what stands inside.
 CONTAINERS = frozenset({"Sequential", "Concat", "ConcatTable", "ParallelTable", "MapTable", "Bottle", "Graph"})
 _PACKAGES = ("com.intel.analytics.bigdl.nn.", "com.intel.analytics.bigdl.dllib.nn.")
+_REFUSED = frozenset({"ConvLSTMPeephole", "ConvLSTMPeephole3D", "MultiRNNCell", "BinaryTreeLSTM", "Transformer"})
 _NAMES = {"StaticGraph": "Graph", "DynamicGraph": "Graph", "Input": "Identity"}
 _REGULARIZERS: Mapping[str, Callable[..., Regularizer]] = {
     "L1L2Regularizer": lambda l1=0.0, l2=0.0: Regularizer(l1, l2),
@@ -58,7 +60,7 @@ class Reader:
         # A module without a name of its own has that of its kind and these characters.
         module.name = message.name or (f"{kind}{message.namePostfix}" if message.namePostfix else None)
         module.training = message.train
-        if kind not in CONTAINERS:
+        if kind not in CONTAINERS and kind not in recurrent.CELLS:
             self._set_parameters(module, message)
         if message.id:
             self._modules[message.id] = module
@@ -69,7 +71,7 @@ class Reader:
             if message.moduleType.startswith(package):
                 name = message.moduleType.removeprefix(package)
                 name = _NAMES.get(name, name)
-                if name in KINDS:
+                if name in KINDS and name not in _REFUSED:
                     return name
         raise UnsupportedError(
             f"{self.path} has a module {message.moduleType} (named {message.name or message.namePostfix!r}), which "
@@ -238,4 +240,9 @@ SPECIAL: Mapping[str, Callable[[Reader, str, Any], Module]] = {
     "SpatialMaxPooling": _max_pooling,
     "BatchNormalization": _batch_normalization,
     "SpatialBatchNormalization": _batch_normalization,
+    "Recurrent": recurrent.read_recurrent,
+    "RecurrentDecoder": recurrent.read_recurrent,
+    "BiRecurrent": recurrent.read_both_ways,
+    "TimeDistributed": recurrent.read_time_distributed,
+    **dict.fromkeys(recurrent.CELLS, recurrent.read_cell),
 }

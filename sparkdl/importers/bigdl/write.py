@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sparkdl.errors import UnsupportedError
+from sparkdl.importers.bigdl import recurrent
 from sparkdl.importers.bigdl.attributes import ATTRIBUTES, Attribute
 from sparkdl.importers.bigdl.read import CONTAINERS, FULL_CONVOLUTION
 from sparkdl.importers.bigdl.schema import enum_number, message_class
@@ -211,4 +212,9 @@ SPECIAL: Mapping[str, Callable[[Writer, Module, Any], None]] = {
     "SpatialMaxPooling": _max_pooling,
     "BatchNormalization": _batch_normalization,
     "SpatialBatchNormalization": _batch_normalization,
+    "Recurrent": recurrent.write_recurrent,
+    "RecurrentDecoder": recurrent.write_recurrent,
+    "BiRecurrent": recurrent.write_both_ways,
+    "TimeDistributed": recurrent.write_time_distributed,
+    **dict.fromkeys(recurrent.CELLS, recurrent.write_cell),
 }

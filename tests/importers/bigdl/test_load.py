@@ -23,7 +23,7 @@ from sparkdl.nn.torch.module import Module
 
 pytestmark = pytest.mark.tf
 FILES = Path(__file__).parents[2] / "golden" / "bigdl" / "files"
-NETS = ["lenet", "convnet"]
+NETS = ["lenet", "convnet", "rnn"]
 SHAPES = {"lenet": (784,), "convnet": (3, 8, 8), "rnn": (7,)}
 
 
@@ -181,3 +181,22 @@ def test_a_shape_that_is_not_told_is_asked_for(tmp_path: Path) -> None:
     with pytest.raises(ImporterError, match="input_shape="):
         sdl.load_bigdl(tmp_path / "m.bigdl")
     assert sdl.load_bigdl(tmp_path / "m.bigdl", input_shape=(3, 2)).output_shape == (None, 3, 2)
+
+
+def test_recurrent_models_are_what_they_were(tmp_path: Path) -> None:
+    from sparkdl.bigdl.nn import layer as bl
+
+    x = np.random.default_rng(0).normal(size=(2, 5, 3)).astype(np.float32)
+    for layer in (
+        bl.Recurrent().add(bl.RnnCell(3, 4, bl.Tanh())),
+        bl.Recurrent().add(bl.GRU(3, 4, 0.2)),
+        bl.Recurrent().add(bl.LSTMPeephole(3, 4)),
+        bl.BiRecurrent().add(bl.LSTM(3, 4)),
+        bl.TimeDistributed(bl.Linear(3, 2)),
+        bl.RecurrentDecoder(4).add(bl.RnnCell(3, 3, bl.Tanh())),
+    ):
+        value = x[:, 0] if isinstance(layer, bl.RecurrentDecoder) else x
+        layer.training(False)
+        save_module(layer.value, tmp_path / "m.bigdl", overwrite=True)
+        again = read_module(tmp_path / "m.bigdl")
+        np.testing.assert_array_equal(forward(again, value).output, layer.forward(value))
