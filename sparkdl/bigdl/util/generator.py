@@ -25,7 +25,7 @@ class RNG:
 
     def set_seed(self, seed: int) -> None:
         """Begins anew: for the weights of new layers and for dropout too."""
-        begin_anew(int(seed) & 0xFFFFFFFF)
+        begin_anew(int(seed))
 
     def uniform(self, a: float, b: float, size: Sequence[int]) -> np.ndarray:
         """Float32 numbers between `a` and `b`.
@@ -33,5 +33,4 @@ class RNG:
         Args:
             size: the shape.
         """
-        raw = generator().randint(0, 1 << 32, tuple(size), np.uint32)
-        return (raw * 2.0**-32 * (b - a) + a).astype("float32")
+        return generator().uniform(a, b, tuple(size)).astype("float32")

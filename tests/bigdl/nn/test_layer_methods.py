@@ -10,9 +10,9 @@ import pytest
 
 from sparkdl.bigdl.nn import initialization_method as methods
 from sparkdl.bigdl.nn import layer as layers
-from sparkdl.bigdl.util.common import JTensor
+from sparkdl.bigdl.util.common import RNG, JTensor
 from sparkdl.errors import ArgumentError, DataError, UnsupportedError
-from sparkdl.nn.torch.kernels import KINDS
+from sparkdl.nn.torch.initial import constant
 from sparkdl.nn.torch.module import Parameter
 
 X = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
@@ -151,13 +151,26 @@ def test_initialization_methods(method: Any, low: float, high: float, deviation:
 
 
 def test_initial_values_without_fans_count_all_elements() -> None:
-    drawn = methods.RandomUniform().initial(Parameter((25, 4), KINDS["Mul"]))  # type: ignore[arg-type]
+    drawn = methods.RandomUniform().initial(Parameter((25, 4), constant(0.0)))
     assert 0.09 < np.abs(drawn).max() <= 0.1
-    assert np.abs(methods.RandomUniform().initial(Parameter((100,), KINDS["Mul"]))).max() <= 0.1  # type: ignore[arg-type]
+    assert np.abs(methods.RandomUniform().initial(Parameter((100,), constant(0.0)))).max() <= 0.1
+
+
+def test_numbers_are_drawn_as_by_torch() -> None:
+    rng = RNG()
+    rng.set_seed(100)
+    layer = layers.Linear(4, 5)
+    found = layer.forward(rng.uniform(0.0, 1.0, [4]))
+    np.testing.assert_allclose(found, [0.41366524, 0.00953265, -0.677581, 0.07945433, -0.5742568], atol=1e-6)
+    layer.set_seed(2)
+    whole = methods.RandomNormal(1, 2).initial(Parameter((3,), constant(0.0)))
+    layer.set_seed(2)
+    parts = [methods.RandomNormal(1, 2).initial(Parameter((n,), constant(0.0))) for n in (1, 2)]
+    np.testing.assert_allclose(np.concatenate(parts), whole)
 
 
 def test_bilinear_filler_interpolates() -> None:
-    filled = methods.BilinearFiller().initial(Parameter((1, 1, 2, 4, 4), KINDS["Mul"]))  # type: ignore[arg-type]
+    filled = methods.BilinearFiller().initial(Parameter((1, 1, 2, 4, 4), constant(0.0)))
     line = np.array([0.25, 0.75, 0.75, 0.25])
     np.testing.assert_allclose(filled, np.broadcast_to(np.outer(line, line), (1, 1, 2, 4, 4)))
     with pytest.raises(ArgumentError, match="weights of 5 dimensions with a square kernel"):
@@ -174,7 +187,7 @@ def test_layers_that_stand_twice_share_weights() -> None:
     assert row.value.weights()[0][0].gradients["bias"].tolist() == [8.0, 8.0]
     node = layers.Input()
     model = layers.Model([node], [fc(fc(node))])
-    assert model.forward(X).tolist() == (9 * X).tolist() and len(model.layers) == 1
+    assert model.forward(X).tolist() == (9 * X).tolist() and model.children == [fc]
 
 
 def test_containers_tell_their_layers() -> None:
@@ -205,7 +218,8 @@ def test_layers_of_modules_are_of_their_class() -> None:
 def test_a_row_becomes_a_graph() -> None:
     inner = layers.Sequential().add(_linear("a")).add(layers.ReLU().set_name("r"))
     graph = layers.Sequential().add(inner).add(layers.Power(2.0)).to_graph()
-    assert isinstance(graph, layers.Model) and [layer.name() for layer in graph.layers][:2] == ["a", "r"]
+    assert isinstance(graph, layers.Model) and [layer.name() for layer in graph.layers][1:3] == ["a", "r"]
+    assert graph.layers[0].value.kind == "Identity" and len(graph.flattened_layers()) == 4  # with its input
     assert graph.forward(-X).tolist() == [[12.25], [30.25]]
     node = graph.node("r")
     assert node.element().name() == "r" and node.before[0].element().name() == "a"

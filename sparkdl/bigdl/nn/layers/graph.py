@@ -47,7 +47,7 @@ class Container(Layer):
     def flattened_layers(self, include_container: bool = False) -> list[Layer]:
         """The layers inside it and inside its containers; each container stands behind its own."""
         found: list[Layer] = []
-        for child in self.children:
+        for child in self.layers:
             found += child.flattened_layers(include_container) if isinstance(child, Container) else [child]
         return [*found, self] if include_container else found
 
@@ -120,6 +120,15 @@ class Model(Container, Loading):
         module, layers = graph_module(inputs, outputs)
         super().__init__(module, bigdl_type)
         self.children = layers
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers of its nodes, and one that stands for each input that is no layer."""
+        places = [child for child, _ in self.value.arguments["nodes"]]
+        inputs = [
+            Layer(Module("Identity", name=f"{self.name()}_input{at}"), "float") for at, c in enumerate(places) if c < 0
+        ]
+        return [*inputs, *self.children]
 
     @staticmethod
     def from_jvalue(jvalue: Any, bigdl_type: str = "float") -> Model:
