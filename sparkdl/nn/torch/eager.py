@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from sparkdl.errors import DataError, SparkDLError
 from sparkdl.nn.torch.build import kind_of
 from sparkdl.nn.torch.initial import generator
 from sparkdl.nn.torch.kinds import Call
 from sparkdl.nn.torch.layout import run
 from sparkdl.nn.torch.module import Module, Regularizer
+from sparkdl.nn.torch.refusals import refusal
 
 Value = Any  # an array, or a list of values
 
@@ -33,7 +35,12 @@ class Eager:
     def apply(self, module: Module, value: Any) -> Any:
         """See `Runner`."""
         kind = kind_of(module.kind)
-        return run(kind, Call(module, self, kind.arguments(module)), value)
+        try:
+            return run(kind, Call(module, self, kind.arguments(module)), value)
+        except SparkDLError:
+            raise
+        except (tf.errors.OpError, ValueError, TypeError, AttributeError, IndexError) as error:
+            raise DataError(refusal(module, _shapes(value), "", error)) from error
 
     def parameter(self, module: Module, name: str) -> Any:
         """See `Runner`."""
@@ -143,6 +150,10 @@ def to_tensors(value: Value) -> Any:
         if isinstance(value, (tf.Tensor, tf.SparseTensor))
         else tf.convert_to_tensor(np.asarray(value, np.float32))
     )
+
+
+def _shapes(value: Any) -> Any:
+    return [_shapes(part) for part in value] if isinstance(value, (list, tuple)) else tuple(value.shape)
 
 
 def _like(tensor: Any, gradient: Any) -> Any:

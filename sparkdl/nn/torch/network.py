@@ -15,6 +15,7 @@ from sparkdl.nn.torch.kernels import keras_model
 from sparkdl.nn.torch.kinds import Call
 from sparkdl.nn.torch.layout import takes_last
 from sparkdl.nn.torch.module import Module
+from sparkdl.nn.torch.refusals import refusal
 from sparkdl.nn.torch_layer import TorchLayer
 
 Shape = tuple[int | None, ...]
@@ -185,17 +186,4 @@ def _refusal(module: Module, value: Any, channels_last: bool, error: Exception) 
         batch, *others = tensor.shape
         return (batch, others[-1], *others[:-1]) if channels_last else (batch, *others)
 
-    arguments = ", ".join(f"{name}={given}" for name, given in module.arguments.items())
-    return (
-        f"{module.name or module.kind}({arguments}) cannot take a value of shape "
-        f"{keras.tree.map_structure(shape, value)} (None is the batch): {_reason(error)} Check the shape of the "
-        "features against the layers before this one."
-    )
-
-
-def _reason(error: Exception) -> str:
-    """What was wrong, without the words that Keras puts around it."""
-    lines = [re.sub(r"\x1b\[\d*m", "", line).strip() for line in str(error).splitlines()]
-    telling = [line for line in lines if line and not line.startswith("Exception encountered")]
-    behind = [place + 1 for place, line in enumerate(telling[:-1]) if line.endswith("Error encountered:")]
-    return telling[behind[-1] if behind else 0] if telling else type(error).__name__
+    return refusal(module, keras.tree.map_structure(shape, value), "None is the batch", error)

@@ -300,6 +300,12 @@ def test_arguments_are_checked(expression: str, problem: str) -> None:
         ("JoinTable(1, 1)", "takes a table"),
         ("CAddTable()", "takes a table"),
         ("SelectTable(3)", "no element 3 in a table of 2"),
+        (
+            "Linear(3, 1).set_name('fc')",
+            r"fc\(input_size=3, .*\) cannot take a value of shape \(2, 2\): Matrix size-inc",
+        ),
+        ("MM()", r"cannot take a value of shape \(2, 2\)"),
+        ("Sequential().add(Bilinear(2, 2, 1))", r"Bilinear.*cannot take a value of shape"),
     ],
 )
 def test_values_are_checked(expression: str, problem: str) -> None:

@@ -54,7 +54,10 @@ def _flat(x: Any) -> list[Any]:
 
 def _narrow(call: Call, x: Any) -> Any:
     length = call.a.length if call.a.length >= 0 else len(x) - call.a.offset + 2 + call.a.length
-    return list(x[call.a.offset - 1 : call.a.offset - 1 + length])
+    taken = list(x[call.a.offset - 1 : call.a.offset - 1 + length])
+    # Of a negative length, scripts have always got zeros for the gradient.
+    stopped = call.a.length < 0 and call.runner.on_arrays
+    return tf.nest.map_structure(tf.stop_gradient, taken) if stopped else taken
 
 
 def _select(call: Call, x: Any) -> Any:
