@@ -19,10 +19,8 @@ from sparkdl.engine.metrics import MetricSums, log_values, spread_row_means
 from sparkdl.engine.model_state import ModelState
 from sparkdl.engine.objective import Part, compute_part, divide, loss_calls, loss_terms
 from sparkdl.engine.probe import ExtraLosses, own_losses, probe_extra_losses
-from sparkdl.engine.shards import inner_optimizer
 from sparkdl.engine.sums import LossSums
 from sparkdl.errors import DataError, UnsupportedError
-from sparkdl.nn.torch_optim import halve_in_place
 from sparkdl.types import Batch, SampleSpec
 
 logger = logging.getLogger("sparkdl")
@@ -87,7 +85,6 @@ class KerasReplica:
         self._train = self._compiled(self._train_step, tf.TensorSpec((2,), tf.float64))
         self._test = self._compiled(self._test_step)
         self._checked = False
-        self._halves = bool(getattr(inner_optimizer(model.optimizer), "halved", False))
         self._unreached: tuple[int, ...] = ()
 
     # -- steps ---------------------------------------------------------------------------------------------------
@@ -104,10 +101,7 @@ class KerasReplica:
         self._metrics.updated(_elements(batch))
         if not self._checked:
             self._check_in_place()
-        gradient = writable(flat)
-        if self._halves:
-            halve_in_place(gradient)
-        return gradient, scalars
+        return writable(flat), scalars
 
     def evaluate(self, batch: Batch) -> list[Any]:
         """See `sparkdl.types.Replica`."""

@@ -20,6 +20,7 @@ from sparkdl.engine.shards import (
     shard_bounds,
     variable_like,
 )
+from sparkdl.nn.torch_optim import halve_in_place
 from sparkdl.types import WeightLayout
 
 __all__ = ["KerasUpdater", "excluded_variables", "shard_bounds"]
@@ -101,6 +102,7 @@ class KerasUpdater:
         self._slots = build_slots(self._optimizer, self._variables)
         self._scaled = self._inner is not self._optimizer
         self._clipped = bool(self._inner.global_clipnorm)
+        self._halved = bool(getattr(self._inner, "halved", False))
         self._totals = tf.zeros(2, tf.float64)
         self._share_tests()
         flat = tf.TensorSpec((self._size,), tf.float32)
@@ -137,9 +139,11 @@ class KerasUpdater:
         """Updates my part of the weights in place.
 
         Args:
-            gradient: float32, my part of the summed gradient, times `loss_scale`.
+            gradient: float32, my part of the summed gradient, times `loss_scale`; it may be overwritten.
             weights: float32, my part of the flat vector; its present values are what is updated.
         """
+        if self._halved:
+            halve_in_place(gradient)
         totals = np.zeros(2)
         if self._scaled or self._clipped:
             totals = self._sum_over_workers(np.array(self._run_measure([gradient])[0]))

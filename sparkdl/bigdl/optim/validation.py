@@ -58,7 +58,7 @@ class ValidationMethod(JavaValue):
 
 def mean(total: float, count: int) -> State:
     """A sum in float32, as BigDL adds up, and a count."""
-    return [np.float32(total).reshape(()), np.int64(count).reshape(())]
+    return [np.array(total, np.float32), np.array(count)]
 
 
 class _Accuracy(ValidationMethod):

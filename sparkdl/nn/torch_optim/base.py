@@ -22,9 +22,9 @@ class TorchOptimizer(keras.optimizers.Optimizer):
         learning_rate: a number or a `LearningRateSchedule`.
         clip_range: the least and the greatest value of an element of the gradient (Keras's `clipvalue` knows only
             -v to v); None for no limit.
-        halved: whether workers exchange only the upper half of each number (bfloat16, rounded towards 0): of its
-            gradient each, before they are added up, and of the weights, which models then compute with. The optimizer
-            holds the weights as a whole. See `halve` and `make_whole`.
+        halved: whether only the upper half of each number (bfloat16, rounded towards 0) is used of gradients, after
+            they are added up, and of the weights that models compute with. The optimizer holds the weights as a
+            whole. See `halve` and `make_whole`.
         **kwargs: of `keras.optimizers.Optimizer`.
 
     Attributes:

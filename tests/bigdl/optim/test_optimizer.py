@@ -1,0 +1,162 @@
+"""Optimizers over Spark: BigDL's numbers, triggers, checkpoints and curves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sparkdl.bigdl.nn.criterion import ClassNLLCriterion, MSECriterion
+from sparkdl.bigdl.nn.layer import Linear, LogSoftMax, Model, Sequential, Tanh
+from sparkdl.bigdl.optim import optimizer as surface
+from sparkdl.bigdl.optim.optimizer import (
+    SGD,
+    Adam,
+    EveryEpoch,
+    L1Regularizer,
+    L2Regularizer,
+    LocalOptimizer,
+    Loss,
+    MaxEpoch,
+    MaxIteration,
+    Optimizer,
+    OptimMethod,
+    SequentialSchedule,
+    SeveralIteration,
+    Top1Accuracy,
+    TrainSummary,
+    TriggerOr,
+    ValidationSummary,
+)
+from sparkdl.bigdl.util.common import Sample
+from sparkdl.errors import ArgumentError, UnsupportedError
+
+GOLDEN = Path(__file__).parents[2] / "golden/bigdl"
+ITEMS = {item["id"]: item for item in json.loads((GOLDEN / "optim.json").read_text())["items"]}
+ARRAYS = np.load(GOLDEN / "optim.npz")
+
+
+def sequence(iterations: int, *parts: tuple[Any, int]) -> SequentialSchedule:
+    schedule = SequentialSchedule(iterations)
+    for part, length in parts:
+        schedule.add(part, length)
+    return schedule
+
+
+def method(case: str) -> OptimMethod:
+    return eval(ITEMS[case]["optim"], {**vars(surface), "seq": sequence, "np": np})
+
+
+def golden_model(**regularizers: Any) -> Sequential:
+    first = Linear(4, 3, init_weight=ARRAYS["W0"], init_bias=ARRAYS["b0"], **regularizers)
+    second = Linear(3, 3, init_weight=ARRAYS["W1"], init_bias=ARRAYS["b1"])
+    return Sequential().add(first).add(Tanh()).add(second)
+
+
+def golden_samples(spark: Any) -> Any:
+    made = [Sample.from_ndarray(x, y) for x, y in zip(ARRAYS["X"], ARRAYS["Y"], strict=True)]
+    return spark.sparkContext.parallelize(made, 2)
+
+
+# The clipped gradient of one weight once lies where the last bit decides what its upper half is.
+@pytest.mark.parametrize(
+    ("case", "tolerance"), [("015", 1e-5), ("019", 1e-5), ("036", 1e-5), ("039", 4e-5), ("041", 1e-5)]
+)
+def test_twenty_iterations_are_bigdls(case: str, tolerance: float, spark_local: Any, tmp_path: Path) -> None:
+    penalties = {"wRegularizer": L2Regularizer(0.1), "bRegularizer": L1Regularizer(0.05)} if case == "041" else {}
+    model = golden_model(**penalties)
+    optimizer = Optimizer.create(model, golden_samples(spark_local), MSECriterion(), MaxIteration(20), 8, method(case))
+    if case == "039":
+        optimizer.set_gradclip_l2norm(0.2)
+    summary = TrainSummary(str(tmp_path), "golden").set_summary_trigger("LearningRate", SeveralIteration(1))
+    optimizer.set_train_summary(summary)
+    assert optimizer.optimize() is model
+    losses = summary.read_scalar("Loss")
+    assert losses[:, 0].tolist() == list(range(1, 21))
+    np.testing.assert_allclose(losses[:, 1], ARRAYS[f"{case}/loss"], rtol=1e-5, atol=tolerance / 10)
+    if ITEMS[case]["lr_logged"][0]:
+        np.testing.assert_allclose(summary.read_scalar("LearningRate")[:, 1], ITEMS[case]["lr_logged"], rtol=1e-6)
+    for index, weight in enumerate(model.get_weights() or []):
+        np.testing.assert_allclose(weight, ARRAYS[f"{case}/w{index}"], rtol=1e-5, atol=tolerance)
+
+
+def spots(spark: Any, rows: int = 90) -> Any:
+    random = np.random.default_rng(0)
+    labels = random.integers(1, 4, rows)
+    points = random.normal(size=(rows, 2)) + 4 * np.stack([np.cos(2 * labels), np.sin(2 * labels)], 1)
+    made = [Sample.from_ndarray(point, float(label)) for point, label in zip(points, labels, strict=True)]
+    return spark.sparkContext.parallelize(made, 3)
+
+
+def classifier() -> Sequential:
+    return Sequential().add(Linear(2, 8)).add(Tanh()).add(Linear(8, 3)).add(LogSoftMax())
+
+
+def test_triggers_checkpoints_and_curves_and_a_training_that_goes_on(spark_local: Any, tmp_path: Path) -> None:
+    data, model, adam = spots(spark_local), classifier(), Adam(0.1)
+    model.set_name("spots")
+    optimizer = Optimizer(
+        model=model,
+        training_rdd=data,
+        criterion=ClassNLLCriterion(),
+        optim_method=adam,
+        end_trigger=TriggerOr(MaxEpoch(3), MaxIteration(100)),
+        batch_size=30,
+    )
+    optimizer.set_validation(40, data, SeveralIteration(2), [Top1Accuracy(), Loss()])
+    optimizer.set_checkpoint(EveryEpoch(), str(tmp_path / "checkpoints"))
+    train = TrainSummary(str(tmp_path / "logs"), "spots").set_summary_trigger("Parameters", SeveralIteration(4))
+    validation = ValidationSummary(str(tmp_path / "logs"), "spots")
+    optimizer.set_train_summary(train)
+    optimizer.set_val_summary(validation)
+    optimizer.optimize()
+    assert (adam.state["epoch"], adam.state["neval"]) == (4, 10)
+    # The number of the iteration that comes next is even after the first, third, ... one.
+    accuracies = validation.read_scalar("Top1Accuracy")
+    assert accuracies[:, 0].tolist() == [1, 3, 5, 7, 9] and accuracies[-1, 1] > 0.9
+    assert validation.read_scalar("Loss").shape == (5, 3)
+    assert train.read_scalar("Throughput").shape == (9, 3)
+    # The first epoch ends with the third iteration; EveryEpoch counts from the first that it has seen.
+    folder = next((tmp_path / "checkpoints").iterdir())
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == [f"{kind}.{number}" for kind in ("model", "optimMethod-spots") for number in (10, 4, 7)]
+    again, loaded = OptimMethod.load(str(folder / "optimMethod-spots.7")), Model.load(str(folder / "model.7"))
+    assert (again.state["epoch"], again.state["neval"]) == (3, 7)
+    Optimizer.create(loaded, data, ClassNLLCriterion(), MaxEpoch(3), 30, again).optimize()
+    for weight, other in zip(model.get_weights() or [], loaded.get_weights() or [], strict=True):
+        np.testing.assert_allclose(weight, other, rtol=1e-3, atol=1e-4)
+
+
+def test_arrays_and_a_method_that_remembers(spark_local: Any, tmp_path: Path) -> None:
+    model, sgd = golden_model(), SGD(0.1, momentum=0.9, dampening=0.0)
+    optimizer = LocalOptimizer(ARRAYS["X"], ARRAYS["Y"], model, MSECriterion(), MaxEpoch(4), 8, sgd, cores=1)
+    optimizer.set_gradclip_const(-0.01, 0.02)
+    optimizer.set_validation(8, ARRAYS["X"], ARRAYS["Y"], EveryEpoch(), [Loss(MSECriterion())])
+    optimizer.optimize()
+    assert 0 < sgd.state["score"] < 1
+    sgd.save(str(tmp_path / "sgd"), overWrite=False)
+    with pytest.raises(ArgumentError, match="overWrite"):
+        sgd.save(str(tmp_path / "sgd"), overWrite=False)
+    loaded = OptimMethod.load(str(tmp_path / "sgd"))
+    assert loaded.state["epoch"] == 5 and loaded.momentum == 0.9
+    assert {name: array.tolist() for name, array in loaded.arrays.items()} == {
+        name: array.tolist() for name, array in sgd.arrays.items()
+    }
+
+
+def test_mistakes_are_told_before_a_job_starts(spark_local: Any) -> None:
+    model, data = golden_model(), golden_samples(spark_local)
+    with pytest.raises(ArgumentError, match="takes an RDD of Sample"):
+        Optimizer(model, ARRAYS["X"], MSECriterion(), MaxEpoch(1), 8)
+    with pytest.raises(ArgumentError, match="needs a trigger"):
+        Optimizer.create(model, data, MSECriterion(), 5, 8).optimize()
+    with pytest.raises(ArgumentError, match="optim_method="):
+        Optimizer.create(model, data, MSECriterion(), MaxEpoch(1), 8, "SGD")
+    with pytest.raises(UnsupportedError, match="2 optim methods"):
+        Optimizer.create(model, data, MSECriterion(), MaxEpoch(1), 8, {"a": SGD(), "b": SGD()})
+    with pytest.raises(ArgumentError, match="single weights"):
+        Optimizer.create(model, data, MSECriterion(), MaxEpoch(1), 8, SGD(learningrates=np.ones(3))).optimize()
+    assert Optimizer.create(model, data, MSECriterion(), MaxEpoch(0), 8).optimize() is model
