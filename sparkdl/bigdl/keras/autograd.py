@@ -11,7 +11,6 @@ import numpy as np
 import sparkdl.bigdl.keras.base as kbase
 from sparkdl.bigdl.keras.base import callZooFunc  # noqa: F401
 from sparkdl.bigdl.keras.graphs import graph, variables
-from sparkdl.bigdl.keras.layers.core import ExpandDim
 from sparkdl.bigdl.keras.merging import Merge
 from sparkdl.bigdl.keras.objectives import LossFunction
 from sparkdl.bigdl.keras.parts import initial, nn
@@ -56,14 +55,19 @@ def _axis(axis: int) -> int:
     return axis + 1
 
 
+def _reduced(x: Any, axis: int, kept: bool, average: bool) -> Variable:
+    module = make("Sum", dimension=_axis(axis), n_input_dims=-1, size_average=average, squeeze=not kept)
+    return apply(Layer(module, "float"), x)
+
+
 def mean(x: Any, axis: int = 0, keepDims: bool = False) -> Variable:
     """The means along an axis (0 is the batch)."""
-    return apply(nn.Mean(_axis(axis), squeeze=not keepDims), x)
+    return _reduced(x, axis, keepDims, True)
 
 
 def sum(x: Any, axis: int = 0, keepDims: bool = False) -> Variable:
     """The sums along an axis (0 is the batch)."""
-    return apply(nn.Sum(_axis(axis), squeeze=not keepDims), x)
+    return _reduced(x, axis, keepDims, False)
 
 
 def abs(x: Any) -> Variable:
@@ -94,7 +98,7 @@ def stack(inputs: Sequence[Any], axis: int = 1) -> Variable:
 
 def expand_dims(x: Any, axis: int) -> Variable:
     """`x` with a new axis of size 1."""
-    return ExpandDim(axis)(x)
+    return apply(nn.Unsqueeze(axis + 1), x)
 
 
 def clip(x: Any, min: float, max: float) -> Variable:

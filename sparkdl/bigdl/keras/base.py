@@ -42,8 +42,8 @@ class ZooCallable:
 class InferShape(JavaValue):
     """What knows the shapes of its input and output."""
 
-    _input_shape: Shapes = None
-    _output_shape: Shapes = None
+    _taken: Shapes = None
+    _given: Shapes = None
 
     def __init__(self, bigdl_type: str = "float") -> None:
         self.bigdl_type = bigdl_type
@@ -54,7 +54,7 @@ class InferShape(JavaValue):
         Raises:
             ArgumentError: it is not known yet.
         """
-        return open_batch(self._known(self._input_shape))
+        return open_batch(self._known(self._taken))
 
     def get_output_shape(self) -> Shapes:
         """The shape of the output, None for the batch; a list of them for a table.
@@ -62,7 +62,7 @@ class InferShape(JavaValue):
         Raises:
             ArgumentError: it is not known yet.
         """
-        return open_batch(self._known(self._output_shape))
+        return open_batch(self._known(self._given))
 
     def _known(self, shape: Shapes) -> Shapes:
         if shape is None:
@@ -125,17 +125,17 @@ class ZooKerasLayer(ZooKerasCreator, ZooCallable, Layer, InferShape):
 
     def connect(self, shape: Shapes) -> Shapes:
         """The shape of the output for an input of a shape, batches included; the first one decides the weights."""
-        if self._input_shape is None:
+        if self._taken is None:
             self._check_rank(shape)
             self._make(shape)
-        return self._output_shape if shape == self._input_shape else output_shape(self.value, shape)
+        return self._given if shape == self._taken else output_shape(self.value, shape)
 
     def _make(self, shape: Shapes) -> None:
         made = self.build(shape).value
         for module in made.walk():
             module.training, module.frozen = self.value.training, module.frozen or self.value.frozen
         self.value.children = [made]
-        self._input_shape, self._output_shape = shape, output_shape(self.value, shape)
+        self._taken, self._given = shape, output_shape(self.value, shape)
 
     def _check_rank(self, shape: Shapes) -> None:
         if self.RANKS and (isinstance(shape, list) or len(shape) not in self.RANKS):
@@ -147,7 +147,7 @@ class ZooKerasLayer(ZooKerasCreator, ZooCallable, Layer, InferShape):
 
     def forward(self, input: Any) -> Any:
         """The output for an array, or a list (table) of them; kept for `backward`."""
-        if self._input_shape is None:
+        if self._taken is None:
             self.connect(_shape_of(input))
         return super().forward(input)
 

@@ -1,4 +1,4 @@
-"""Graphs of variables as modules."""
+"""Graphs of variables as modules, and the layers at their ends."""
 
 from __future__ import annotations
 
@@ -23,6 +23,18 @@ class InputLayer(ZooKerasLayer):
     def build(self, shape: Any) -> Layer:
         """See `ZooKerasLayer`."""
         return stacked(nn.Identity())
+
+
+class KerasLayerWrapper(ZooKerasLayer):
+    """A Torch-style layer as a Keras-style one."""
+
+    def __init__(self, torch_layer: Any, input_shape: Any = None, **kwargs: Any) -> None:
+        self.begin({**locals(), "kwargs": {"name": f"{torch_layer.name()}_wrapper", **kwargs}})
+
+    def build(self, shape: Any) -> Layer:
+        """See `ZooKerasLayer`."""
+        layer: Layer = self.a.torch_layer
+        return layer
 
 
 class Input(Variable):

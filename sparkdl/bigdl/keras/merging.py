@@ -33,7 +33,7 @@ class Merge(ZooKerasLayer):
         self.refuse(mode.lower() not in _ALL, f"has mode={mode!r}; known are {', '.join(_ALL)}")
         self.refuse(layers is not None and len(layers) < 2, "needs two layers or more")
         self.begin({**locals(), "input_shape": None})
-        shapes = [layer._input_shape for layer in layers or []]
+        shapes = [layer._taken for layer in layers or []]
         if shapes and None not in shapes:
             self.connect(shapes)
         elif input_shape:

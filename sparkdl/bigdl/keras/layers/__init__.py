@@ -1,5 +1,6 @@
 """The Keras-style layers of BigDL."""
 
+from sparkdl.bigdl.keras.graphs import Input, InputLayer  # noqa: F401
 from sparkdl.bigdl.keras.layers.advanced_activations import *  # noqa: F403
 from sparkdl.bigdl.keras.layers.convolutional import *  # noqa: F403
 from sparkdl.bigdl.keras.layers.convolutional_recurrent import *  # noqa: F403
@@ -12,5 +13,4 @@ from sparkdl.bigdl.keras.layers.pooling import *  # noqa: F403
 from sparkdl.bigdl.keras.layers.recurrent import *  # noqa: F403
 from sparkdl.bigdl.keras.layers.torch import *  # noqa: F403
 from sparkdl.bigdl.keras.layers.wrappers import *  # noqa: F403
-from sparkdl.bigdl.keras.graphs import Input, InputLayer  # noqa: F401
 from sparkdl.bigdl.keras.merging import Merge, merge  # noqa: F401

@@ -6,6 +6,7 @@ import sys  # noqa: F401
 from typing import Any
 
 from sparkdl.bigdl.keras.base import ZooKerasLayer
+from sparkdl.bigdl.keras.graphs import KerasLayerWrapper  # noqa: F401
 from sparkdl.bigdl.keras.layers.recurrent import Recurrent
 from sparkdl.bigdl.keras.parts import nn, stacked
 from sparkdl.bigdl.nn.layers.base import Layer
@@ -52,15 +53,3 @@ class Bidirectional(ZooKerasLayer):
             "ave": lambda: nn.CAveTable(),
         }[self.a.merge_mode.lower()]
         return stacked(nn.BiRecurrent(merge()).add(self.a.layer.cell(shape)))
-
-
-class KerasLayerWrapper(ZooKerasLayer):
-    """A Torch-style layer as a Keras-style one."""
-
-    def __init__(self, torch_layer: Any, input_shape: Any = None, **kwargs: Any) -> None:
-        self.begin({**locals(), "kwargs": {"name": f"{torch_layer.name()}_wrapper", **kwargs}})
-
-    def build(self, shape: Any) -> Layer:
-        """See `ZooKerasLayer`."""
-        layer: Layer = self.a.torch_layer
-        return layer
