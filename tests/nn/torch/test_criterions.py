@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from sparkdl.bigdl.keras import objectives
 from sparkdl.bigdl.nn import criterion as criterions
 from sparkdl.bigdl.nn import layer as layers
 from sparkdl.errors import DataError
-from sparkdl.nn.torch.criterions.loss import loss, reduction, weight
+from sparkdl.nn.torch.criterions.loss import loss, loss_and_gradient, reduction, weight
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "bigdl"
 INDEX = json.loads((GOLDEN / "criterions.json").read_text())
@@ -133,3 +136,27 @@ def test_made_of_a_module() -> None:
     criterion = criterions.Criterion.of(criterions.AbsCriterion(False).value)
     assert criterion.forward(np.array([1.0, 4.0]), np.array([2.0, 2.0])) == 3.0
     assert str(criterion) == "nn.AbsCriterion"
+
+
+def _recorded() -> list[dict[str, Any]]:
+    """Further numbers of BigDL 2.4: unusual shapes, labels and values, and the Keras-style losses."""
+    values = iter(np.load(GOLDEN / "losses.npz")["values"])
+
+    def filled(entry: Any) -> Any:
+        if isinstance(entry, list):
+            return [filled(part) for part in entry]
+        size = int(np.prod(entry["shape"]))
+        return np.array(list(itertools.islice(values, size)), np.float32).reshape(entry["shape"])
+
+    items = json.loads((GOLDEN / "losses.json").read_text())["items"]
+    return [{name: entry if name == "expr" else filled(entry) for name, entry in item.items()} for item in items]
+
+
+def test_further_numbers() -> None:
+    names = {**NAMES, "O": objectives}
+    for case in _recorded():
+        value, gradient = loss_and_gradient(eval(case["expr"], names).value, case["x"], case["t"])
+        assert value == pytest.approx(float(case["loss"]), rel=3e-6, abs=1e-7), case["expr"]
+        for mine, theirs in zip(keras.tree.flatten(gradient), keras.tree.flatten(case["gx"]), strict=True):
+            scale = max(np.abs(theirs).max(), 1e-2)
+            np.testing.assert_allclose(mine.ravel(), theirs.ravel(), atol=1e-4 * scale, err_msg=case["expr"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sparkdl.bigdl.nn.layers.activations import Sigmoid, Tanh
@@ -14,7 +14,7 @@ from sparkdl.bigdl.util.common import get_activation_by_name
 from sparkdl.errors import ArgumentError
 
 
-def _activation(given: Any, usual: type[Layer]) -> Layer:
+def _activation(given: Any, usual: Callable[[], Layer]) -> Layer:
     if isinstance(given, str):
         return get_activation_by_name(given)  # type: ignore[no-any-return]
     return given if given is not None else usual()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -102,8 +102,9 @@ class BiRecurrent(Container):
 
     def add(self, model: Layer) -> BiRecurrent:
         """Sets the cell; the way back starts with the same weights."""
-        for part, cell in zip(self.children, (model, layer_of(model.value.copied())), strict=False):
-            part.add(cell)
+        cells = (model, layer_of(model.value.copied()))
+        for part, cell in zip(self.children, cells, strict=False):
+            cast(Recurrent, part).add(cell)
         return self
 
 

@@ -3,6 +3,7 @@
 from sparkdl.nn.torch.kernels import (
     activations,
     arithmetic,
+    attention,
     batch_norm,
     containers,
     convolution,
@@ -23,11 +24,13 @@ from sparkdl.nn.torch.kernels import (
     shapes,
     tables,
     transposed,
+    trees,
 )
 
 FAMILIES = (
     activations,
     arithmetic,
+    attention,
     batch_norm,
     containers,
     convolution,
@@ -48,5 +51,6 @@ FAMILIES = (
     shapes,
     tables,
     transposed,
+    trees,
 )
 KINDS = {name: kind for family in FAMILIES for name, kind in family.KINDS.items()}
