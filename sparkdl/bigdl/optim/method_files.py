@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from sparkdl.bigdl.optim import methods, schedules
 from sparkdl.bigdl.optim.methods import OptimMethod
 from sparkdl.bigdl.optim.schedules import LearningRateSchedule
 from sparkdl.errors import DataError, UnsupportedError
 
+# Where the classes are that a file may name; Keras-style ones have the names of others.
+_HOMES = {
+    "": ("sparkdl.bigdl.optim.methods", "sparkdl.bigdl.optim.schedules"),
+    "keras": ("sparkdl.bigdl.keras.optimizers",),
+}
 _HIDDEN = ("value", "bigdl_type", "state", "arrays")
 
 
@@ -20,7 +25,8 @@ def describe_method(method: OptimMethod) -> str:
     """The arguments and the state of a method.
 
     Example:
-        >>> method_of(describe_method(methods.SGD(0.5, momentum=0.9))).momentum
+        >>> from sparkdl.bigdl.optim.methods import SGD
+        >>> method_of(describe_method(SGD(0.5, momentum=0.9))).momentum
         0.9
     """
     return json.dumps({**_described(method), "state": {k: _plain(v) for k, v in method.state.items()}})
@@ -42,7 +48,8 @@ def method_of(text: str) -> OptimMethod:
 
 def _described(item: Any) -> dict[str, Any]:
     values = {name: _plain(value) for name, value in vars(item).items() if name not in _HIDDEN}
-    return {"class": type(item).__name__, "values": values}
+    home = next((name for name, modules in _HOMES.items() if type(item).__module__ in modules), "")
+    return {"class": type(item).__name__, "home": home, "values": values}
 
 
 def _plain(value: Any) -> Any:
@@ -69,7 +76,8 @@ def _restored(told: Any) -> Any:
         return told
     if "array" in told:
         return np.array(told["array"], np.float32)
-    kind = next((found for home in (methods, schedules) if (found := vars(home).get(told["class"]))), None)
+    homes = [vars(importlib.import_module(home)) for home in _HOMES.get(told.get("home", ""), ())]
+    kind = next((home[told["class"]] for home in homes if told["class"] in home), None)
     if not (isinstance(kind, type) and issubclass(kind, (OptimMethod, LearningRateSchedule))):
         raise DataError(f"the file holds a {told['class']!r}, which is no optim method or schedule.")
     item = kind.__new__(kind)

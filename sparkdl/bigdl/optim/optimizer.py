@@ -251,7 +251,7 @@ class Optimizer(BaseOptimizer):
         optim_method: Any = None,
         cores: Any = None,
         bigdl_type: str = "float",
-    ) -> BaseOptimizer:
+    ) -> Any:
         """An optimizer for an RDD of samples, a DataSet, or a pair of arrays (features, labels).
 
         Raises:

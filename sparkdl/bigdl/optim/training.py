@@ -185,9 +185,7 @@ class Training:
 
     def _finish(self, form: Form, optimizer: Any, watcher: Following) -> None:
         """Puts what was learnt into the model and the method, also where the training broke off."""
-        told = {
-            name: watcher.state[name] for name in ("epoch", "neval", "Loss", "score", "rate") if name in watcher.state
-        }
+        told: dict[str, Any] = {name: value for name, value in watcher.state.items() if name in _REMEMBERED}
         method = self._method_after(form, optimizer, told)
         self.method.arrays, self.method.state = method.arrays, method.state
         optimizer.make_whole(form.model.trainable_variables)

@@ -123,7 +123,7 @@ def test_triggers_checkpoints_and_curves_and_a_training_that_goes_on(spark_local
     folder = next((tmp_path / "checkpoints").iterdir())
     names = sorted(path.name for path in folder.iterdir())
     assert names == [f"{kind}.{number}" for kind in ("model", "optimMethod-spots") for number in (10, 4, 7)]
-    again, loaded = OptimMethod.load(str(folder / "optimMethod-spots.7")), Model.load(str(folder / "model.7"))
+    again, loaded = OptimMethod.load(str(folder / "optimMethod-spots.7")), Model.loadModel(str(folder / "model.7"))
     assert (again.state["epoch"], again.state["neval"]) == (3, 7)
     Optimizer.create(loaded, data, ClassNLLCriterion(), MaxEpoch(3), 30, again).optimize()
     for weight, other in zip(model.get_weights() or [], loaded.get_weights() or [], strict=True):

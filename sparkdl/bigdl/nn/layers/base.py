@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sparkdl.bigdl.nn.layers.inference import Inference
 from sparkdl.bigdl.nn.layers.nodes import Node
 from sparkdl.bigdl.nn.layers.saving import Saving
 from sparkdl.bigdl.util.bridge import JavaValue
@@ -106,7 +107,7 @@ class SharedStaticUtils:
         return layer_of(jvalue)
 
 
-class Layer(JavaValue, SharedStaticUtils, Saving):
+class Layer(JavaValue, SharedStaticUtils, Saving, Inference):
     """A module with its weights, run forward and backward on arrays, and trained by an `Optimizer`.
 
     Attributes:
