@@ -6,8 +6,8 @@ from typing import Any
 
 from sparkdl.bigdl.nn.layers.activations import ReLU
 from sparkdl.bigdl.nn.layers.convolution import SpatialConvolution
-from sparkdl.bigdl.nn.layers.graph import Container
-from sparkdl.bigdl.nn.layers.nodes import Input, Node, graph_module
+from sparkdl.bigdl.nn.layers.graph import Container, Input
+from sparkdl.bigdl.nn.layers.nodes import Node, graph_module
 from sparkdl.bigdl.nn.layers.pooling import SpatialMaxPooling
 from sparkdl.bigdl.nn.layers.resizing import UpSampling2D
 from sparkdl.bigdl.nn.layers.tables import CAddTable
@@ -44,16 +44,19 @@ class FPN(Container):
 
 def _levels(inputs: list[Node], channels: list[int], outputs: int) -> list[Node]:
     """What comes of each level, the largest first."""
-    inner = [
-        SpatialConvolution(count, outputs, 1, 1).set_name(f"fpn_inner{place}")(node)
-        for place, (count, node) in enumerate(zip(channels, inputs, strict=True), 1)
+    # In the order in which BigDL makes them, which tells the random numbers that each starts with.
+    pairs = [
+        (
+            SpatialConvolution(count, outputs, 1, 1).set_name(f"fpn_inner{place}"),
+            SpatialConvolution(outputs, outputs, 3, 3, 1, 1, 1, 1).set_name(f"fpn_layer{place}"),
+        )
+        for place, count in enumerate(channels, 1)
     ]
-    results: list[Node] = []
-    last = inner[-1]
-    for place in range(len(inputs), 0, -1):
-        last = last if place == len(inputs) else CAddTable()([inner[place - 1], UpSampling2D([2, 2])(last)])
-        level = SpatialConvolution(outputs, outputs, 3, 3, 1, 1, 1, 1).set_name(f"fpn_layer{place}")
-        results.insert(0, level(last))
+    inner = [first(node) for (first, _), node in zip(pairs, inputs, strict=True)]
+    results, last = [pairs[-1][1](inner[-1])], inner[-1]
+    for place in range(len(inputs) - 2, -1, -1):
+        last = CAddTable()([inner[place], UpSampling2D([2, 2])(last)])
+        results.insert(0, pairs[place][1](last))
     return results
 
 

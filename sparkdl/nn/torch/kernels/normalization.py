@@ -16,7 +16,7 @@ from sparkdl.nn.torch.kernels.convolution import convolve
 from sparkdl.nn.torch.kernels.pooling import mean
 from sparkdl.nn.torch.kernels.windows import check_channels, windows
 from sparkdl.nn.torch.kinds import Call, Kind, Layout
-from sparkdl.nn.torch.module import Parameter
+from sparkdl.nn.torch.module import Array, Initial, Parameter
 
 
 def _odd(a: SimpleNamespace) -> Mapping[str, Any]:
@@ -126,7 +126,17 @@ def _replayed_norm(call: Call, x: Any, weight: Any) -> Any:
 
 def _scale(a: SimpleNamespace) -> Mapping[str, Parameter]:
     _check_norm(a)
-    return {"weight": Parameter(tuple(a.size), constant(a.scale))}
+    return {"weight": Parameter(tuple(a.size), _filled(a.scale))}
+
+
+def _filled(value: float) -> Initial:
+    """One value, after as many random numbers as BigDL draws before it fills the weight: later layers depend on it."""
+
+    def initial(random: np.random.RandomState, shape: tuple[int, ...]) -> Array:
+        random.uniform(size=shape)
+        return np.full(shape, value, np.float32)
+
+    return initial
 
 
 def _layer_parameters(a: SimpleNamespace) -> Mapping[str, Parameter]:
