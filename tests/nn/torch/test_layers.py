@@ -157,3 +157,11 @@ def test_what_fails_in_bigdl_works_or_is_refused_in_a_sentence(item: dict[str, A
         assert np.isfinite(eval(item["expr"], dict(NAMES)).forward(REFUSED_THERE[item["id"]])).all()
     except SparkDLError as error:
         assert str(error).endswith(".") and "\n" not in str(error)
+
+
+@pytest.mark.parametrize("item", [param for param in _items() if param.values[0].get("param_names")])
+def test_names_of_weights(item: dict[str, Any]) -> None:
+    layer = _made(item)
+    layer.forward(_input(item))  # a MapTable has copies of its layer from then on
+    found = [sorted(names) for names in layer.parameters().values()]
+    assert sorted(found) == sorted(sorted(names) for names in item["param_names"].values())

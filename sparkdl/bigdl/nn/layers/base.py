@@ -23,6 +23,8 @@ _PLUMBING = frozenset({"self", "__class__", "bigdl_type", "jvalue"})
 _INITIAL = {"init_weight": "weight", "init_bias": "bias"}
 _INITIAL_GRADIENTS = {"init_grad_weight": "weight", "init_grad_bias": "bias"}
 _WITHOUT_GRADIENTS = frozenset({"SReLU"})  # kinds whose `parameters()` are the weights alone
+_NUMBERED = frozenset({"SpatialSeparableConvolution"})  # kinds whose weights have numbers for names
+_STATES = {"running_mean": "runningMean", "running_variance": "runningVar"}
 # BigDL spells a regularizer's argument in several ways; the first letter tells what it is for.
 _REGULARIZER = "regularizer"
 
@@ -230,14 +232,11 @@ class Layer(JavaValue, SharedStaticUtils, Saving, Inference):
     def parameters(self) -> dict[str, dict[str, Array]]:
         """By the name of each layer with weights: weight, bias, gradWeight, gradBias (and what else it has)."""
         found: dict[str, dict[str, Array]] = {}
-        for module, name in self.value.weights():
-            entry = found.setdefault(str(module.name), {})
-            entry[name] = module.parameters[name]
-            if module.kind in _WITHOUT_GRADIENTS:
-                continue
-            entry["grad" + name[0].upper() + name[1:]] = module.gradients.get(
-                name, np.zeros_like(module.parameters[name])
-            )
+        for module in self.value.walk():
+            entry = _with_gradients(module)
+            entry.update({_STATES[name]: value for name, value in module.states.items() if name in _STATES})
+            if entry:
+                found.setdefault(str(module.name), {}).update(entry)
         return found
 
     def get_weights(self) -> list[Array] | None:
@@ -324,6 +323,18 @@ class Layer(JavaValue, SharedStaticUtils, Saving, Inference):
 
 def _seed(value: int) -> None:
     seed(value)
+
+
+def _with_gradients(module: Module) -> dict[str, Array]:
+    """The parameters of a module (not of those inside it) and their gradients, by BigDL's names."""
+    entry: dict[str, Array] = {}
+    for place, (name, value) in enumerate(module.parameters.items()):
+        numbered = module.kind in _NUMBERED
+        entry[f"weight{place}" if numbered else name] = value
+        if module.kind not in _WITHOUT_GRADIENTS:
+            key = f"gradient{place}" if numbered else "grad" + name[0].upper() + name[1:]
+            entry[key] = module.gradients.get(name, np.zeros_like(value))
+    return entry
 
 
 def _is_numbers(value: Any) -> bool:
