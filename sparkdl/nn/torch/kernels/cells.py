@@ -47,31 +47,37 @@ def weight(call: Call, index: int, name: str = "weight") -> Any:
 
 def affine(x: Any, weight: Any, bias: Any = None) -> Any:
     """[..., in] times a matrix [out, in], plus a bias."""
-    rows = tf.matmul(tf.reshape(x, [-1, x.shape[-1]]), weight, transpose_b=True)
+    return _product(x, tf.transpose(weight), bias)
+
+
+def _product(x: Any, matrix: Any, bias: Any = None) -> Any:
+    """[..., in] times a matrix [in, out], plus a bias."""
+    rows = tf.matmul(x if x.shape.rank == 2 else tf.reshape(x, [-1, x.shape[-1]]), matrix)
     rows = rows if bias is None else tf.nn.bias_add(rows, bias)
-    return tf.reshape(rows, tf.concat([tf.shape(x)[:-1], [weight.shape[0]]], 0))
+    return rows if x.shape.rank == 2 else tf.reshape(rows, tf.concat([tf.shape(x)[:-1], [matrix.shape[1]]], 0))
 
 
 class _Linears:
     """Linear modules inside a cell, whose outputs stand beside each other; each drops inputs of its own.
 
-    Torch draws what is dropped once for all steps of a sequence.
+    What does not depend on the step is computed here, outside of the loop over steps. Torch draws what is dropped
+    once for all steps of a sequence.
     """
 
     def __init__(self, call: Call, places: Sequence[int], batch: Any) -> None:
-        modules = [call.module.children[place] for place in places]
-        self._weights = [weight(call, place) for place in places]
-        self._biases = [weight(call, place, "bias") for place in places if "bias" in modules[0].parameters]
+        weights = [weight(call, place) for place in places]
+        biases = [weight(call, place, "bias") for place in places if _bias(call, places[0]) is not None]
         p = call.a.p if call.training else 0.0
-        self._masks = [_mask(call, p, [batch, w.shape[1]]) for w in self._weights] if p else []
+        self._masks = [_mask(call, p, [batch, w.shape[1]]) for w in weights] if p else []
+        self._matrices = [tf.transpose(w) for w in (weights if p else [tf.concat(weights, 0)])]
+        self._bias = tf.concat(biases, 0) if biases else None
 
     def __call__(self, x: Any) -> Any:
         """[..., batch, in] to [..., batch, all outputs]."""
-        if self._masks:
-            biases = self._biases or [None] * len(self._weights)
-            drops = zip(self._masks, self._weights, biases, strict=True)
-            return tf.concat([affine(x * mask, w, b) for mask, w, b in drops], -1)
-        return affine(x, tf.concat(self._weights, 0), tf.concat(self._biases, 0) if self._biases else None)
+        if not self._masks:
+            return _product(x, self._matrices[0], self._bias)
+        parts = [_product(x * mask, matrix) for mask, matrix in zip(self._masks, self._matrices, strict=True)]
+        return tf.concat(parts, -1) if self._bias is None else tf.concat(parts, -1) + self._bias
 
 
 def _mask(call: Call, p: float, shape: Any) -> Any:
@@ -80,14 +86,13 @@ def _mask(call: Call, p: float, shape: Any) -> Any:
 
 def _rnn(call: Call, batch: Any) -> Prepared:
     """Inside: Linear of the input, Linear of the state, activation."""
-    into, back = _bias(call, 0), _bias(call, 1)
-    w, u = weight(call, 0), weight(call, 1)
+    inputs, recurrent = _Linears(call, [0], batch), _Linears(call, [1], batch)
 
     def step(z: Any, states: States) -> tuple[Any, States]:
-        state = call.child(2, z + affine(states[0], u, back))
+        state = call.child(2, z + recurrent(states[0]))
         return state, [state]
 
-    return Prepared(lambda x: affine(x, w, into), step)
+    return Prepared(inputs, step)
 
 
 def _bias(call: Call, index: int) -> Any:
