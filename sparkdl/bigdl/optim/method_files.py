@@ -2,54 +2,57 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from sparkdl.bigdl.optim.methods import OptimMethod
 from sparkdl.bigdl.optim.schedules import LearningRateSchedule
 from sparkdl.errors import DataError, UnsupportedError
 
-# Where the classes are that a file may name; Keras-style ones have the names of others.
-_HOMES = {
-    "": ("sparkdl.bigdl.optim.methods", "sparkdl.bigdl.optim.schedules"),
-    "keras": ("sparkdl.bigdl.keras.optimizers",),
-}
 _HIDDEN = ("value", "bigdl_type", "state", "arrays")
 
 
-def describe_method(method: OptimMethod) -> str:
+def describe_method(method: Any) -> str:
     """The arguments and the state of a method.
 
     Example:
-        >>> from sparkdl.bigdl.optim.methods import SGD
-        >>> method_of(describe_method(SGD(0.5, momentum=0.9))).momentum
+        >>> from sparkdl.bigdl.optim.methods import OptimMethod, SGD
+        >>> method_of(describe_method(SGD(0.5, momentum=0.9)), OptimMethod).momentum
         0.9
     """
     return json.dumps({**_described(method), "state": {k: _plain(v) for k, v in method.state.items()}})
 
 
-def method_of(text: str) -> OptimMethod:
+def method_of(text: str, base: type) -> Any:
     """The method that `describe_method` told.
+
+    Args:
+        text: what it gave.
+        base: of the classes that it may be of.
 
     Raises:
         DataError: it tells of something else.
     """
     told = json.loads(text)
-    method = _restored(told)
-    if not isinstance(method, OptimMethod):
+    kinds = {kind.__name__: kind for root in (base, LearningRateSchedule) for kind in _below(root)}
+    method = _restored(told, kinds)
+    if not isinstance(method, base):
         raise DataError(f"the file holds a {type(method).__name__}, expected an optim method.")
-    method.state = told["state"]
+    vars(method)["state"] = told["state"]
     return method
+
+
+def _below(kind: type[Any]) -> Iterator[type[Any]]:
+    for below in kind.__subclasses__():
+        yield below
+        yield from _below(below)
 
 
 def _described(item: Any) -> dict[str, Any]:
     values = {name: _plain(value) for name, value in vars(item).items() if name not in _HIDDEN}
-    home = next((name for name, modules in _HOMES.items() if type(item).__module__ in modules), "")
-    return {"class": type(item).__name__, "home": home, "values": values}
+    return {"class": type(item).__name__, "values": values}
 
 
 def _plain(value: Any) -> Any:
@@ -69,21 +72,17 @@ def _plain(value: Any) -> Any:
     )
 
 
-def _restored(told: Any) -> Any:
+def _restored(told: Any, kinds: Mapping[str, type[Any]]) -> Any:
     if isinstance(told, list):
-        return [_restored(part) for part in told]
+        return [_restored(part, kinds) for part in told]
     if not isinstance(told, Mapping):
         return told
     if "array" in told:
         return np.array(told["array"], np.float32)
-    homes = [vars(importlib.import_module(home)) for home in _HOMES.get(told.get("home", ""), ())]
-    kind = next((home[told["class"]] for home in homes if told["class"] in home), None)
-    if not (isinstance(kind, type) and issubclass(kind, (OptimMethod, LearningRateSchedule))):
+    if told["class"] not in kinds:
         raise DataError(f"the file holds a {told['class']!r}, which is no optim method or schedule.")
+    kind = kinds[told["class"]]
     item = kind.__new__(kind)
-    if isinstance(item, OptimMethod):
-        OptimMethod.__init__(item, None, "float")
-    else:
-        LearningRateSchedule.__init__(item)
-    vars(item).update({name: _restored(value) for name, value in told["values"].items()})
+    vars(item).update({"bigdl_type": "float", "value": None})
+    vars(item).update({name: _restored(value, kinds) for name, value in told["values"].items()})
     return item

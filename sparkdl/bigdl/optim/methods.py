@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
+from pyspark import SparkContext
 
+from sparkdl.bigdl.optim.method_files import describe_method, method_of
 from sparkdl.bigdl.optim.schedules import Default, LearningRateSchedule, Plateau, Start, decayed
 from sparkdl.bigdl.util.common import DOUBLEMAX, JavaValue
 from sparkdl.errors import ArgumentError, DataError, UnsupportedError
-from sparkdl.storage.local import LocalStorage
+from sparkdl.spark.storage import read_file, storage_for
+from sparkdl.storage.paths import split
 from sparkdl.train.checkpoint import MALFORMED, seal, unseal
 from sparkdl.train.checkpoint import encode_state as encoded
 from sparkdl.types import TrainingState
@@ -49,16 +51,14 @@ class OptimMethod(JavaValue):
         Raises:
             ArgumentError: there is a file, and it is not to be overwritten.
         """
-        path = local(path)
-        if os.path.exists(path) and not overWrite:
+        folder, name = split(path)
+        storage = storage_for(folder, _context())
+        if not overWrite and storage.exists(name):
             raise ArgumentError(f"{path!r} exists: give overWrite=True, or another path.")
-        folder, name = os.path.split(os.path.abspath(path))
-        LocalStorage(folder).write(name, self.to_bytes())
+        storage.write(name, self.to_bytes())
 
     def to_bytes(self) -> list[Any]:
         """The content of a file."""
-        from sparkdl.bigdl.optim.method_files import describe_method
-
         return seal(encoded(TrainingState(self.arrays, {"method": describe_method(self)})))
 
     @staticmethod
@@ -68,26 +68,22 @@ class OptimMethod(JavaValue):
         Raises:
             DataError: it is no such file.
         """
-        from sparkdl.bigdl.optim.method_files import method_of
-
-        path = local(path)
-        with open(path, "rb") as file:
-            content = file.read()
+        content = read_file(path, _context())
         try:
             state = unseal(content)
-            method = method_of(state.info["method"])
+            method = method_of(state.info["method"], OptimMethod)
         except MALFORMED + (DataError,) as error:
             raise DataError(
                 f"{path!r} is no optim method that was saved here (BigDL's own files are serialised Java objects, "
                 f"which nothing but its Java code can read): {error}"
             ) from error
-        method.arrays = {name: np.array(array) for name, array in state.arrays.items()}
-        return method
+        method.value, method.arrays = method, {name: np.array(array) for name, array in state.arrays.items()}
+        return method  # type: ignore[no-any-return]
 
 
-def local(path: str) -> str:
-    """A local path without `file:`."""
-    return path.removeprefix("file:").replace("//", "/") if path.startswith("file:") else path
+def _context() -> Any:
+    """The running Spark context, whose storages paths may name; None where there is none."""
+    return SparkContext._active_spark_context  # type: ignore[attr-defined]
 
 
 class SGD(OptimMethod):

@@ -12,6 +12,7 @@ from pyspark import RDD
 
 from sparkdl.bigdl.dataset.dataset import *  # noqa: F403
 from sparkdl.bigdl.dataset.dataset import DataSet
+from sparkdl.bigdl.nn.layers.noise import ActivityRegularization  # noqa: F401
 from sparkdl.bigdl.optim.average_precision import (  # noqa: F401
     MeanAveragePrecision,
     MeanAveragePrecisionObjectDetection,
@@ -30,7 +31,6 @@ from sparkdl.bigdl.optim.methods import (  # noqa: F401
     RMSprop,
 )
 from sparkdl.bigdl.optim.regularizers import (  # noqa: F401
-    ActivityRegularization,
     L1L2Regularizer,
     L1Regularizer,
     L2Regularizer,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparkdl.bigdl.util.common import JavaValue
+from sparkdl.bigdl.util.bridge import JavaValue
 
 
 class L1L2Regularizer(JavaValue):
@@ -12,13 +12,6 @@ class L1L2Regularizer(JavaValue):
         super().__init__(None, bigdl_type)
         self.l1, self.l2 = float(l1), float(l2)
         self.value = (self.l1, self.l2)
-
-
-class ActivityRegularization(L1L2Regularizer):
-    """The strengths of a penalty on what a layer gives out."""
-
-    def __init__(self, l1: float, l2: float, bigdl_type: str = "float") -> None:
-        super().__init__(l1, l2, bigdl_type)
 
 
 class L1Regularizer(L1L2Regularizer):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sparkdl.bigdl.util.common import JavaValue
+from sparkdl.bigdl.util.bridge import JavaValue
 from sparkdl.errors import ArgumentError
 
 

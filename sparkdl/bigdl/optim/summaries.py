@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sparkdl.bigdl.optim.triggers import SeveralIteration, Trigger
-from sparkdl.bigdl.util.common import JavaValue
+from sparkdl.bigdl.util.bridge import JavaValue
 from sparkdl.errors import ArgumentError
 from sparkdl.summary import read_points
 

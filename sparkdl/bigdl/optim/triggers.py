@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sparkdl.bigdl.util.common import JavaValue
+from sparkdl.bigdl.util.bridge import JavaValue
 from sparkdl.errors import ArgumentError
 
 State = Mapping[str, Any]

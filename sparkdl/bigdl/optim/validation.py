@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from sparkdl.bigdl.util.common import EvaluatedResult, JavaValue
+from sparkdl.bigdl.util.bridge import JavaValue
+from sparkdl.bigdl.util.results import EvaluatedResult
 from sparkdl.errors import ArgumentError, DataError
+from sparkdl.nn.torch.module import Module
 
 Arrays = Any  # an array (rows, ...), or a list of them (a table)
 State = list[np.ndarray]
@@ -134,11 +136,7 @@ class Loss(ValidationMethod):
 
     def __init__(self, cri: Any = None, bigdl_type: str = "float") -> None:
         super().__init__(bigdl_type)
-        if cri is None:
-            from sparkdl.bigdl.nn.criterion import ClassNLLCriterion
-
-            cri = ClassNLLCriterion()
-        self.cri = cri
+        self.criterion = Module("ClassNLLCriterion") if cri is None else cri.value
 
     def measure(self, output: Arrays, target: Arrays) -> State:
         """See `ValidationMethod`."""
@@ -147,7 +145,7 @@ class Loss(ValidationMethod):
 
         table = isinstance(target, (list, tuple))
         rows = len(target[0]) if table else len(target)
-        found = float(loss(self.cri.value, to_tensors(output), to_tensors(target)))
+        found = float(loss(self.criterion, to_tensors(output), to_tensors(target)))
         return mean(float(np.float32(found) * np.float32(rows)), rows)
 
 

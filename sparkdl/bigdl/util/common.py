@@ -50,6 +50,7 @@ from sparkdl.bigdl.util.log4Error import (  # noqa: F401
     logging,
     outputUserMessage,
 )
+from sparkdl.bigdl.util.results import EvaluatedResult  # noqa: F401
 from sparkdl.bigdl.util.sample import DTYPE, JTensor, Sample  # noqa: F401
 
 # Python 2's names, which BigDL gives to Python 3.
@@ -57,26 +58,6 @@ long = int
 unicode = str
 
 _picklable_classes = ["Sample", "EvaluatedResult", "JTensor", "JActivity"]
-
-
-class EvaluatedResult:
-    """What one validation method says of a model.
-
-    Example:
-        >>> print(EvaluatedResult(0.5, 10, "Top1Accuracy"))
-        Evaluated result: 0.5, total_num: 10, method: Top1Accuracy
-    """
-
-    def __init__(self, result: float, total_num: int, method: str) -> None:
-        self.result = result
-        self.total_num = total_num
-        self.method = method
-
-    def __reduce__(self) -> Any:
-        return EvaluatedResult, (self.result, self.total_num, self.method)
-
-    def __str__(self) -> str:
-        return f"Evaluated result: {self.result}, total_num: {self.total_num}, method: {self.method}"
 
 
 def callJavaFunc(func: Any, *args: Any) -> Any:

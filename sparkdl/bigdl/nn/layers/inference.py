@@ -13,8 +13,9 @@ from pyspark import RDD
 
 from sparkdl.bigdl.optim.measuring import Methods, pack, unpack
 from sparkdl.bigdl.optim.validation import checked
-from sparkdl.bigdl.util.common import EvaluatedResult, JTensor
 from sparkdl.bigdl.util.contexts import get_spark_context
+from sparkdl.bigdl.util.results import EvaluatedResult
+from sparkdl.bigdl.util.sample import JTensor
 from sparkdl.data.blocks import block_of_samples
 from sparkdl.errors import ArgumentError, DataError
 from sparkdl.nn.torch.module import Module

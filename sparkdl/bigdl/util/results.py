@@ -1,0 +1,23 @@
+"""`EvaluatedResult`: what BigDL's validation methods give."""
+
+from typing import Any
+
+
+class EvaluatedResult:
+    """What one validation method says of a model.
+
+    Example:
+        >>> print(EvaluatedResult(0.5, 10, "Top1Accuracy"))
+        Evaluated result: 0.5, total_num: 10, method: Top1Accuracy
+    """
+
+    def __init__(self, result: float, total_num: int, method: str) -> None:
+        self.result = result
+        self.total_num = total_num
+        self.method = method
+
+    def __reduce__(self) -> Any:
+        return EvaluatedResult, (self.result, self.total_num, self.method)
+
+    def __str__(self) -> str:
+        return f"Evaluated result: {self.result}, total_num: {self.total_num}, method: {self.method}"
