@@ -82,7 +82,7 @@ def _restored(told: Any, kinds: Mapping[str, type[Any]]) -> Any:
     if told["class"] not in kinds:
         raise DataError(f"the file holds a {told['class']!r}, which is no optim method or schedule.")
     kind = kinds[told["class"]]
-    item = kind.__new__(kind)
+    item: Any = object.__new__(kind)
     vars(item).update({"bigdl_type": "float", "value": None})
     vars(item).update({name: _restored(value, kinds) for name, value in told["values"].items()})
     return item

@@ -12,7 +12,7 @@ from pyspark import RDD
 
 from sparkdl.bigdl.dataset.dataset import *  # noqa: F403
 from sparkdl.bigdl.dataset.dataset import DataSet
-from sparkdl.bigdl.nn.layers.noise import ActivityRegularization  # noqa: F401
+from sparkdl.bigdl.nn.layers import noise
 from sparkdl.bigdl.optim.average_precision import (  # noqa: F401
     MeanAveragePrecision,
     MeanAveragePrecisionObjectDetection,
@@ -88,6 +88,13 @@ from sparkdl.bigdl.util.common import (  # noqa: F401
     to_list,
 )
 from sparkdl.errors import ArgumentError, UnsupportedError
+
+
+class ActivityRegularization(noise.ActivityRegularization):
+    """The layer of this name, whose strengths must be given here."""
+
+    def __init__(self, l1: float, l2: float, bigdl_type: str = "float") -> None:
+        super().__init__(l1, l2, bigdl_type)
 
 
 def mkpath(name: str) -> list[str]:
