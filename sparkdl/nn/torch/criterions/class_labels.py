@@ -43,7 +43,8 @@ def _row_weights(call: Call, rows: Any, indices: Any) -> Any:
             f"{call.name} has {len(call.a.weights)} weights, but the output has {rows.shape[-1]} classes: give one "
             "weight per class."
         )
-    return picked(tf.constant(call.a.weights, rows.dtype), indices)
+    weights = tf.gather(tf.constant(call.a.weights, rows.dtype), tf.maximum(indices, 0))
+    return tf.where(indices >= 0, weights, tf.zeros_like(weights))
 
 
 def _indices(call: Call, logs: Any, labels: Any) -> Any:
@@ -101,7 +102,7 @@ def _categorical_cross_entropy(call: Call, output: Any, target: Any) -> Any:
     if call.a.clipped:
         output = straight_through(tf.maximum(output, _SMALLEST), output)
     target = tf.reshape(target, tf.shape(output))
-    return -tf.reduce_mean(picked(tf.nn.log_softmax(tf.math.log(output)), tf.argmax(target, -1)))
+    return -tf.reduce_mean(picked(tf.nn.log_softmax(tf.math.log(output)), tf.argmax(target, -1, tf.int32)))
 
 
 def _simplex(count: int) -> np.ndarray[Any, Any]:

@@ -67,9 +67,11 @@ def classes(call: Call, labels: Any, count: int, ignored: Sequence[int] = (), fi
 
 
 def picked(values: Any, indices: Any) -> Any:
-    """The value of each row [rows, classes] at its index; 0 where the index is -1."""
-    hot = tf.one_hot(indices, tf.shape(values)[-1], True, False, dtype=tf.bool)
-    return tf.reduce_sum(tf.where(hot, values, tf.zeros_like(values)), -1)  # others may be infinite
+    """The value of each row [..., classes] at its index; 0 where the index is -1."""
+    rows = tf.reshape(values, [-1, tf.shape(values)[-1]])
+    places = tf.reshape(indices, [-1])
+    found = tf.gather_nd(rows, tf.stack([tf.range(tf.shape(rows)[0]), tf.maximum(places, 0)], -1))
+    return tf.reshape(tf.where(places >= 0, found, tf.zeros_like(found)), tf.shape(indices))
 
 
 def with_gradient(value: Any, point: Any, gradient: Any) -> Any:
