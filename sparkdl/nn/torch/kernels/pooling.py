@@ -15,11 +15,21 @@ from sparkdl.nn.torch.kinds import Call, Kind, Layout
 
 
 def largest(x: Any, axes: Sequence[Windows]) -> Any:
-    """The largest value of each window of [batch, *space, channels]; padding is never the largest."""
+    """The largest value of each window of [batch, *space, channels]; padding is never the largest.
+
+    The gradient goes to the first of equal values. TensorFlow's pooling of volumes gives it to all of them, so theirs
+    are pooled as images, and then in time.
+    """
+    if len(axes) == 3:
+        time, *image = axes
+        size, *space, channels = x.shape[1:]
+        pooled = largest(tf.reshape(x, (-1, *space, channels)), image)
+        high, wide = pooled.shape[1:3]
+        y = largest(tf.reshape(pooled, (-1, size, high * wide, channels)), [time, Windows(1, 1, 0, 0, high * wide, 0)])
+        return tf.reshape(y, (-1, time.count, high, wide, channels))
     sizes, strides = [axis.size for axis in axes], [axis.stride for axis in axes]
-    pool = {1: tf.nn.max_pool1d, 2: tf.nn.max_pool2d, 3: tf.nn.max_pool3d}[len(axes)]
     x, padding = placed(x, axes, x.dtype.min)
-    return pool(x, sizes, strides, padding)
+    return (tf.nn.max_pool1d if len(axes) == 1 else tf.nn.max_pool2d)(x, sizes, strides, padding)
 
 
 def mean(x: Any, axes: Sequence[Windows], count_pads: bool = True) -> Any:

@@ -309,3 +309,19 @@ REFUSED = [
 def test_what_is_refused(text: str, shape: tuple[int, ...], error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         _layer(text).forward(np.zeros(shape))
+
+
+EQUAL = [
+    ("SpatialMaxPooling(2, 2, 2, 2)", (1, 2, 4, 4)),
+    ("SpatialMaxPooling(3, 3, 2, 2, 1, 1)", (1, 2, 4, 4)),
+    ("VolumetricMaxPooling(2, 2, 2, 2, 2, 2)", (1, 2, 4, 4, 4)),
+    ("TemporalMaxPooling(2)", (1, 4, 2)),
+]
+
+
+@pytest.mark.parametrize(("text", "shape"), EQUAL)
+def test_the_first_of_equal_values_gets_the_gradient(text: str, shape: tuple[int, ...]) -> None:
+    layer, x = _layer(text), np.zeros(shape)
+    y = layer.forward(x)
+    gradient = layer.backward(x, np.ones_like(y))
+    assert gradient.sum() == y.size and gradient.ravel()[0] == 1
