@@ -14,6 +14,7 @@ PREFIXES: Mapping[str, str] = {
     "bigdl.dllib": HOME,
     "bigdl.dllib.utils": f"{HOME}.util",
     "bigdl.dllib.utils.nncontext": f"{HOME}.nncontext",
+    "bigdl.dllib.keras.utils": f"{HOME}.keras.words",
     "bigdl.dllib.feature.dataset": f"{HOME}.dataset",
     "bigdl.dllib.feature.transform": f"{HOME}.transform",
     "bigdl.dllib.nn.keras.layers": f"{HOME}.nn.keras",
@@ -27,6 +28,7 @@ _ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
     HOME: {"dllib": HOME, "utils": f"{HOME}.util"},
     f"{HOME}.util": {"nncontext": f"{HOME}.nncontext"},
     f"{HOME}.feature": {"dataset": f"{HOME}.dataset", "transform": f"{HOME}.transform"},
+    f"{HOME}.keras": {"utils": f"{HOME}.keras.words"},
     f"{HOME}.nn.keras": {
         "layers": f"{HOME}.nn.keras",
         "backend": f"{HOME}.keras.backend",

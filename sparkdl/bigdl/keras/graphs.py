@@ -67,12 +67,12 @@ def graph(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> tuple[Modu
     finally:
         for node in alone:
             node.before = []
-    entries: list[Layer] = []
-    for node in inputs:
-        if node.layer is None:
-            entry = InputLayer(node.output_shape[1:], **({"name": node.name} if node.name else {}))
-            entries.append(entry)
+    entries = [InputLayer(_row(node.output_shape), name=node.name) for node in inputs if node.layer is None]
     return module, [*entries, *layers]
+
+
+def _row(shape: Any) -> Any:
+    return [part[1:] for part in shape] if isinstance(shape, list) else shape[1:]
 
 
 def _reached(outputs: Sequence[Variable]) -> list[Node]:

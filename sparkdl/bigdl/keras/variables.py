@@ -130,7 +130,8 @@ class Variable(VariableOperator, Node):
     input_shape: Shapes
     output_shape: Shapes
     _node: Variable
-    _name: str | None
+    _name: str | None = None
+    _entry: Layer | None = None
 
     def __init__(self, input_shape: Any, node: Any = None, jvalue: Any = None, name: str | None = None) -> None:
         source = node if node is not None else jvalue
@@ -162,16 +163,22 @@ class Variable(VariableOperator, Node):
         """The node."""
         return self._node
 
+    def element(self) -> Layer:
+        """Its layer; for an input, one that stands for it."""
+        if self.layer is not None:
+            return self.layer
+        if self._node._entry is None:
+            self._node._entry = Layer(make("Identity", name=self._name), "float")
+        return self._node._entry
+
     @property
-    def name(self) -> str | None:
+    def name(self) -> str:
         """The name of its layer, or of the input."""
-        return self.layer.name() if self.layer is not None else self._name
+        return self.element().name()
 
     def set_name(self, name: str) -> None:
         """Names its layer, or the input."""
-        self._node._name = name
-        if self.layer is not None:
-            self.layer.set_name(name)
+        self.element().set_name(name)
 
 
 def apply(layer: Layer, *variables: Any) -> Variable:
@@ -189,7 +196,7 @@ def attached(layer: Layer, before: Sequence[Variable], taken: Shapes, given: Sha
     found = Variable.__new__(Variable)
     Node.__init__(found, layer, "float", *before)
     found.input_shape, found.output_shape = taken, given
-    found._node, found._name = found, None
+    found._node = found
     return found
 
 

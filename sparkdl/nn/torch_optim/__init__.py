@@ -15,11 +15,13 @@ from sparkdl.nn.torch_optim.adaptive import (
 )
 from sparkdl.nn.torch_optim.base import TorchOptimizer, halve_in_place, upper_half
 from sparkdl.nn.torch_optim.lbfgs import TorchLBFGS
+from sparkdl.nn.torch_optim.penalized import PenalizedAdam, UncorrectedAdam, WarmedUpDecay
 from sparkdl.nn.torch_optim.schedules import LinearWarmup, PerEpoch, ScheduleSequence
 from sparkdl.nn.torch_optim.sgd import TorchLARS, TorchSGD
 
 __all__ = [
     "LinearWarmup",
+    "PenalizedAdam",
     "PerEpoch",
     "ScheduleSequence",
     "TorchAdadelta",
@@ -32,6 +34,8 @@ __all__ = [
     "TorchOptimizer",
     "TorchRMSprop",
     "TorchSGD",
+    "UncorrectedAdam",
+    "WarmedUpDecay",
     "halve_in_place",
     "upper_half",
 ]

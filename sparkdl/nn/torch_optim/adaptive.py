@@ -30,7 +30,7 @@ class TorchAdam(TorchOptimizer):
     """
 
     scope = "element"
-    settings = ("beta_1", "beta_2", "epsilon")
+    settings: tuple[str, ...] = ("beta_1", "beta_2", "epsilon")
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ from sparkdl.bigdl.keras.layers.noise import *  # noqa: F403
 from sparkdl.bigdl.keras.layers.normalization import *  # noqa: F403
 from sparkdl.bigdl.keras.layers.pooling import *  # noqa: F403
 from sparkdl.bigdl.keras.layers.recurrent import *  # noqa: F403
+from sparkdl.bigdl.keras.layers.self_attention import *  # noqa: F403
 from sparkdl.bigdl.keras.layers.torch import *  # noqa: F403
 from sparkdl.bigdl.keras.layers.wrappers import *  # noqa: F403
 from sparkdl.bigdl.keras.merging import Merge, merge  # noqa: F401

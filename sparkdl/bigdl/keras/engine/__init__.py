@@ -1,0 +1,1 @@
+"""The engine of BigDL's Keras-style API: models, inputs and merging."""
