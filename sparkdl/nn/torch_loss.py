@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from sparkdl.nn.torch.criterions.loss import loss, reduction, weight
@@ -24,6 +25,7 @@ class TorchLoss(keras.losses.Loss):
         outputs: where the model gives a table: the shape of a row of each entry. It then comes as one tensor, see
             `flat_rows`.
         targets: the same for the labels.
+        weights: the values of the parameters inside the criterion (of a transformer), where its description is given.
 
     Example:
         >>> float(TorchLoss(Module("MSECriterion"))(tf.constant([[1.0]]), tf.constant([[3.0]])))
@@ -35,10 +37,13 @@ class TorchLoss(keras.losses.Loss):
         criterion: Module | Mapping[str, Any],
         outputs: Shapes | None = None,
         targets: Shapes | None = None,
+        weights: Sequence[Any] = (),
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
         self.criterion = criterion if isinstance(criterion, Module) else Module.from_description(criterion)
+        for (module, parameter), value in zip(self.criterion.weights(), weights, strict=False):
+            module.parameters[parameter] = np.asarray(value, np.float32)
         super().__init__(name=name or self.criterion.kind.lower(), **{"reduction": "sum_over_batch_size"} | kwargs)
         self.outputs, self.targets = _listed(outputs), _listed(targets)
 
@@ -72,7 +77,9 @@ class TorchLoss(keras.losses.Loss):
 
     def get_config(self) -> dict[str, Any]:
         """See `keras.losses.Loss`."""
+        weights = [module.parameters[name].tolist() for module, name in self.criterion.weights()]
         own = {"criterion": self.criterion.description(), "outputs": self.outputs, "targets": self.targets}
+        own |= {"weights": weights} if weights else {}
         return super().get_config() | own
 
 

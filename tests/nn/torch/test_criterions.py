@@ -18,6 +18,7 @@ from sparkdl.bigdl.nn import criterion as criterions
 from sparkdl.bigdl.nn import layer as layers
 from sparkdl.errors import DataError
 from sparkdl.nn.torch.criterions.loss import loss, loss_and_gradient, reduction, weight
+from sparkdl.nn.torch_loss import TorchLoss
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "bigdl"
 INDEX = json.loads((GOLDEN / "criterions.json").read_text())
@@ -160,3 +161,11 @@ def test_further_numbers() -> None:
         for mine, theirs in zip(keras.tree.flatten(gradient), keras.tree.flatten(case["gx"]), strict=True):
             scale = max(np.abs(theirs).max(), 1e-2)
             np.testing.assert_allclose(mine.ravel(), theirs.ravel(), atol=1e-4 * scale, err_msg=case["expr"])
+
+
+def test_layers_inside_a_criterion_keep_their_weights() -> None:
+    inner = layers.Linear(4, 2, init_weight=RANDOM.rand(2, 4), init_bias=RANDOM.rand(2))
+    criterion = criterions.TransformerCriterion(criterions.MSECriterion(), inner)
+    x, target = RANDOM.rand(3, 4).astype(np.float32), RANDOM.rand(3, 2).astype(np.float32)
+    config = json.loads(json.dumps(TorchLoss(criterion.value).get_config()))
+    assert float(TorchLoss.from_config(config)(target, x)) == pytest.approx(criterion.forward(x, target), rel=1e-6)
