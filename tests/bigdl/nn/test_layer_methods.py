@@ -228,8 +228,17 @@ def test_a_row_becomes_a_graph() -> None:
     assert cut.forward(-X).tolist() == [[3.5], [5.5]]
     node.remove_pre_edges()
     assert node.before == []
-    with pytest.raises(ArgumentError, match="has no layer named 'x'; its layers are a, r"):
+    with pytest.raises(ArgumentError, match="has no layer named 'x'; its layers are Input.*, a, r"):
         graph.node("x")
+
+
+def test_nodes_of_inputs_have_names() -> None:
+    first, second = layers.Input(), layers.Input()
+    first.element().set_name("left")
+    model = layers.Model([first, second], [layers.CSubTable()([first, second])])
+    assert model.node("left").after[0].element().value.kind == "CSubTable"
+    assert "left" in [layer.name() for layer in model.layers] and len(model.layers) == 3
+    assert model.forward([3 * X, X]).tolist() == (2 * X).tolist()
 
 
 def test_gradients_stop_in_front_of_layers() -> None:
@@ -262,7 +271,7 @@ def test_graphs_that_cannot_be() -> None:
         layers.Linear(2, 1)(X)
     with pytest.raises(ArgumentError, match="a Model is made of nodes, received a Linear"):
         layers.Model([node], [layers.Linear(2, 1)])
-    with pytest.raises(ArgumentError, match="also starts at Input, which is not among its inputs"):
+    with pytest.raises(ArgumentError, match="also starts at Input.*, which is not among its inputs"):
         layers.Model([node], [layers.CAddTable()([node, other])])
     with pytest.raises(ArgumentError, match="no output of a Model depends on its input"):
         layers.Model([node, other], [layers.ReLU()(node)])

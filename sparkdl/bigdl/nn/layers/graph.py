@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import numpy as np
 
 from sparkdl.bigdl.nn.layers.base import Layer, describe, layer_of
 from sparkdl.bigdl.nn.layers.loading import Loading
-from sparkdl.bigdl.nn.layers.nodes import Input, Node, graph_module, graph_nodes, listed
+from sparkdl.bigdl.nn.layers.nodes import Node, graph_module, listed
 from sparkdl.bigdl.util.limits import INTMAX
 from sparkdl.errors import ArgumentError, UnsupportedError
+from sparkdl.nn.torch.build import make
 from sparkdl.nn.torch.module import Module
 
-__all__ = ["Container", "Input", "Model", "Node", "Sequential", "graph_module"]
+
+class Input(Node):
+    """The node that stands for an input of a `Model`."""
+
+    def __init__(self, bigdl_type: str = "float") -> None:
+        super().__init__(None, bigdl_type)
+        self._element = Layer(make("Identity", name=f"Input{uuid.uuid4().hex[:8]}"), bigdl_type)
+
+    def element(self) -> Layer:
+        """A layer that gives what goes in, and has a name."""
+        return self._element
 
 
 class Container(Layer):
@@ -123,12 +135,21 @@ class Model(Container, Loading):
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers of its nodes, and one that stands for each input that is no layer."""
-        places = [child for child, _ in self.value.arguments["nodes"]]
-        inputs = [
-            Layer(Module("Identity", name=f"{self.name()}_input{at}"), "float") for at, c in enumerate(places) if c < 0
-        ]
-        return [*inputs, *self.children]
+        """The layers of its nodes; those of inputs give what goes in."""
+        return [*[node.element() for node in self._nodes() if node.layer is None], *self.children]
+
+    def _nodes(self) -> list[Node]:
+        """Nodes for the places of its module."""
+        arguments = self.value.arguments
+        names = dict(zip(arguments["inputs"], arguments.get("input_names") or [], strict=False))
+        nodes: list[Node] = []
+        for place, (child, before) in enumerate(arguments["nodes"]):
+            if child < 0:
+                nodes.append(Input(self.bigdl_type))
+                nodes[-1].element().set_name(names.get(place) or f"{self.name()}_input{place}")
+            else:
+                nodes.append(Node(self.children[child], self.bigdl_type, *[_before(nodes, other) for other in before]))
+        return nodes
 
     @staticmethod
     def from_jvalue(jvalue: Any, bigdl_type: str = "float") -> Model:
@@ -137,7 +158,9 @@ class Model(Container, Loading):
 
     def stop_gradient(self, stop_layers: Any, bigdl_type: str = "float") -> Model:
         """Lets no gradient go on to the layers before these; they are trained themselves."""
-        _check_names(self, stop_layers)
+        for name in stop_layers:
+            if name not in [layer.name() for layer in self.children]:
+                raise ArgumentError(_unknown(self, name))
         stopped = set(self.value.arguments.get("stopped", ()))
         for place, (child, _) in enumerate(self.value.arguments["nodes"]):
             if child >= 0 and self.children[child].name() in stop_layers:
@@ -147,9 +170,10 @@ class Model(Container, Loading):
 
     def node(self, name: str, bigdl_type: str = "float") -> Node:
         """The node of the layer with this name."""
-        _check_names(self, [name])
-        nodes = graph_nodes(self.value, self.children)
-        return next(node for node in nodes if node.layer is not None and node.layer.name() == name)
+        for node in self._nodes():
+            if node.element().name() == name:
+                return node
+        raise ArgumentError(_unknown(self, name))
 
     def set_input_formats(self, input_formats: Any, bigdl_type: str = "float") -> Model:
         """Accepted: orders of memory are no matter here."""
@@ -166,11 +190,17 @@ def _prepared(preparing: Layer, trained: Layer) -> tuple[list[Node], list[Node]]
     return [node], [trained(preparing(node))]
 
 
-def _check_names(model: Model, names: Any) -> None:
-    known = [layer.name() for layer in model.children]
-    for name in names:
-        if name not in known:
-            raise ArgumentError(f"{model.name()} has no layer named {name!r}; its layers are {', '.join(known)}.")
+def _before(nodes: list[Node], other: Any) -> Node:
+    """A node before another, with one that takes one of its values where [place, position] says so."""
+    if isinstance(other, int):
+        return nodes[other]
+    place, position = other
+    return Node(layer_of(make("SelectTable", index=position + 1)), "float", nodes[place])
+
+
+def _unknown(model: Model, name: str) -> str:
+    known = ", ".join(layer.name() for layer in model.layers)
+    return f"{model.name()} has no layer named {name!r}; its layers are {known}."
 
 
 class Concat(Container):

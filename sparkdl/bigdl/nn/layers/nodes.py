@@ -36,7 +36,7 @@ class Node(JavaValue):
         return Node(jvalue, bigdl_type)
 
     def element(self) -> Layer:
-        """The layer; None for an input."""
+        """The layer."""
         return self.layer
 
     def remove_pre_edges(self) -> None:
@@ -50,13 +50,6 @@ class Node(JavaValue):
         for node in self.after:
             node.before = [other for other in node.before if other is not self]
         self.after = []
-
-
-class Input(Node):
-    """The node that stands for an input of a `Model`."""
-
-    def __init__(self, bigdl_type: str = "float") -> None:
-        super().__init__(None, bigdl_type)
 
 
 def listed(nodes: Any) -> list[Any]:
@@ -90,35 +83,24 @@ def graph_module(inputs: list[Node], outputs: list[Node]) -> tuple[Module, list[
             layers.append(node.layer)
         nodes.append([next(i for i, layer in enumerate(layers) if layer is node.layer), before])
     ends: dict[str, Any] = {"inputs": [places[id(n)] for n in inputs], "outputs": [places[id(n)] for n in outputs]}
+    ends["input_names"] = [node.element().name() if node.layer is None else None for node in inputs]
     return make("Graph", [layer.value for layer in layers], nodes=nodes, **ends), layers
-
-
-def _label(node: Node) -> str:
-    return node.layer.name() if node.layer is not None else "Input"
 
 
 def _check_starts(order: list[Node], inputs: list[Node], outputs: list[Node]) -> None:
     for node in order:
         if not node.before and node not in inputs:
             raise ArgumentError(
-                f"the graph of a Model also starts at {_label(node)}, which is not among its inputs "
-                f"({', '.join(_label(other) for other in inputs) or 'none'}): add that node to them, or call its layer "
-                "on another node."
+                f"the graph of a Model also starts at {node.element().name()}, which is not among its inputs "
+                f"({', '.join(other.element().name() for other in inputs) or 'none'}): add that node to them, or call "
+                "its layer on another node."
             )
     for node in inputs:
         if node not in outputs and not any(node in other.before for other in order):
             raise ArgumentError(
-                f"no output of a Model depends on its input {_label(node)}: leave it out of the inputs, or connect it."
+                f"no output of a Model depends on its input {node.element().name()}: leave it out of the inputs, or "
+                "connect it."
             )
-
-
-def graph_nodes(module: Module, layers: list[Layer]) -> list[Node]:
-    """Nodes for the places of a graph's module."""
-    nodes: list[Node] = []
-    for child, before in module.arguments["nodes"]:
-        layer = layers[child] if child >= 0 else None
-        nodes.append(Node(layer, "float", *[nodes[place] for place in before]))
-    return nodes
 
 
 def _in_order(inputs: list[Node], outputs: list[Node]) -> list[Node]:
