@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -92,11 +93,12 @@ def _weight_and_bias(
     return {**weight, "bias": Parameter((outputs,), initial, (outputs, 1))} if with_bias else weight
 
 
-def _spatial(call: Call, x: Any) -> Any:
+def _spatial(call: Call, x: Any, all_that_fit: bool = False) -> Any:
     a = call.a
     x = received(call, x, a.n_input_plane)
     kernel = call["weight"][0] if is_last(a) else _grouped_kernel(call["weight"])
-    axes = windows(call.name, x.shape[1:3], (a.kernel_h, a.kernel_w), (a.stride_h, a.stride_w), (a.pad_h, a.pad_w))
+    strides, pads = (a.stride_h, a.stride_w), (a.pad_h, a.pad_w)
+    axes = windows(call.name, x.shape[1:3], (a.kernel_h, a.kernel_w), strides, pads, all_that_fit=all_that_fit)
     return biased(call, convolve(x, kernel, axes, groups=a.n_group))
 
 
@@ -116,7 +118,8 @@ def _dilated(call: Call, x: Any) -> Any:
     a = call.a
     x = received(call, x, a.n_input_plane)
     steps = (a.dilation_h, a.dilation_w)
-    axes = windows(call.name, x.shape[1:3], (a.kh, a.kw), (a.dh, a.dw), (a.pad_h, a.pad_w), dilations=steps)
+    strides, pads = (a.dh, a.dw), (a.pad_h, a.pad_w)
+    axes = windows(call.name, x.shape[1:3], (a.kh, a.kw), strides, pads, dilations=steps, all_that_fit=True)
     return biased(call, convolve(x, tf.transpose(call["weight"], (2, 3, 1, 0)), axes, steps))
 
 
@@ -233,7 +236,7 @@ _STEPS = {"dw": 1, "dh": 1, "pad_w": 0, "pad_h": 0}
 
 KINDS = {
     "SpatialConvolution": _SPATIAL,
-    "SpatialShareConvolution": _SPATIAL,
+    "SpatialShareConvolution": replace(_SPATIAL, call=lambda call, x: _spatial(call, x, all_that_fit=True)),
     "SpatialDilatedConvolution": Kind(
         _dilated,
         _dilated_parameters,

@@ -48,6 +48,7 @@ def windows(
     pads: Sequence[int],
     ceil: bool = False,
     dilations: Sequence[int] | None = None,
+    all_that_fit: bool = False,
 ) -> list[Windows]:
     """The windows along each axis, as Torch counts them.
 
@@ -59,12 +60,13 @@ def windows(
         pads: on either side; all of them -1 for `SAME`.
         ceil: whether a window that begins inside may reach beyond.
         dilations: steps between the elements of a window.
+        all_that_fit: whether windows that begin in the padding behind count; most layers leave them out.
 
     Raises:
         DataError: if no window fits, or if a size is not known.
     """
     spans = [(k - 1) * d + 1 for k, d in zip(kernel, dilations or [1] * len(kernel), strict=True)]
-    same, padded = all(pad == SAME for pad in pads), any(pads)
+    same, padded = all(pad == SAME for pad in pads), any(pads) and not all_that_fit
     found = [
         _same(owner, *axis[:3]) if same else _explicit(owner, *axis, ceil, padded)
         for axis in zip(sizes, spans, strides, pads, strict=True)
