@@ -1,4 +1,4 @@
-"""Writes the tables of docs/arguments.md, caffe.md, keras.md, ml.md and tensorflow.md from the code: `make docs`."""
+"""Writes the tables of docs/arguments.md, caffe.md, from-bigdl.md, keras.md, ml.md and tensorflow.md: `make docs`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from sparkdl.bigdl import support
 from sparkdl.importers.caffe import load  # noqa: F401 - fills the table
 from sparkdl.importers.caffe import table as caffe
 from sparkdl.importers.keras import mendings as keras
@@ -21,6 +22,7 @@ def main() -> None:
     """Puts each table below its heading, and leaves the rest of the pages alone."""
     write(DOCS / "arguments.md", {rf"`\w+\.{verb}`": markdown(verb) for verb in VERDICTS})
     write(DOCS / "caffe.md", {"Types of layers": caffe.markdown()})
+    write(DOCS / "from-bigdl.md", {"What changed": support.changed(), "What is refused": support.refused()})
     write(DOCS / "keras.md", {"Mendings": keras.markdown()})
     write(DOCS / "ml.md", {"Params": ml.markdown()})
     tables = {"What is refused": refused.markdown(), "Weights without reads": weights.markdown()}

@@ -1,0 +1,59 @@
+"""What a script of BigDL meets here that it did not meet there: the tables of docs/from-bigdl.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sparkdl.bigdl.names import REFUSED as MODULES
+
+CHANGED: Mapping[str, str] = {
+    "Python, Spark, Java": "Python 3.11, Spark 3.5 to 4.3, Java 17 or newer; no jar, no `spark-bigdl.conf`",
+    "`init_engine()`": "needs not be called; it lets functions on executors import `bigdl...`",
+    "`create_spark_conf()`, `get_spark_context()`": "work without spark-submit too, with their own Java if need be",
+    "batch size": "any number, of all workers together: it need not divide by the cores, and may exceed the rows",
+    "cores": "one worker per task slot, `spark.task.cpus` threads each; no `coreNumber`, `mklNumThreads` and the like",
+    "engine types": "`MklDnn` and its layouts have no counterpart; `get_bigdl_engine_type()` says `MklBlas`",
+    "a training": "one Spark job with a barrier stage; dynamic allocation must be off",
+    "a lost executor": "the training goes on from the newest state in memory; no checkpoint is needed for that",
+    "labels": "from 1, as before, in criterions, validation methods, `predict_class` and `NNClassifier`",
+    "`redire_spark_logs()`": "keeps Spark quiet; no file is written, as Spark's own logging settings say where",
+    "data sets": "are read from local files; what BigDL would have downloaded is named, with its place",
+    "pickles of IMDB and Reuters": "only lists, numbers and text are read of them",
+    "`sentence` functions": "split by rules of their own; NLTK and its models are not needed",
+    "`ChannelNormalize(mean_r, mean_g, mean_b)`": "takes red, green, blue, as its names say; 2.4 took blue first",
+    "`ChannelScaledNormalizer`": "subtracts each channel's mean from that channel; BigDL mixed them up",
+    "`PixelBytesToMat` on encoded images": "decodes them; BigDL left them out",
+    "random transforms of images in an RDD": "draw once per image; `sparkdl.fit(transform=)` draws in every epoch",
+    "`get_image()` and the like of local frames": "are lists, no iterators",
+    "word numbers of words that are as frequent": "follow the alphabet, so that every run gives the same",
+    "`NNModel`, `NNClassifierModel` files": "hold a `.bigdl` model and JSON; those of BigDL itself are not read",
+    "sparse `JTensor`s": "`to_ndarray()` gives a dense array",
+    "`decrypt_with_AES_GCM`": "notices alterations",
+}
+
+REFUSED: Mapping[str, str] = {
+    **{f"`{name}.*`": why for name, why in MODULES.items()},
+    "`callBigDlFunc`, `callZooFunc`, `GatewayWrapper`": "there is no Java behind this package",
+    "layers, criterions, optim methods with code in Scala": "build them of layers, or as Keras layers",
+    "`XGBClassifier`, `LightGBMClassifier`, ...": "they called JVM libraries, which have packages for Spark",
+    "`FeatureSet.tf_dataset`": "a tf.data pipeline would run in every worker beside Spark's data",
+    "`FeatureSet.pytorch_dataloader`": "this package does not know PyTorch",
+    "`init_spark_on_yarn_cluster`, `init_spark_on_k8s_cluster`": "a program cannot move its driver: use spark-submit",
+    "`LocalImageFrame.random_split`, `LocalTextSet.random_split`": "BigDL refuses them too: use the distributed ones",
+    "preprocessing of your own in a saved `NNModel`": "its code would be run by whoever loads it: set it again",
+}
+
+
+def changed() -> str:
+    """The table of what changed, for the page."""
+    return _table(CHANGED)
+
+
+def refused() -> str:
+    """The table of what is refused, for the page."""
+    return _table(REFUSED)
+
+
+def _table(rows: Mapping[str, str]) -> str:
+    lines = [f"| {name} | {text} |" for name, text in rows.items()]
+    return "\n".join(["| | |", "| --- | --- |", *lines])
