@@ -5,9 +5,9 @@
     python benchmarks/bigdl.py lenet --json bigdl.json              # in an environment with BigDL 2.4 and its Java
     python -m sparkdl.bigdl benchmarks/bigdl.py --against bigdl.json
 
-Data is random and lies in an RDD of samples. A rate is that of whole epochs: what a long training took more
-than a short one, so that starting costs nothing. Without a file of the real BigDL's figures of the same machine, those that were
-measured on another machine of 2 cores stand beside: a lead, and no comparison. The last line is one JSON object.
+Data is random and lies in an RDD of samples. A rate is that of whole epochs: what a long training took more than a
+short one, so that starting costs nothing. Without a file of the real BigDL's figures of the same machine, those that
+were measured on another machine of 2 cores stand beside: a lead, and no comparison. The last line is one JSON object.
 
 The code keeps to Python 3.7, which BigDL 2.4 runs on.
 """
