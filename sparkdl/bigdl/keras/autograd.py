@@ -18,6 +18,7 @@ from sparkdl.bigdl.keras.variables import NUMBERS, Variable, VariableOperator, a
 from sparkdl.bigdl.nn.layers.base import Layer
 from sparkdl.bigdl.nn.layers.nodes import Node  # noqa: F401
 from sparkdl.bigdl.util.common import JTensor, to_list  # noqa: F401
+from sparkdl.bigdl.util.utils import remove_batch, toMultiShape  # noqa: F401
 from sparkdl.errors import ArgumentError
 from sparkdl.nn.torch.build import make
 from sparkdl.nn.torch.initial import uniform
@@ -25,28 +26,6 @@ from sparkdl.nn.torch.module import Array, Module
 from sparkdl.nn.torch.module import Parameter as Spec
 
 EPSILON = 1e-7
-
-
-def toMultiShape(shape: Any) -> list[Any]:
-    """A list of shapes, of one or of several.
-
-    Example:
-        >>> toMultiShape([2, 3]), toMultiShape([[2], [3]])
-        ([[2, 3]], [[2], [3]])
-    """
-    several = any(isinstance(part, (list, tuple)) for part in shape)
-    return [list(part) for part in shape] if several else [list(shape)]
-
-
-def remove_batch(shape: Any) -> Any:
-    """Shapes without their first size.
-
-    Example:
-        >>> remove_batch([2, 3]), remove_batch([[2, 3], [4, 5, 6]])
-        ([3], [[3], [5, 6]])
-    """
-    several = any(isinstance(part, (list, tuple)) for part in shape)
-    return [remove_batch(part) for part in shape] if several else list(shape[1:])
 
 
 def _axis(axis: int) -> int:

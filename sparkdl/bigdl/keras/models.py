@@ -5,15 +5,17 @@ from __future__ import annotations
 import sys  # noqa: F401
 from typing import Any
 
-from sparkdl.bigdl.keras.autograd import Lambda, remove_batch
+from sparkdl.bigdl.keras.autograd import Lambda
 from sparkdl.bigdl.keras.base import ZooKerasLayer, callZooFunc  # noqa: F401
 from sparkdl.bigdl.keras.engine.topology import KerasNet
 from sparkdl.bigdl.keras.graphs import Input, KerasLayerWrapper, graph, variables
 from sparkdl.bigdl.keras.variables import Variable
 from sparkdl.bigdl.nn.layers.base import Layer, layer_of
 from sparkdl.bigdl.nn.layers.loading import Loading
+from sparkdl.bigdl.util.bigdl_export import keras_export  # noqa: F401
 from sparkdl.bigdl.util.common import to_list
 from sparkdl.bigdl.util.log4Error import *  # noqa: F403
+from sparkdl.bigdl.util.utils import remove_batch
 from sparkdl.errors import ArgumentError
 from sparkdl.nn.torch.module import Module
 from sparkdl.nn.torch.shapes import Shapes, output_shape
@@ -134,7 +136,7 @@ class Model(KerasNet):
                 node.layer.freeze()
             pending.extend(node.before)
 
-    def unfreeze(self, names: Any = None) -> Model:
+    def unfreeze(self, names: Any) -> Model:
         """Lets the whole model, or the layers with these names, be trained again."""
         super().unfreeze(names)
         return self

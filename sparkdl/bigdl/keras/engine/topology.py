@@ -11,26 +11,11 @@ from sparkdl.bigdl.feature.text import TextSet  # noqa: F401
 from sparkdl.bigdl.keras.base import ZooKerasLayer, callZooFunc  # noqa: F401
 from sparkdl.bigdl.keras.engine.summary import summary
 from sparkdl.bigdl.keras.engine.training import Training
-from sparkdl.bigdl.keras.graphs import Input, InputLayer
-from sparkdl.bigdl.keras.merging import Merge, merge
+from sparkdl.bigdl.keras.graphs import Input, InputLayer  # noqa: F401
+from sparkdl.bigdl.keras.merging import Merge, merge  # noqa: F401
 from sparkdl.bigdl.keras.words import *  # noqa: F403
 from sparkdl.bigdl.nn.layers.base import Layer
 from sparkdl.errors import ArgumentError, UnsupportedError
-
-__all__ = [  # noqa: F405  (the names that `words` leaks)
-    "FeatureSet",
-    "ImageSet",
-    "Input",
-    "InputLayer",
-    "KerasNet",
-    "Layer",
-    "Merge",
-    "TextSet",
-    "ZooKerasLayer",
-    "autograd",
-    "callZooFunc",
-    "merge",
-]
 
 
 class KerasNet(Training, ZooKerasLayer):
