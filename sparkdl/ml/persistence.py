@@ -143,7 +143,7 @@ class StageReader(MLReader):
         folder = StageFolder(path, self.sparkSession)
         metadata = folder.metadata()
         check_readable(metadata, self.cls, folder.shown)
-        stage = self.cls()
+        stage = self.cls._empty()
         stage._resetUid(metadata["uid"])
         unknown = {*metadata["paramMap"], *metadata["defaultParamMap"]} - {item.name for item in stage.params}
         if unknown:
@@ -167,6 +167,11 @@ class Persistent(MLReadable, MLWritable):
     def read(cls) -> StageReader:
         """A reader: `DLModel.read().load(path)`."""
         return StageReader(cls)
+
+    @classmethod
+    def _empty(cls) -> Any:
+        """A stage that is filled from files."""
+        return cls()
 
     def _values(self) -> dict[str, Any]:
         """The values that were set, by name, as JSON has them."""

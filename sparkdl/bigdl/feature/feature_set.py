@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from sparkdl.bigdl.dataset.dataset import DataSet
-from sparkdl.bigdl.feature.preprocessing import Preprocessing
+from sparkdl.bigdl.feature.preprocessing import ChainedPreprocessing, Preprocessing, SampleToMiniBatch
 from sparkdl.errors import ArgumentError, UnsupportedError
 
 
@@ -17,7 +17,10 @@ class FeatureSet(DataSet):
 
     Attributes:
         value: the RDD, or the ImageFrame.
+        batch_size: what `SampleToMiniBatch` said; None where it is not in the chain.
     """
+
+    batch_size: int | None = None
 
     def __init__(self, jvalue: Any = None, bigdl_type: str = "float") -> None:
         super().__init__(jvalue=jvalue, bigdl_type=bigdl_type)
@@ -101,7 +104,10 @@ class FeatureSet(DataSet):
             return type(self)(self.value.transform(getattr(transformer, "transformer", transformer)))
         if not isinstance(transformer, Preprocessing):
             raise ArgumentError(f"FeatureSet.transform takes a Preprocessing, received a {type(transformer).__name__}.")
-        return type(self)(self.value.map(transformer.convert))
+        made = type(self)(self.value.map(transformer.convert))
+        last = transformer.transformers[-1] if isinstance(transformer, ChainedPreprocessing) else transformer
+        made.batch_size = last.batch_size if isinstance(last, SampleToMiniBatch) else self.batch_size
+        return made
 
     def to_dataset(self) -> FeatureSet:
         """Itself: it is a DataSet."""

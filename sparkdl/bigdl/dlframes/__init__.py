@@ -1,0 +1,1 @@
+"""BigDL 0.x's stages of Spark ML pipelines."""

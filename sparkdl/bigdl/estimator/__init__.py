@@ -1,0 +1,3 @@
+"""BigDL 2.x's `estimator`."""
+
+from sparkdl.bigdl.estimator.estimator import *  # noqa: F403

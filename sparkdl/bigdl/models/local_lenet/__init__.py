@@ -1,0 +1,1 @@
+"""BigDL's example models: local_lenet."""

@@ -1,0 +1,59 @@
+"""The Estimator hands what it was told to an Optimizer."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from sparkdl.bigdl.estimator import Estimator
+from sparkdl.bigdl.estimator.estimator import batch_size_of, samples
+from sparkdl.bigdl.feature.common import ChainedPreprocessing, FeatureSet, SampleToMiniBatch, ToTuple
+from sparkdl.bigdl.optim import optimizer
+from sparkdl.errors import ArgumentError, ModelError
+
+
+class _Optimizer:
+    """Remembers what it is told."""
+
+    made: list[_Optimizer] = []
+
+    def __init__(self, *arguments: Any) -> None:
+        self.told: list[tuple[str, Any]] = [("made", arguments)]
+        self.made.append(self)
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *arguments: self.told.append((name, arguments))
+
+
+def test_training_passes_everything_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    monkeypatch.setattr(optimizer, "DistriOptimizer", _Optimizer)
+    monkeypatch.setattr("sparkdl.bigdl.estimator.estimator.samples", lambda data: data)
+    estimator = Estimator("model", "method", "folder")
+    estimator.set_l2_norm_gradient_clipping(2)
+    estimator.set_tensorboard(str(tmp_path), "app")
+    data = SimpleNamespace(batch_size=7)
+    assert estimator.train_minibatch(data, "criterion", "end", "often", "other", ["method"]) is estimator
+    told = dict(_Optimizer.made[-1].told)
+    assert told["made"] == ("model", data, "criterion", "end", 7, "method")
+    assert told["set_gradclip_l2norm"] == (2.0,) and told["set_checkpoint"] == ("often", "folder")
+    assert told["set_validation"] == (7, "other", "often", ["method"]) and told["optimize"] == ()
+    estimator.clear_gradient_clipping()
+    estimator.train_imagefeature(data, "criterion")
+    assert "set_gradclip_l2norm" not in dict(_Optimizer.made[-1].told)
+
+
+def test_data_of_every_kind(spark_local: Any) -> None:
+    rdd = spark_local.sparkContext.parallelize([1], 1)
+    found = FeatureSet.rdd(rdd).transform(ChainedPreprocessing([ToTuple(), SampleToMiniBatch(5)]))
+    assert samples(rdd) is rdd and samples(found) is found.value and batch_size_of(found) == 5
+    frame = SimpleNamespace(get_sample=lambda: rdd)
+    assert samples(FeatureSet.image_frame(frame)) is rdd and batch_size_of(rdd) == 32
+    with pytest.raises(ArgumentError, match="received a list"):
+        samples([1])
+
+
+def test_curves_need_a_folder() -> None:
+    with pytest.raises(ModelError, match="call set_tensorboard before train"):
+        Estimator(None).get_train_summary("Loss")
