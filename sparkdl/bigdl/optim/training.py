@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +22,7 @@ from sparkdl.bigdl.optim.triggers import Trigger, last_epoch
 from sparkdl.bigdl.optim.validation import ValidationMethod, unique_names
 from sparkdl.engine.capture import restore_model
 from sparkdl.engine.optimizer_state import load_into_optimizer, state_of_optimizer
-from sparkdl.errors import ArgumentError, DataError
+from sparkdl.errors import ArgumentError, DataError, SparkDLError, WorkerError
 from sparkdl.nn.torch.network import Network, network
 from sparkdl.nn.torch_loss import FlatRows, TorchLoss
 from sparkdl.spark.fit import fit
@@ -116,6 +117,8 @@ class Training:
                 if validation is None
                 else Methods(validation.methods, form.outputs, form.targets),
             )
+        except WorkerError as error:
+            raise _told_by_criterion(error) from None
         finally:
             self._finish(form, optimizer, watcher)
 
@@ -190,6 +193,12 @@ class Training:
         self.method.arrays, self.method.state = method.arrays, method.state
         optimizer.make_whole(form.model.trainable_variables)
         form.network.read_back()
+
+
+def _told_by_criterion(error: WorkerError) -> SparkDLError:
+    """The sentence of a criterion about labels, out of what TensorFlow made of it; any other error as it is."""
+    found = re.search(r"\w+ got a label that is none of its classes [^\n]*?count from [01]\.", str(error))
+    return DataError(found[0]) if found else error
 
 
 @dataclass(frozen=True)

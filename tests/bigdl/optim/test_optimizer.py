@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sparkdl.bigdl.nn.criterion import ClassNLLCriterion, MSECriterion
-from sparkdl.bigdl.nn.layer import Linear, LogSoftMax, Model, Sequential, Tanh
+from sparkdl.bigdl.nn.criterion import ClassNLLCriterion, MSECriterion, ParallelCriterion
+from sparkdl.bigdl.nn.layer import ConcatTable, Linear, LogSoftMax, Model, Sequential, Tanh
 from sparkdl.bigdl.optim import optimizer as surface
 from sparkdl.bigdl.optim.optimizer import (
     SGD,
@@ -32,7 +32,7 @@ from sparkdl.bigdl.optim.optimizer import (
     ValidationSummary,
 )
 from sparkdl.bigdl.util.common import Sample
-from sparkdl.errors import ArgumentError, UnsupportedError
+from sparkdl.errors import ArgumentError, DataError, UnsupportedError
 
 GOLDEN = Path(__file__).parents[2] / "golden/bigdl"
 ITEMS = {item["id"]: item for item in json.loads((GOLDEN / "optim.json").read_text())["items"]}
@@ -160,3 +160,24 @@ def test_mistakes_are_told_before_a_job_starts(spark_local: Any) -> None:
     with pytest.raises(ArgumentError, match="single weights"):
         Optimizer.create(model, data, MSECriterion(), MaxEpoch(1), 8, SGD(learningrates=np.ones(3))).optimize()
     assert Optimizer.create(model, data, MSECriterion(), MaxEpoch(0), 8).optimize() is model
+
+
+def test_labels_that_count_from_0_are_told_in_a_sentence(spark_local: Any) -> None:
+    shifted = spots(spark_local).map(lambda s: Sample.from_ndarray(s.feature.to_ndarray(), s.label.to_ndarray() - 1))
+    with pytest.raises(DataError, match="^ClassNLLCriterion got a label .* add 1 to labels that count from 0.$"):
+        Optimizer.create(classifier(), shifted, ClassNLLCriterion(), MaxEpoch(1), 30).optimize()
+
+
+def test_tables_of_outputs_and_of_labels(spark_local: Any) -> None:
+    random = np.random.default_rng(1)
+    rows = random.normal(size=(40, 3)).astype(np.float32)
+    made = [Sample.from_ndarray(row, [row[:1] * 2, np.array([1.0 + (row[1] > 0)])]) for row in rows]
+    heads = ConcatTable().add(Linear(3, 1)).add(Sequential().add(Linear(3, 2)).add(LogSoftMax()))
+    criterion = ParallelCriterion().add(MSECriterion()).add(ClassNLLCriterion(), 0.5)
+    optimizer = Optimizer.create(
+        heads, spark_local.sparkContext.parallelize(made, 2), criterion, MaxIteration(60), 40, Adam(0.1)
+    )
+    optimizer.optimize()
+    first, second = heads.evaluate().forward(rows)
+    np.testing.assert_allclose(first, rows[:, :1] * 2, atol=0.3)
+    assert (np.argmax(second, 1) == (rows[:, 1] > 0)).mean() > 0.9
