@@ -184,6 +184,17 @@ def test_padding_of_words_is_zeros() -> None:
             DataError,
             r"expected \[batch, steps, features\]",
         ),
+        (lambda: layers.Recurrent().forward(np.zeros((2, 5, 3))), DataError, "has no cell: add one"),
+        (
+            lambda: layers.Recurrent().add(layers.LSTM(3, 4)).forward(np.zeros((2, 5, 7))),
+            DataError,
+            r"runs LSTM\(3, ...\), but its input has 7 features",
+        ),
+        (
+            lambda: layers.RecurrentDecoder(2).add(layers.LSTM(3, 4)).forward(np.zeros((2, 3))),
+            DataError,
+            "gives 4 features to the next step, and got 3",
+        ),
         (lambda: layers.Recurrent().get_hidden_state(), DataError, "before the first forward"),
         (lambda: layers.ConvLSTMPeephole(2, 3, 3, 3, 2), ArgumentError, "use stride=1"),
         (lambda: layers.Attention(5, 2, 0.1), ArgumentError, "expected a multiple of num_heads"),

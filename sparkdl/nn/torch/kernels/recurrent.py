@@ -75,6 +75,24 @@ def _loop(cell: Prepared, entering: Any, states: States) -> tuple[Any, States]:
     return tf.ensure_shape(outputs, [entering.shape[0], *outputs.shape[1:]]), loop[1]
 
 
+def _begin(call: Call, x: Any, batch: Any) -> Prepared:
+    """The cell inside, ready for inputs [..., channels].
+
+    Raises:
+        DataError: if there is no cell, or if it takes other channels.
+    """
+    if not call.children:
+        raise DataError(f"{call.name} has no cell: add one, such as LSTM(3, 4), before it runs.")
+    cell = call.module.children[0]
+    expected = cell.arguments.get("input_size")
+    if expected is not None and expected != x.shape[-1]:
+        raise DataError(
+            f"{call.name} runs {cell.kind}({expected}, ...), but its input has {x.shape[-1]} features (planes): give "
+            f"the cell input_size={x.shape[-1]}."
+        )
+    return begin(inside(call, 0), batch)
+
+
 def _recurrent(call: Call, x: Any) -> Any:
     """[batch, steps, ...] to [batch, steps, ...]. Inside: one cell."""
     if x.shape.rank not in _RANKS:
@@ -83,7 +101,7 @@ def _recurrent(call: Call, x: Any) -> Any:
             "images or volumes."
         )
     x = _swapped(_channels_last(x, 2))
-    cell = begin(inside(call, 0), tf.shape(x)[1])
+    cell = _begin(call, x, tf.shape(x)[1])
     outputs, states = _run(cell, x, _first_states(call, tf.shape(x)[1:]))
     _note(call, states)
     return _channels_first(_swapped(outputs), 2)
@@ -98,10 +116,15 @@ def _decoder(call: Call, x: Any) -> Any:
         )
     taken = [tf.identity(x)]
     x = _channels_last(taken[0], 1)
-    cell = begin(inside(call, 0), tf.shape(x)[0])
+    cell = _begin(call, x, tf.shape(x)[0])
     states, outputs = _first_states(call, tf.shape(x)), []
     for _ in range(call.a.output_length):
         output, states = cell.step(cell.inputs(_channels_last(taken[-1], 1)[None])[0], states)
+        if output.shape[-1] != x.shape[-1]:
+            raise DataError(
+                f"{call.name} gives {output.shape[-1]} features to the next step, and got {x.shape[-1]}: the cell's "
+                "output needs the size of its input."
+            )
         outputs.append(_channels_first(output, 1))
         taken.append(tf.identity(outputs[-1]))  # as the state may be the same tensor
     if call.runner.on_arrays and tf.executing_eagerly():
