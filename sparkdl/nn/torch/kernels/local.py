@@ -69,7 +69,10 @@ def _images(call: Call, x: Any) -> Any:
         weight = tf.reshape(weight, (places, a.n_output_plane, a.n_input_plane, area))
         weight = tf.reshape(tf.transpose(weight, (0, 1, 3, 2)), (places, a.n_output_plane, -1))
     y = tf.einsum("bpk,pok->bpo", tf.reshape(patches, (-1, places, area * a.n_input_plane)), weight)
-    y = y + call["bias"] if call.has("bias") else y
+    if call.has("bias"):
+        # With channels first, the bias lies in memory as the output does, whatever its shape says.
+        bias = call["bias"]
+        y += bias if is_last(a) else tf.transpose(tf.reshape(bias, (a.n_output_plane, places)))
     return tf.reshape(y, (-1, high.count, wide.count, a.n_output_plane))
 
 

@@ -205,7 +205,8 @@ def test_locally_connected_images_with_equal_weights_are_a_convolution(pad: int,
     layer = bigdl.LocallyConnected2D(2, 6, 5, 4, *given, data_format=order)
     places = layer.get_weights()[0].shape[0]
     own = weight[0].reshape(4, -1) if order == "NCHW" else weight[0].reshape(-1, 4).T
-    layer.set_weights([np.stack([own] * places), np.stack([bias] * places)])
+    biases = np.repeat(bias, places).reshape(places, 4) if order == "NCHW" else np.stack([bias] * places)
+    layer.set_weights([np.stack([own] * places), biases])
     _near(layer.forward(x), expected)
     single = bigdl.LocallyConnected2D(2, 6, 5, 4, *given, with_bias=False, data_format=order)
     assert len(single.get_weights()) == 1 and single.forward(x[0]).shape == expected.shape[1:]
