@@ -88,6 +88,7 @@ class KerasCallbackRunner:
 
     Attributes:
         batch_hooks: whether any callback does something at single batches.
+        batch_begins: whether any does something before a batch.
         terminates_on_nan: whether the user wants a loss that is not finite to end the training quietly.
     """
 
@@ -118,6 +119,8 @@ class KerasCallbackRunner:
             [*self._callbacks, self._last], add_history=False, add_progbar=False, model=model, **params
         )
         self.batch_hooks = any(_has_batch_hook(callback) for callback in self._callbacks)
+        begins = ("on_batch_begin", "on_train_batch_begin")
+        self.batch_begins = any(_is_overridden(callback, hook) for callback in self._callbacks for hook in begins)
         self.terminates_on_nan = any(
             isinstance(callback, _k.TerminateOnNaN) and not callback.raise_error for callback in self._callbacks
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -21,6 +21,7 @@ class Hooks:
         runner: the callbacks on rank 0, None on the other ranks and where there are none.
         active: whether rank 0 has callbacks at all, known to everybody.
         batch_hooks: whether any of them looks at single batches, known to everybody.
+        batch_begins: whether any does so before a batch.
         terminates_on_nan: whether a loss that is not finite ends the training without an error.
         wanted: what callbacks asked for, and nobody has done yet.
     """
@@ -32,6 +33,7 @@ class Hooks:
     runner: CallbackRunner | None = None
     active: bool = False
     batch_hooks: bool = False
+    batch_begins: bool = False
     terminates_on_nan: bool = False
     wanted: set[str] = field(default_factory=set)
 
@@ -48,6 +50,7 @@ class Hooks:
         mine = {
             "active": runner is not None,
             "batch_hooks": runner is not None and runner.batch_hooks,
+            "batch_begins": runner is not None and runner.batch_hooks and getattr(runner, "batch_begins", True),
             "terminates_on_nan": runner is not None and runner.terminates_on_nan,
         }
         agreed = json.loads(collective.broadcast(json.dumps(mine).encode()))
@@ -58,21 +61,29 @@ class Hooks:
         if not self.active:
             return False
         with self.clock("callbacks"):
-            if self._rank0_says(self.runner is not None and self.runner.saves_at(hook, index)):
+            saves = self.runner is not None and self.runner.saves_at(hook, index)
+            decision = self._decided(None if saves else lambda: self._run(hook, index, logs))
+            if decision is None:
                 merged = gather_optimizer_state(self.updater, self.collective)
                 if self.runner is not None:
                     self.runner.load_optimizer_state(merged)
-            decision = self.runner.run(hook, index, logs) if self.runner is not None else Decision()
-            decision = Decision(**json.loads(self.collective.broadcast(json.dumps(asdict(decision)).encode())))
+                decision = self._decided(lambda: self._run(hook, index, logs)) or Decision()
             self._apply(decision)
         return decision.stop
 
     def batch(self, hook: str, index: int, logs: Mapping[str, float] | None = None) -> bool:
         """Runs a batch hook where any callback looks at batches."""
-        return self.batch_hooks and self(hook, index, logs)
+        listens = self.batch_begins if hook == "on_train_batch_begin" else self.batch_hooks
+        return listens and self(hook, index, logs)
 
-    def _rank0_says(self, flag: bool) -> bool:
-        return self.collective.broadcast(b"1" if flag else b"0") == b"1"
+    def _run(self, hook: str, index: int | None, logs: Mapping[str, float] | None) -> Decision:
+        return self.runner.run(hook, index, logs) if self.runner is not None else Decision()
+
+    def _decided(self, decide: Callable[[], Decision] | None) -> Decision | None:
+        """What rank 0 decides, on every worker; None where it cannot run the callbacks yet."""
+        mine = None if decide is None or self.runner is None else asdict(decide())
+        told = json.loads(self.collective.broadcast(json.dumps(mine).encode()))
+        return None if told is None else Decision(**told)
 
     def take(self, what: str) -> bool:
         """Whether callbacks asked for that ("validate", "capture") since it was last taken."""
