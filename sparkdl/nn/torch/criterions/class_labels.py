@@ -52,7 +52,7 @@ def _indices(call: Call, logs: Any, labels: Any) -> Any:
     padding = call.a.padding_value
     if not call.a.zero_based_label:
         return classes(call, labels, logs.shape[-1], [padding])
-    # BigDL adds 1 to the labels before it compares; a padding that is no class is meant as it stands.
+    # 1 is added to the labels before they are compared; a padding that is no class is meant as it stands, too.
     return classes(call, labels, logs.shape[-1], [padding - 1, padding] if padding < 0 else [padding - 1], 0)
 
 
@@ -68,7 +68,7 @@ def _negative_log_likelihood(call: Call, logs: Any, labels: Any) -> Any:
 def _as_given(call: Call, rows: Any) -> Any:
     if call.a.logProbAsInput:
         return rows
-    # BigDL's gradient does not stop at the bounds.
+    # The gradient does not stop at the bounds.
     return tf.math.log(straight_through(tf.clip_by_value(rows, _SMALLEST, 1 - _SMALLEST), rows))
 
 
@@ -98,7 +98,7 @@ def _weighted(a: SimpleNamespace) -> Reduction:
 
 
 def _categorical_cross_entropy(call: Call, output: Any, target: Any) -> Any:
-    """Probabilities and one-hot targets [batch, classes]; the softmax is BigDL's, and changes nothing at sum 1."""
+    """Probabilities and one-hot targets [batch, classes]; the softmax changes nothing where they add up to 1."""
     if call.a.clipped:
         output = straight_through(tf.maximum(output, _SMALLEST), output)
     target = tf.reshape(target, tf.shape(output))
@@ -153,8 +153,8 @@ def _multi_label_margin(call: Call, output: Any, target: Any) -> Any:
 def _softmax_with(call: Call, output: Any, target: Any) -> Any:
     """Outputs [batch, classes, ...] and one label for each place.
 
-    BigDL takes the softmax over the last dimension, which is that of the classes only for [batch, classes]; its
-    gradient is what it would be with that of the classes.
+    The softmax is over the last dimension, which is that of the classes only for [batch, classes]; the gradient is
+    what it would be with that of the classes. These are the numbers that scripts have always seen.
     """
     shape = tf.shape(output)
     ignored = [] if call.a.ignore_label is None else [call.a.ignore_label]

@@ -25,7 +25,7 @@ def _mse(call: Call, x: Any, t: Any) -> Any:
 
 
 def _abs(call: Call, x: Any, t: Any) -> Any:
-    # BigDL's gradient is 1 where both are equal.
+    # The gradient is 1 where both are equal.
     gradient = tf.where(t > x, -tf.ones_like(x), tf.ones_like(x))
     return averaged(call, with_gradient(tf.reduce_sum(tf.abs(x - t)), x, gradient), x)
 
@@ -128,11 +128,11 @@ KINDS = {
     "AbsCriterion": Kind(_kernel(_abs), _AVERAGED),
     "SmoothL1Criterion": Kind(_kernel(_smooth_l1), _AVERAGED),
     "BCECriterion": Kind(_kernel(_bce), {"weights": None, **_AVERAGED}),
-    # BigDL averages here whatever `size_average` says.
+    # This one averages whatever `size_average` says, as scripts have always seen.
     "MultiLabelSoftMarginCriterion": Kind(_kernel(_multi_label_soft_margin), {"weights": None, **_AVERAGED}),
     "DistKLDivCriterion": Kind(_kernel(_dist_kl_div), _AVERAGED),
     "KullbackLeiblerDivergenceCriterion": Kind(_kernel(_kullback_leibler)),
-    # BigDL sums in both whatever their argument says.
+    # These two sum whatever their argument says.
     "DotProductCriterion": Kind(_kernel(_dot_product), reduction=always("sum")),
     "PGCriterion": Kind(_kernel(_policy_gradient), reduction=always("sum")),
     "HingeEmbeddingCriterion": Kind(_kernel(_hinge_embedding), {"margin": 1.0, **_AVERAGED}),

@@ -41,7 +41,7 @@ def _cosine_distance(call: Call, x: Any, target: Any) -> Any:
     if not call.a.size_average:
         return total
     mean = total / tf.cast(tf.shape(x)[0], x.dtype)
-    # Without a batch BigDL divides the loss by the number of elements, but not the gradient.
+    # Without a batch the loss is divided by the number of elements, but not the gradient.
     return straight_through(mean, total) if x.shape.rank == 1 else mean
 
 
@@ -49,8 +49,8 @@ def _cosine_embedding(call: Call, output: Any, target: Any) -> Any:
     a, b = _two(call, output)
     cosine, y = _cosine(_rows(a), _rows(b)), tf.reshape(tf.cast(_first(target), a.dtype), [-1])
     apart = tf.maximum(cosine - call.a.margin, 0)
-    # A single pair that belongs together costs nothing in BigDL, with the gradient of the cosine; batches are refused
-    # there, and have the documented meaning here.
+    # Scripts have always seen that a single pair that belongs together costs nothing, with the gradient of the cosine;
+    # batches, which are what is trained with, have the documented meaning.
     together = 1 - cosine if a.shape.rank > 1 else straight_through(tf.zeros_like(cosine), cosine)
     total = tf.reduce_sum(tf.where(y == 1, together, tf.where(y == -1, apart, tf.zeros_like(cosine))))
     return total / tf.cast(tf.shape(y)[0], total.dtype) if call.a.size_average else total
@@ -63,7 +63,7 @@ def _cosine_proximity(call: Call, x: Any, target: Any) -> Any:
     loss = -tf.reduce_mean(x * tf.math.rsqrt(tf.maximum(squares, 1e-12)) * direction)
     along = tf.reduce_sum(x * direction, -1, keepdims=True)
     slope = -(squares * direction - x * along) / (squares * tf.sqrt(squares)) / tf.cast(tf.size(x), x.dtype)
-    # BigDL's gradient where the target is not positive.
+    # A number of its own stands where the target is not positive.
     return with_gradient(loss, x, tf.where(direction < 1e-12, tf.constant(-1e6, x.dtype), slope))
 
 

@@ -16,7 +16,7 @@ _FUTURE = -1e9  # what is added to the score of what is not to be seen
 
 
 def _kept(call: Call, x: Any, keep: float) -> Any:
-    """Dropout by what is kept: BigDL gives Dropout 1 minus the argument that it calls dropout."""
+    """Dropout; the arguments that are called dropout say what is kept."""
     if not call.training or keep >= 1.0:
         return x
     mask = tf.random.stateless_uniform(tf.shape(x), call.seed()) < keep
@@ -34,7 +34,7 @@ def _attention(call: Call, value: Any) -> Any:
     """A table of what asks [batch, n, hidden], what is looked at [batch, m, hidden], and what is added to the scores
     ([batch, 1, 1, m] or so). Inside: Linears of query, key, value and output.
 
-    The softmax is over the heads, as BigDL 2.4's is.
+    The softmax is over the heads, not over what is looked at: so are the numbers that scripts have always seen.
     """
     if not isinstance(value, (list, tuple)) or len(value) != 3:
         raise DataError(f"{call.name} takes a table of 3 arrays: queries, values and the bias of the scores.")
@@ -85,8 +85,8 @@ def _transformer(call: Call, ids: Any) -> Any:
 
 def _beam_search(call: Call, value: Any) -> Any:
     raise UnsupportedError(
-        f"{call.name} cannot run: it asks a Transformer for translations for the next words, which BigDL builds in "
-        "Scala only; search with the outputs of a Transformer instead."
+        f"{call.name} cannot run: it asks a Transformer for translations for the next words, and there is none in "
+        "Python; search with the outputs of a Transformer instead."
     )
 
 

@@ -128,7 +128,7 @@ def _decoder(call: Call, x: Any) -> Any:
         outputs.append(_channels_first(output, 1))
         taken.append(tf.identity(outputs[-1]))  # as the state may be the same tensor
     if call.runner.on_arrays and tf.executing_eagerly():
-        call.module.notes["taken"] = taken[:-1]  # whose gradients are what BigDL passes back
+        call.module.notes["taken"] = taken[:-1]  # whose gradients scripts have always seen
     _note(call, states)
     return tf.stack(outputs, 1)
 

@@ -11,7 +11,7 @@ from sparkdl.nn.torch.kernels.cells import affine, weight
 from sparkdl.nn.torch.kinds import Call, Kind
 
 # The Linears of each gate, by whether they take the left or the right child's state, in the order of the weights: as
-# BigDL's graphs run them, and as its sequences do.
+# a graph of the gates runs them, and as a sequence does.
 _Order = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 _GRAPH: _Order = ("input", "update", "left", "right", "output"), ("right", "left"), ("output", "cell")
 _SEQUENCE: _Order = ("input", "left", "right", "update", "output"), ("left", "right"), ("cell", "output")
