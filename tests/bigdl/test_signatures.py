@@ -29,14 +29,10 @@ NOT_YET = (
     "bigdl.examples",
     "bigdl.keras",
     "bigdl.nn",
-    "bigdl.util.tf_utils",
     "bigdl.dllib.keras",
     "bigdl.dllib.models.lenet.lenet",
     "bigdl.dllib.net",
     "bigdl.dllib.nn",
-    "bigdl.dllib.utils.tf",
-    "bigdl.dllib.utils.tf_graph_util",
-    "bigdl.dllib.utils.tf_utils",
 )
 
 # Names that a module of BigDL leaked by accident, which no script can use, and why they are not here.

@@ -8,6 +8,16 @@ from typing import Any, NoReturn
 from sparkdl.errors import UnsupportedError
 
 
+def _py2java(gateway: Any, obj: Any) -> Any:
+    """What scripts handed to Java stays what it is."""
+    return obj
+
+
+def _java2py(gateway: Any, r: Any, encoding: str = "bytes") -> Any:
+    """What scripts took from Java is what it was."""
+    return r
+
+
 def callBigDlFunc(bigdl_type: str, name: str, *args: Any) -> NoReturn:
     """Refused: there is no Java behind this package.
 

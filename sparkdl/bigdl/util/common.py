@@ -24,6 +24,8 @@ from sparkdl.bigdl.util.bridge import (  # noqa: F401
     JavaCreator,
     JavaValue,
     SingletonMixin,
+    _java2py,
+    _py2java,
     callBigDlFunc,
 )
 from sparkdl.bigdl.util.contexts import (  # noqa: F401

@@ -9,7 +9,7 @@ from typing import Any
 from sparkdl.bigdl.nn.criterion import *  # noqa: F403
 from sparkdl.bigdl.nn.initialization_method import *  # noqa: F403
 from sparkdl.bigdl.nn.initialization_method import ConstInitMethod, Xavier, Zeros
-from sparkdl.bigdl.nn.layer import *  # noqa: F403
+from sparkdl.bigdl.nn.layer import *  # type: ignore[assignment,unused-ignore]  # noqa: F403
 from sparkdl.bigdl.nn.layer import (
     Concat,
     Dropout,
@@ -24,7 +24,7 @@ from sparkdl.bigdl.nn.layer import (
     View,
 )
 from sparkdl.bigdl.nncontext import *  # noqa: F403
-from sparkdl.bigdl.optim.optimizer import *  # noqa: F403
+from sparkdl.bigdl.optim.optimizer import *  # type: ignore[assignment]  # noqa: F403
 from sparkdl.bigdl.transform.vision.image import *  # noqa: F403
 from sparkdl.bigdl.transform.vision.image import ImageFrame, SeqFileFolder
 from sparkdl.bigdl.util.utils import detect_conda_env_name  # noqa: F401

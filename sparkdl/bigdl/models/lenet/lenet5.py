@@ -6,7 +6,7 @@ from optparse import OptionParser  # noqa: F401
 from sparkdl.bigdl.dataset.transformer import *  # noqa: F403
 from sparkdl.bigdl.models.lenet.utils import *  # noqa: F403
 from sparkdl.bigdl.nn.criterion import *  # noqa: F403
-from sparkdl.bigdl.nn.layer import *  # noqa: F403
+from sparkdl.bigdl.nn.layer import *  # type: ignore[assignment,unused-ignore]  # noqa: F403
 from sparkdl.bigdl.nn.layer import (
     Linear,
     LogSoftMax,
@@ -17,7 +17,7 @@ from sparkdl.bigdl.nn.layer import (
     Tanh,
 )
 from sparkdl.bigdl.nncontext import *  # noqa: F403
-from sparkdl.bigdl.optim.optimizer import *  # noqa: F403
+from sparkdl.bigdl.optim.optimizer import *  # type: ignore[assignment]  # noqa: F403
 from sparkdl.bigdl.util.common import *  # noqa: F403
 from sparkdl.bigdl.util.utils import detect_conda_env_name  # noqa: F401
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from sparkdl.bigdl.dataset import base, sentence
 from sparkdl.bigdl.nn.criterion import *  # noqa: F403
-from sparkdl.bigdl.nn.layer import *  # noqa: F403
+from sparkdl.bigdl.nn.layer import *  # type: ignore[assignment,unused-ignore]  # noqa: F403
 from sparkdl.bigdl.nn.layer import LSTM, Linear, Recurrent, RnnCell, Sequential, Tanh, TimeDistributed
 from sparkdl.bigdl.nncontext import *  # noqa: F403
-from sparkdl.bigdl.optim.optimizer import *  # noqa: F403
+from sparkdl.bigdl.optim.optimizer import *  # type: ignore[assignment]  # noqa: F403
 from sparkdl.bigdl.util.common import *  # noqa: F403
 from sparkdl.bigdl.util.sample import Sample
 from sparkdl.errors import ArgumentError

@@ -16,7 +16,7 @@ import numpy as np
 from sparkdl.bigdl.dataset import news20
 from sparkdl.bigdl.nn.criterion import *  # noqa: F403
 from sparkdl.bigdl.nn.criterion import ClassNLLCriterion
-from sparkdl.bigdl.nn.layer import *  # noqa: F403
+from sparkdl.bigdl.nn.layer import *  # type: ignore[assignment,unused-ignore]  # noqa: F403
 from sparkdl.bigdl.nn.layer import (
     GRU,
     LSTM,
@@ -32,7 +32,7 @@ from sparkdl.bigdl.nn.layer import (
     TemporalMaxPooling,
 )
 from sparkdl.bigdl.nncontext import *  # noqa: F403
-from sparkdl.bigdl.optim.optimizer import *  # noqa: F403
+from sparkdl.bigdl.optim.optimizer import *  # type: ignore[assignment]  # noqa: F403
 from sparkdl.bigdl.optim.optimizer import Adagrad, EveryEpoch, MaxEpoch, Optimizer, Top1Accuracy
 from sparkdl.bigdl.util.common import *  # noqa: F403
 from sparkdl.bigdl.util.sample import Sample
