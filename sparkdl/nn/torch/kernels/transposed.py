@@ -43,8 +43,8 @@ def _volumetric_parameters(a: SimpleNamespace) -> Mapping[str, Parameter]:
     return _parameters(a, (a.kt, a.kh, a.kw), adjusted)
 
 
-def _full(call: Call, x: Any, names: str) -> Any:
-    """A value, or a table of a value and of one that has the size wished for."""
+def _full(call: Call, x: Any, names: str, weight: Any) -> Any:
+    """Of a value, or of a table of a value and of one that has the size wished for; `names` tells the axes of space."""
     given = call.a
     kernel, strides, pads, adjustments = (
         [getattr(given, prefix + name) for name in names] for prefix in ("k", "d", "pad_", "adj_")
@@ -54,11 +54,28 @@ def _full(call: Call, x: Any, names: str) -> Any:
         sizes = zip(target.shape[1:-1], kernel, pads, strides, strict=True)
         adjustments = [(size + 2 * pad - k) % step for size, k, pad, step in sizes]
     check_channels(call, x, given.n_input_plane)
-    groups = zip(tf.split(x, given.n_group, -1), tf.unstack(call["weight"]), strict=True)
-    y = tf.concat([_grown(part, weight, strides, adjustments) for part, weight in groups], -1)
+    groups = zip(tf.split(x, given.n_group, -1), tf.unstack(weight), strict=True)
+    y = tf.concat([_grown(part, own, strides, adjustments) for part, own in groups], -1)
     ends = [size - pad for size, pad in zip(y.shape[1:-1], pads, strict=True)]
     inside = tuple(slice(pad, end) for pad, end in zip(pads, ends, strict=True))
     return biased(call, y[(slice(None), *inside)])
+
+
+def _volumes(call: Call, x: Any) -> Any:
+    """On arrays as BigDL has it: as if rows and columns of what lies in memory were columns and rows."""
+    y = _full(call, x, "thw", call["weight"])
+    if not call.runner.on_arrays:
+        return y
+    groups, inputs, outputs, time, high, wide = call["weight"].shape
+    weight = tf.reshape(call["weight"], (groups, inputs, outputs, time, wide, high))
+    other = _full(call, tf.nest.map_structure(_turned, x), "twh", weight)
+    # The way back is the right one there.
+    return y + tf.stop_gradient(tf.reshape(other, y.shape) - y)
+
+
+def _turned(x: Any) -> Any:
+    batch, time, high, wide, channels = x.shape
+    return tf.reshape(x, (batch, time, wide, high, channels))
 
 
 def _grown(x: Any, weight: Any, strides: Sequence[int], adjustments: Sequence[int]) -> Any:
@@ -77,10 +94,14 @@ _COMMON = {"dw": 1, "dh": 1, "pad_w": 0, "pad_h": 0, "adj_w": 0, "adj_h": 0, "n_
 
 KINDS = {
     "SpatialFullConvolution": Kind(
-        lambda call, x: _full(call, x, "hw"), _spatial_parameters, defaults=_COMMON, layout=Layout.LAST, space=2
+        lambda call, x: _full(call, x, "hw", call["weight"]),
+        _spatial_parameters,
+        defaults=_COMMON,
+        layout=Layout.LAST,
+        space=2,
     ),
     "VolumetricFullConvolution": Kind(
-        lambda call, x: _full(call, x, "thw"),
+        _volumes,
         _volumetric_parameters,
         defaults={**_COMMON, "dt": 1, "pad_t": 0, "adj_t": 0},
         layout=Layout.LAST,
