@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from sparkdl.errors import DataError
+from sparkdl.nn.torch.criterions.elements import ELEMENTWISE
 from sparkdl.nn.torch.criterions.kinds import Call, Kind, always
 
 _OF_CLASSES = ("ClassNLLCriterion", "CrossEntropyCriterion")
@@ -53,7 +54,13 @@ def _moved(x: Any, axis: int) -> Any:
 
 
 def _time_distributed(call: Call, output: Any, target: Any) -> Any:
-    losses = call.child_steps(0, *_steps_first(call, output, target, call.a.dimension))
+    output, target = _steps_first(call, output, target, call.a.dimension)
+    inner = call.children[0]
+    if inner.kind in ELEMENTWISE:  # The loss of all elements follows from those of steps, which are of one size.
+        loss, steps = call.child(0, output, target), tf.cast(tf.shape(output)[0], output.dtype)
+        total = loss * steps if inner.arguments.get("size_average", True) else loss
+        return total / steps if call.a.size_average else total
+    losses = call.child_steps(0, output, target)
     return tf.reduce_mean(losses) if call.a.size_average else tf.reduce_sum(losses)
 
 

@@ -144,3 +144,12 @@ KINDS = {
     "DiceCoefficientCriterion": Kind(_kernel(_dice), {"epsilon": 1.0, **_AVERAGED}),
     "L1Cost": Kind(_l1_cost, reduction=always("sum")),
 }
+
+# Those whose loss is the mean, or the sum, of a function of each element and its target.
+ELEMENTWISE = frozenset(KINDS) - {
+    "DiceCoefficientCriterion",
+    "DotProductCriterion",
+    "KullbackLeiblerDivergenceCriterion",
+    "L1Cost",
+    "PGCriterion",
+}
