@@ -72,6 +72,29 @@ def test_all_names_are_the_same_modules_and_nothing_heavy_is_imported(tmp_path: 
     assert run.returncode == 0, run.stderr
 
 
+# What functions of a script mean when executors unpickle them, or what tasks of this package are made of.
+LIGHT = (
+    "util.common",
+    "dataset.dataset",
+    "dataset.mnist",
+    "dataset.sentence",
+    "feature.columns",
+    "feature.common",
+    "feature.image",
+    "feature.image3d.transformation",
+    "feature.text",
+    "nncontext",
+    "transform.vision.image",
+)
+
+
+def test_what_executors_import_is_light(tmp_path: Path) -> None:
+    code = "import importlib, sys; [importlib.import_module('sparkdl.bigdl.' + name) for name in sys.argv[1:]]; "
+    code += "print([name for name in ('tensorflow', 'keras') if name in sys.modules])"
+    run = _run(sys.executable, "-c", code, *LIGHT, cwd=tmp_path, PYTHONPATH=str(ROOT))
+    assert run.stdout.strip() == "[]", run.stdout + run.stderr
+
+
 @pytest.mark.parametrize("part", ["util", "dllib"])
 def test_a_real_bigdl_is_not_pushed_aside(part: str, tmp_path: Path) -> None:
     folder = tmp_path / "bigdl" / part

@@ -31,7 +31,7 @@ NOT_YET = (
     "bigdl.nn",
     "bigdl.dllib.keras",
     "bigdl.dllib.models.lenet.lenet",
-    "bigdl.dllib.net",
+    "bigdl.dllib.net.graph_net",
     "bigdl.dllib.nn",
 )
 
