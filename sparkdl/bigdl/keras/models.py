@@ -136,7 +136,7 @@ class Model(KerasNet):
                 node.layer.freeze()
             pending.extend(node.before)
 
-    def unfreeze(self, names: Any) -> Model:
+    def unfreeze(self, names: Any) -> Model:  # type: ignore[override]
         """Lets the whole model, or the layers with these names, be trained again."""
         super().unfreeze(names)
         return self

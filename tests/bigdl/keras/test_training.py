@@ -65,6 +65,7 @@ def test_samples_frames_and_several_inputs(spark_local: Any) -> None:
     frozen = [weight.copy() for weight in model.get_layer("hidden").get_weights()]
     model.freeze("hidden")
     model.fit(samples, batch_size=32, nb_epoch=2, validation_data=samples)
+    model.unfreeze()
     assert all((one == other).all() for one, other in zip(frozen, model.get_layer("hidden").get_weights(), strict=True))
     assert model.evaluate(samples, batch_size=32)[0].total_num == 96
 
@@ -107,8 +108,6 @@ def test_mistakes_are_told(spark_local: Any) -> None:
     with pytest.raises(ArgumentError, match="fit needs a compiled model"):
         model.fit(X, Y)
     model.compile("sgd", "mse")
-    with pytest.raises(ArgumentError, match="evaluate has nothing to say"):
-        model.evaluate(X, Y)
     with pytest.raises(DataError, match="give one label per row"):
         model.fit(X, Y[:-1])
     with pytest.raises(ArgumentError, match="expected arrays"):

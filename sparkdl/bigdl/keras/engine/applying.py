@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from copy import copy
 from typing import Any
 
@@ -11,7 +11,6 @@ from pyspark import RDD
 from pyspark.sql import DataFrame
 from pyspark.sql.types import ArrayType, FloatType, StructField, StructType
 
-from sparkdl.bigdl.keras.engine.data import rows
 from sparkdl.bigdl.util.common import get_spark_context
 from sparkdl.errors import ArgumentError
 
@@ -19,22 +18,21 @@ Predict = Callable[[RDD], RDD]
 _KEY = "predict"
 
 
-def predict_frame(predict: Predict, frame: DataFrame, columns: Sequence[str] | None, name: str | None) -> DataFrame:
-    """A DataFrame with a column more: the outputs for its columns as array<float>.
+def predict_frame(predict: Predict, frame: DataFrame, samples: RDD, name: str | None) -> DataFrame:
+    """A DataFrame with a column more: the outputs for its rows as array<float>.
 
     Args:
         predict: an RDD of arrays of an RDD of samples, row by row.
         frame: the DataFrame.
-        columns: features.
+        samples: of its rows.
         name: of the new column.
     """
     if not name:
         raise ArgumentError("prediction_col= is missing: with a DataFrame, name the new column.")
     if name in frame.columns:
         raise ArgumentError(f"prediction_col={name!r} is already a column of the DataFrame.")
-    outputs = predict(rows(frame, columns, []))
     schema = StructType([*frame.schema.fields, StructField(name, ArrayType(FloatType()))])
-    pairs = frame.rdd.zip(outputs)
+    pairs = frame.rdd.zip(predict(samples))
     return frame.sparkSession.createDataFrame(pairs.map(lambda pair: (*pair[0], _numbers(pair[1]))), schema)
 
 

@@ -10,7 +10,8 @@ from pyspark import RDD
 from pyspark.sql import DataFrame, Row
 
 from sparkdl.bigdl.dataset.dataset import DataSet
-from sparkdl.bigdl.feature.image import ImageSet
+from sparkdl.bigdl.feature.image import ImageMatToTensor, ImageSet, RowToImageFeature
+from sparkdl.bigdl.feature.preprocessing import ChainedPreprocessing
 from sparkdl.bigdl.feature.text import TextSet
 from sparkdl.bigdl.util.common import Sample, get_spark_context
 from sparkdl.errors import ArgumentError, DataError
@@ -83,6 +84,22 @@ def rows(frame: DataFrame, feature_cols: Sequence[str] | None, label_cols: Seque
     return frame.rdd.map(lambda row: _sample_of_row(row, features, labels))
 
 
+def image_rows(frame: DataFrame, label_cols: Sequence[str] | None, transform: Any) -> RDD:
+    """An RDD of samples of the column "image" of a DataFrame, after a transform of BigDL's, and of labels."""
+    missing = [column for column in label_cols or () if column not in frame.columns]
+    if missing:
+        raise ArgumentError(f"label_cols= names {missing}, and the DataFrame has {frame.columns}.")
+    steps = [RowToImageFeature(), *([transform] if transform is not None else []), ImageMatToTensor()]
+    chain, labels = ChainedPreprocessing(steps), list(label_cols or ())
+    return frame.rdd.map(lambda row: _sample_of_image(chain, row, labels))
+
+
+def _sample_of_image(chain: Any, row: Row, labels: Sequence[str]) -> Sample:
+    pixels = chain.convert(row[IMAGE])["imageTensor"]
+    wanted = [_array(row[name]) for name in labels] or [np.zeros(1, np.float32)]
+    return Sample.from_ndarray(_array(pixels), wanted[0] if len(wanted) == 1 else wanted)
+
+
 def _sample_of_row(row: Row, features: Sequence[str], labels: Sequence[str]) -> Sample:
     given, wanted = ([_array(row[name]) for name in names] for names in (features, labels))
     wanted = wanted or [np.zeros(1, np.float32)]
@@ -90,7 +107,10 @@ def _sample_of_row(row: Row, features: Sequence[str], labels: Sequence[str]) -> 
 
 
 def _array(value: Any) -> Any:
-    return np.asarray(value.toArray() if hasattr(value, "toArray") else value, np.float32)
+    for name in ("toArray", "to_ndarray"):
+        if hasattr(value, name):
+            return np.asarray(getattr(value, name)(), np.float32)
+    return np.asarray(value, np.float32)
 
 
 def split(x: Any, y: Any, share: float) -> tuple[Any, Any]:

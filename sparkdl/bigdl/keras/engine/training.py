@@ -14,12 +14,12 @@ from sparkdl.bigdl.feature.text import TextSet
 from sparkdl.bigdl.keras.autograd import CustomLoss
 from sparkdl.bigdl.keras.base import ZooKerasLayer
 from sparkdl.bigdl.keras.engine.applying import predict_frame, predict_set
-from sparkdl.bigdl.keras.engine.data import IMAGE, is_arrays, rows, samples, split
+from sparkdl.bigdl.keras.engine.data import IMAGE, image_rows, is_arrays, rows, samples, split
 from sparkdl.bigdl.keras.words import to_bigdl_criterion, to_bigdl_metric, to_bigdl_optim_method
 from sparkdl.bigdl.nn.criterion import Criterion
-from sparkdl.bigdl.optim.optimizer import EveryEpoch, MaxEpoch, Optimizer, SeveralIteration
+from sparkdl.bigdl.optim.optimizer import EveryEpoch, Loss, MaxEpoch, Optimizer, SeveralIteration
 from sparkdl.bigdl.optim.summaries import TrainSummary, ValidationSummary
-from sparkdl.errors import ArgumentError, UnsupportedError
+from sparkdl.errors import ArgumentError
 
 TRAIN_TAGS = ("Loss", "LearningRate", "Throughput")
 
@@ -51,6 +51,7 @@ class Training(ZooKerasLayer):
     """The part of a model that trains."""
 
     settings = Settings()
+    _trained: list[str] | None = None
 
     def compile(self, optimizer: Any, loss: Any, metrics: Any = None) -> None:
         """Says how the model is trained; call it before `fit` and `evaluate`.
@@ -169,8 +170,16 @@ class Training(ZooKerasLayer):
             held_back = self._samples(held_x, held_y, columns)
             optimizer.set_validation(batch_size, held_back, EveryEpoch(), list(settings.metrics))
         self._tell(optimizer)
+        self._forget_others(settings.method)
         self.training(True)
         optimizer.optimize()
+
+    def _forget_others(self, method: Any) -> None:
+        """A method has learnt about the weights that it trained: where layers were frozen since, it begins anew."""
+        trained = [f"{module.name}/{name}" for module, name in self.value.weights() if not module.frozen]
+        if trained != self._trained:
+            method.arrays = {}
+        self._trained = trained
 
     def _tell(self, optimizer: Any) -> None:
         settings = self.settings
@@ -197,13 +206,11 @@ class Training(ZooKerasLayer):
         """What the metrics of `compile` say of data; see `fit`.
 
         Returns:
-            A list of EvaluatedResult, in the order of the metrics.
+            A list of EvaluatedResult, in the order of the metrics; without any, that of the loss.
         """
         settings = self._compiled("evaluate")
-        if not settings.metrics:
-            raise ArgumentError("evaluate has nothing to say: give compile some metrics, such as ['accuracy'].")
         data = self._samples(x, y, (feature_cols, label_cols, transform))
-        return super().evaluate(data, batch_size, list(settings.metrics))
+        return super().evaluate(data, batch_size, list(settings.metrics) or [Loss(settings.criterion)])
 
     def predict(  # type: ignore[override]
         self,
@@ -229,10 +236,11 @@ class Training(ZooKerasLayer):
             predictions; or the DataFrame with a column more.
         """
         if isinstance(x, DataFrame):
-            return predict_frame(self.predict_distributed, x, feature_cols, prediction_col)
+            given = self._samples(x, None, (feature_cols, [], transform))
+            return predict_frame(self.predict_distributed, x, given, prediction_col)
         if isinstance(x, (ImageSet, TextSet)):
             return predict_set(self.predict_distributed, x)
-        found = self.predict_distributed(samples(x))
+        found = self.predict_distributed(samples(x)).map(_listed)
         return found if distributed else found.collect()
 
     def predict_classes(self, x: Any, batch_per_thread: int = 4, zero_based_label: bool = True) -> RDD:
@@ -248,6 +256,9 @@ class Training(ZooKerasLayer):
     def _samples(self, x: Any, y: Any, columns: tuple[Any, Any, Any]) -> RDD:
         if not isinstance(x, DataFrame):
             return samples(x, y)
-        if IMAGE in x.columns and not columns[0]:
-            raise UnsupportedError("a DataFrame of images goes through NNClassifier or an ImageSet.")
-        return rows(x, columns[0], columns[1])
+        features, labels, transform = columns
+        return image_rows(x, labels, transform) if IMAGE in x.columns else rows(x, features, labels)
+
+
+def _listed(output: Any) -> Any:
+    return list(output) if isinstance(output, tuple) else output
