@@ -171,13 +171,12 @@ def test_locally_connected() -> None:
     np.testing.assert_allclose(images.forward(IMAGES)[:, :, 1, 2], expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("mode", ["same"])
-def test_conv_lstm(mode: str) -> None:
+@pytest.mark.parametrize(("mode", "stride"), [("same", 1), ("valid", 1), ("valid", 2)])
+def test_conv_lstm(mode: str, stride: int) -> None:
     x = np.random.RandomState(1).rand(2, 4, 2, 6, 6).astype(np.float32)
-    layer = L.ConvLSTM2D(
-        3, 3, 3, inner_activation="sigmoid", border_mode=mode, return_sequences=True, input_shape=x.shape[1:]
-    )
-    theirs = keras.layers.ConvLSTM2D(3, 3, padding=mode, return_sequences=True)
+    arguments = {"border_mode": mode, "subsample": (stride, stride), "return_sequences": True}
+    layer = L.ConvLSTM2D(3, 3, 3, inner_activation="sigmoid", input_shape=x.shape[1:], **arguments)
+    theirs = keras.layers.ConvLSTM2D(3, 3, strides=stride, padding=mode, return_sequences=True)
     given = tf.constant(np.moveaxis(x, 2, -1))
     theirs(given)
     # For each of the gates f, i, c, o: a filter of the input, its bias and a filter of the state.
@@ -194,6 +193,13 @@ def test_conv_lstm_of_volumes() -> None:
     layer = L.ConvLSTM3D(2, 3, border_mode="same", input_shape=(3, 2, 4, 4, 4))
     assert layer.get_output_shape() == (None, 2, 4, 4, 4)
     assert layer.forward(np.zeros((1, 3, 2, 4, 4, 4))).shape == (1, 2, 4, 4, 4)
+
+
+def test_steps_of_tables() -> None:
+    steps = L.TimeDistributed(L.Merge(mode="dot"), [(5, 4), (5, 4)])
+    assert steps.get_output_shape() == (None, 5, 1)
+    x = np.random.RandomState(1).rand(2, 3, 5, 4)
+    np.testing.assert_allclose(steps.forward([x[0], x[1]])[..., 0], (x[0] * x[1]).sum(-1), rtol=1e-5)
 
 
 def test_local_response() -> None:

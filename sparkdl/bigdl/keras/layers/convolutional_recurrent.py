@@ -12,6 +12,12 @@ from sparkdl.bigdl.nn.layers.base import Layer
 from sparkdl.bigdl.util.log4Error import *  # noqa: F403
 
 
+def _entered(cell: Layer, stride: int, border_mode: str) -> Layer:
+    """A cell whose input is convolved so; the state keeps its size."""
+    cell.value.arguments["into"] = [stride, padding(border_mode)[0]]
+    return cell
+
+
 class ConvLSTM2D(Recurrent):
     """Of sequences of images: [batch, step, channel, row, column]."""
 
@@ -49,12 +55,10 @@ class ConvLSTM2D(Recurrent):
             a.nb_filter,
             a.nb_row,
             a.nb_row,
-            stride=a.subsample[0],
-            padding=padding(a.border_mode)[0],
             with_peephole=False,
             **self._gates(),
         )
-        return cell
+        return _entered(cell, a.subsample[0], a.border_mode)
 
 
 class ConvLSTM3D(Recurrent):
@@ -90,11 +94,9 @@ class ConvLSTM3D(Recurrent):
             a.nb_filter,
             a.nb_kernel,
             a.nb_kernel,
-            stride=a.subsample[0],
-            padding=padding(a.border_mode)[0],
             wRegularizer=a.W_regularizer,
             uRegularizer=a.U_regularizer,
             bRegularizer=a.b_regularizer,
             with_peephole=False,
         )
-        return cell
+        return _entered(cell, a.subsample[0], a.border_mode)

@@ -220,7 +220,7 @@ STATES = {
     "ConvLSTMPeephole": ("output_size", 2),
     "ConvLSTMPeephole3D": ("output_size", 2),
 }
-DEFAULTS = {"p": 0.0}
+DEFAULTS: dict[str, Any] = {"p": 0.0, "into": None}
 
 
 def begin(call: Call, batch: Any) -> Prepared:
@@ -233,5 +233,10 @@ def zero_states(module: Module, shape: Any) -> States:
     if module.kind == "MultiRNNCell":
         return [zero_states(cell, shape) for cell in module.children]
     argument, count = STATES[module.kind]
-    sizes = tf.concat([shape[:-1], [module.arguments[argument]]], 0)
+    space = shape[1:-1]
+    if module.arguments.get("into"):  # the stride and the padding of the convolution of the input
+        stride, pad = module.arguments["into"]
+        lost = module.children[0].parameters["weight"].shape[-1] - 1 if pad == 0 else 0
+        space = (space - lost + stride - 1) // stride
+    sizes = tf.concat([shape[:1], space, [module.arguments[argument]]], 0)
     return [tf.zeros(sizes) for _ in range(count)]

@@ -17,8 +17,7 @@ def _kernel(call: Call, place: int) -> Any:
     return tf.transpose(value, [*range(2, value.shape.rank), 1, 0])
 
 
-def _convolved(call: Call, x: Any, kernel: Any, stride: int) -> Any:
-    pad = call.a.padding
+def _convolved(x: Any, kernel: Any, stride: int, pad: int) -> Any:
     if pad > 0:
         x = tf.pad(x, [[0, 0], *[[pad, pad]] * (x.shape.rank - 2), [0, 0]])
     convolve = tf.nn.conv2d if x.shape.rank == 4 else tf.nn.conv3d
@@ -37,17 +36,19 @@ def _conv_lstm(call: Call, batch: Any) -> Prepared:
     # A CMul's size has the channels behind the batch.
     peep = [tf.reshape(weight(call, places[gate] + 2), [-1]) if peeps else 0.0 for gate in (0, 1, 3)]
     last = places[3] + width
+    around = (call.a.stride, call.a.padding)
+    into_cell = tuple(call.a.into or around)  # the input may be convolved otherwise than the state
     activation, inner = lambda x: call.child(last, x), lambda x: call.child(last + 1, x)
 
     def inputs(x: Any) -> Any:
         """All steps at once."""
-        z = _convolved(call, tf.reshape(x, tf.concat([[-1], tf.shape(x)[2:]], 0)), kernels[0], call.a.stride)
+        z = _convolved(tf.reshape(x, tf.concat([[-1], tf.shape(x)[2:]], 0)), kernels[0], *into_cell)
         z = tf.nn.bias_add(z, bias)
         return tf.reshape(z, tf.concat([tf.shape(x)[:2], tf.shape(z)[1:]], 0))
 
     def step(z: Any, states: States) -> tuple[Any, States]:
         hidden, memory = states
-        gates = z + _convolved(call, hidden, kernels[1], call.a.stride)
+        gates = z + _convolved(hidden, kernels[1], *around)
         forget, into, candidate, out = tf.split(gates, 4, -1)
         kept = inner(forget + peep[0] * memory) * memory
         memory = kept + inner(into + peep[1] * memory) * activation(candidate)

@@ -141,12 +141,17 @@ def _both_ways(call: Call, x: Any) -> Any:
 
 
 def _time_distributed(call: Call, x: Any) -> Any:
-    """Applies the module inside to all steps of [batch, steps, ...] as to rows of one batch."""
-    if x.shape.rank < 3:
-        raise DataError(f"{call.name} got an input of shape {tuple(x.shape)}, expected [batch, steps, ...].")
-    rows = call.child(0, tf.reshape(x, tf.concat([[-1], tf.shape(x)[2:]], 0)))
-    output = tf.reshape(rows, tf.concat([tf.shape(x)[:2], tf.shape(rows)[1:]], 0))
-    return tf.ensure_shape(output, [x.shape[0], x.shape[1], *rows.shape[1:]])
+    """Applies the module inside to all steps of [batch, steps, ...], or of a table of those, as to rows of a batch."""
+    first = x[0] if isinstance(x, (list, tuple)) else x
+    if first.shape.rank < 3:
+        raise DataError(f"{call.name} got an input of shape {tuple(first.shape)}, expected [batch, steps, ...].")
+    rows = call.child(0, tf.nest.map_structure(_rows, x))
+    output = tf.reshape(rows, tf.concat([tf.shape(first)[:2], tf.shape(rows)[1:]], 0))
+    return tf.ensure_shape(output, [first.shape[0], first.shape[1], *rows.shape[1:]])
+
+
+def _rows(x: Any) -> Any:
+    return tf.reshape(x, tf.concat([[-1], tf.shape(x)[2:]], 0))
 
 
 def _one_step(call: Call, value: Any) -> Any:
