@@ -18,6 +18,8 @@ from sparkdl.nn.torch.kernels.windows import check_channels, windows
 from sparkdl.nn.torch.kinds import Call, Kind, Layout
 from sparkdl.nn.torch.module import Array, Initial, Parameter
 
+_FEW = 192  # channels: the products grow with their square
+
 
 def _odd(a: SimpleNamespace) -> Mapping[str, Any]:
     if a.size % 2 == 0:
@@ -28,7 +30,29 @@ def _odd(a: SimpleNamespace) -> Mapping[str, Any]:
 def _across(call: Call, x: Any) -> Any:
     """The window covers neighbouring channels."""
     a = call.a
+    if x.shape[-1] <= _FEW:
+        return _banded(x, a.size, a.k, a.alpha / a.size, a.beta)
     return tf.nn.local_response_normalization(x, (a.size - 1) // 2, a.k, a.alpha / a.size, a.beta)
+
+
+def _banded(x: Any, size: int, k: float, alpha: float, beta: float) -> Any:
+    """What TensorFlow's kernel does too, but as a product of matrices: of few channels that is several times faster."""
+    places = np.arange(x.shape[-1])
+    band = tf.constant(np.where(np.abs(places[:, np.newaxis] - places) <= size // 2, alpha, 0.0), x.dtype)
+
+    @tf.custom_gradient
+    def normalized(x: Any) -> Any:
+        sums = tf.tensordot(tf.square(x), band, 1) + k
+        root = tf.math.rsqrt(sums)
+        factors = root * tf.sqrt(root) if beta == 0.75 else tf.pow(sums, -beta)
+
+        def gradient(dy: Any) -> Any:
+            inner = dy * factors
+            return inner - 2.0 * beta * x * tf.tensordot(x * inner / sums, band, 1)
+
+        return x * factors, gradient
+
+    return normalized(x)
 
 
 def _within(call: Call, x: Any) -> Any:

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from sparkdl.bigdl.nn import layer as bigdl
+from sparkdl.nn.torch.kernels import normalization
 from sparkdl.nn.torch.network import network
 
 RANDOM = np.random.RandomState(3)
@@ -77,11 +78,16 @@ def test_statistics_come_back_from_a_keras_model() -> None:
     _near(layer.value.states["running_mean"], 0.1 * x.mean((0, 2, 3)))
 
 
-def test_response_normalization_across_channels() -> None:
-    x = _uniform(2, 6, 3, 4)
-    layer = bigdl.SpatialCrossMapLRN(3, 0.9, 0.6, 1.5)
+@pytest.mark.parametrize("beta", [0.75, 0.6])
+def test_response_normalization_across_channels(beta: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, gradient = _uniform(2, 6, 3, 4), _uniform(2, 6, 3, 4)
+    layer = bigdl.SpatialCrossMapLRN(3, 0.9, beta, 1.5)
     sums = np.stack([np.square(x[:, max(0, c - 1) : c + 2]).sum(1) for c in range(6)], 1)
-    _near(layer.forward(x), x / (1.5 + 0.3 * sums) ** 0.6)
+    _near(layer.forward(x), x / (1.5 + 0.3 * sums) ** beta)
+    back = layer.backward(x, gradient)
+    monkeypatch.setattr(normalization, "_FEW", 0)  # as if there were many channels
+    _near(layer.forward(x), x / (1.5 + 0.3 * sums) ** beta)
+    _near(layer.backward(x, gradient), back)
 
 
 @pytest.mark.parametrize("vector", [False, True])
