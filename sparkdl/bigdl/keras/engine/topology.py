@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import sparkdl.bigdl.keras.autograd as autograd  # noqa: F401
@@ -69,7 +70,7 @@ class KerasNet(Training, ZooKerasLayer):
     def summary(self, line_length: int = 120, positions: Any = [0.33, 0.55, 0.67, 1.0]) -> str:  # noqa: B006
         """Prints a table of the layers, and returns it; `positions` are where its columns end, as parts of a line."""
         text = summary(self.name(), self._layers, self.value, line_length, positions)
-        print(text)  # noqa: T201  (what it is for)
+        sys.stdout.write(text + "\n")
         return text
 
     def to_model(self) -> Any:
