@@ -32,7 +32,7 @@ class OptimMethod(JavaValue):
     schedule: LearningRateSchedule | None = None
 
     def __init__(self, jvalue: Any, bigdl_type: str, *args: Any) -> None:
-        super().__init__(self if jvalue is None else jvalue, bigdl_type)
+        super().__init__(JavaMethod(self) if jvalue is None else jvalue, bigdl_type)
         self.state: dict[str, Any] = {"epoch": 1, "neval": 1}
         self.arrays: Arrays = {}
 
@@ -62,8 +62,8 @@ class OptimMethod(JavaValue):
         return seal(encoded(TrainingState(self.arrays, {"method": describe_method(self)})))
 
     @staticmethod
-    def load(path: str, bigdl_type: str = "float") -> OptimMethod:
-        """Reads a file that `save` or a checkpoint wrote.
+    def load(path: str, bigdl_type: str = "float") -> JavaMethod:
+        """Reads a file that `save` or a checkpoint wrote; gives what an Optimizer takes for an optim method.
 
         Raises:
             DataError: it is no such file.
@@ -77,8 +77,32 @@ class OptimMethod(JavaValue):
                 f"{path!r} is no optim method that was saved here (BigDL's own files are serialised Java objects, "
                 f"which nothing but its Java code can read): {error}"
             ) from error
-        method.value, method.arrays = method, {name: np.array(array) for name, array in state.arrays.items()}
-        return method  # type: ignore[no-any-return]
+        method.arrays = {name: np.array(array) for name, array in state.arrays.items()}
+        method.value = JavaMethod(method)
+        return method.value
+
+
+class JavaMethod:
+    """An optim method as scripts know it from Java: its arguments are functions, under Java's names.
+
+    Attributes:
+        method: the method.
+
+    Example:
+        >>> value = SGD(0.5, learningrate_decay=0.25).value
+        >>> value.learningRate(), value.learningRateDecay(), value.nesterov()
+        (0.5, 0.25, False)
+    """
+
+    def __init__(self, method: OptimMethod) -> None:
+        self.method = method
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "method" and not name.startswith("_"):
+            for known, value in vars(self.method).items():
+                if known.replace("_", "") == name.lower():
+                    return lambda: value
+        raise AttributeError(f"an optim method has no {name!r}.")
 
 
 def _context() -> Any:

@@ -25,6 +25,7 @@ from sparkdl.bigdl.optim.methods import (  # noqa: F401
     Adam,
     Adamax,
     Ftrl,
+    JavaMethod,
     LarsSGD,
     OptimMethod,
     ParallelAdam,
@@ -333,6 +334,8 @@ def _method(given: Any) -> OptimMethod:
                 "it: freeze the other parts, and train one after the other."
             )
         given = next(iter(given.values()))
+    if isinstance(given, JavaMethod):
+        given = given.method
     if given is not None and not isinstance(given, OptimMethod):
         raise ArgumentError(f"optim_method= must be SGD(...), Adam(...) or another one, received {given!r}.")
     return given if given is not None else SGD()

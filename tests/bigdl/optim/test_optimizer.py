@@ -124,7 +124,7 @@ def test_triggers_checkpoints_and_curves_and_a_training_that_goes_on(spark_local
     names = sorted(path.name for path in folder.iterdir())
     assert names == [f"{kind}.{number}" for kind in ("model", "optimMethod-spots") for number in (10, 4, 7)]
     again, loaded = OptimMethod.load(str(folder / "optimMethod-spots.7")), Model.loadModel(str(folder / "model.7"))
-    assert (again.state["epoch"], again.state["neval"]) == (3, 7)
+    assert (again.method.state["epoch"], again.method.state["neval"]) == (3, 7)
     Optimizer.create(loaded, data, ClassNLLCriterion(), MaxEpoch(3), 30, again).optimize()
     for weight, other in zip(model.get_weights() or [], loaded.get_weights() or [], strict=True):
         np.testing.assert_allclose(weight, other, rtol=1e-3, atol=1e-4)
@@ -141,8 +141,8 @@ def test_arrays_and_a_method_that_remembers(spark_local: Any, tmp_path: Path) ->
     with pytest.raises(ArgumentError, match="overWrite"):
         sgd.save(str(tmp_path / "sgd"), overWrite=False)
     loaded = OptimMethod.load(str(tmp_path / "sgd"))
-    assert loaded.state["epoch"] == 5 and loaded.momentum == 0.9
-    assert {name: array.tolist() for name, array in loaded.arrays.items()} == {
+    assert loaded.method.state["epoch"] == 5 and loaded.momentum() == 0.9
+    assert {name: array.tolist() for name, array in loaded.method.arrays.items()} == {
         name: array.tolist() for name, array in sgd.arrays.items()
     }
 
