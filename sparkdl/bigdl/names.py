@@ -20,7 +20,8 @@ PREFIXES: Mapping[str, str] = {
     "bigdl.dllib.nn.keras.layers": f"{HOME}.nn.keras",
     "bigdl.dllib.nn.keras.backend": f"{HOME}.keras.backend",
     "bigdl.dllib.nn.keras.optimization": f"{HOME}.keras.optimization",
-    "bigdl.dllib.nn.keras.keras_utils": f"{HOME}.examples.keras.keras_utils",
+    "bigdl.dllib.nn.keras.keras_utils": f"{HOME}.keras.keras_utils",
+    "bigdl.examples.keras.keras_utils": f"{HOME}.keras.keras_utils",
 }
 
 # The same for what packages of this tree are asked for as attributes: `from bigdl.dllib import utils`.
@@ -33,7 +34,7 @@ _ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
         "layers": f"{HOME}.nn.keras",
         "backend": f"{HOME}.keras.backend",
         "optimization": f"{HOME}.keras.optimization",
-        "keras_utils": f"{HOME}.examples.keras.keras_utils",
+        "keras_utils": f"{HOME}.keras.keras_utils",
     },
 }
 

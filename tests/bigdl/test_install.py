@@ -112,24 +112,17 @@ def test_a_folder_of_scripts_that_is_called_bigdl_is_no_bigdl(tmp_path: Path) ->
     assert run.stdout.strip() == "sparkdl.bigdl.util.sample", run.stderr
 
 
-def test_a_script_runs_as_main_and_its_functions_find_the_names_on_executors(tmp_path: Path) -> None:
+def test_a_script_runs_as_main_beside_its_own_modules(tmp_path: Path) -> None:
     (tmp_path / "helper.py").write_text("def double(x):\n    return 2 * x\n")
-    (tmp_path / "script.py").write_text(SCRIPT)
-    run = _run(
-        sys.executable,
-        "-m",
-        "sparkdl.bigdl",
-        "script.py",
-        "-a",
-        "b",
-        cwd=tmp_path,
-        PYTHONPATH=f"{ROOT}:{tmp_path}",
-        PYSPARK_SUBMIT_ARGS="--master local[1] pyspark-shell",
-        SPARK_LOCAL_IP="127.0.0.1",
+    (tmp_path / "script.py").write_text(
+        "import sys\nfrom helper import double\nfrom bigdl.util.common import to_list\n"
+        "print(sys.argv[1:], __name__, to_list(double(2)))\n"
     )
-    assert run.returncode == 0, run.stderr
-    found = [["sparkdl.bigdl.util.sample", 3.0, False], ["sparkdl.bigdl.util.sample", 6.0, False]]
-    assert json.loads(run.stdout.splitlines()[-1]) == [["-a", "b"], "__main__", found]
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    command = (sys.executable, "-m", "sparkdl.bigdl", tmp_path / "script.py", "-a", "b")
+    run = _run(*command, cwd=elsewhere, PYTHONPATH=str(ROOT))
+    assert run.stdout.strip() == "['-a', 'b'] __main__ [4]", run.stderr
 
 
 def test_a_script_under_spark_submit_that_is_given_the_file_of_the_launcher(tmp_path: Path) -> None:
@@ -146,7 +139,8 @@ def test_a_script_under_spark_submit_that_is_given_the_file_of_the_launcher(tmp_
         SPARK_LOCAL_IP="127.0.0.1",
     )
     assert run.returncode == 0, run.stderr
-    assert json.loads(run.stdout.splitlines()[-1])[2][1] == ["sparkdl.bigdl.util.sample", 6.0, False]
+    found = [["sparkdl.bigdl.util.sample", 3.0, False], ["sparkdl.bigdl.util.sample", 6.0, False]]
+    assert json.loads(run.stdout.splitlines()[-1]) == [["x"], "__main__", found]
 
 
 def test_without_a_script_it_says_how_it_is_used(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from pyspark import RDD
 
 from sparkdl.bigdl.feature.image import ImageSet
 from sparkdl.bigdl.feature.text import TextSet
+from sparkdl.bigdl.keras.base import ZooKerasLayer  # noqa: F401
+from sparkdl.bigdl.keras.words import *  # noqa: F403
 from sparkdl.bigdl.nn.layer import Layer
 from sparkdl.bigdl.nn.layer import Model as BModel
 from sparkdl.bigdl.util.bridge import callZooFunc  # noqa: F401

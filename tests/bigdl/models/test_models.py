@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from sparkdl.bigdl.models.inception import inception
+from sparkdl.bigdl.models.lenet import lenet as keras_lenet
 from sparkdl.bigdl.models.lenet import lenet5
 from sparkdl.bigdl.models.lenet import utils as lenet
 from sparkdl.bigdl.models.rnn import rnnexample
@@ -25,6 +26,7 @@ def _size(model: Any) -> int:
 def test_lenet() -> None:
     model = lenet5.build_model(10)
     assert _size(model) == 22278 and model.forward(np.zeros((2, 28, 28, 1))).shape == (2, 10)
+    assert _size(keras_lenet.build_model(10)) == 22278
     options = SimpleNamespace(endTriggerType="epoch", endTriggerNum=3)
     assert lenet.get_end_trigger(options).max_epoch == 3
 
