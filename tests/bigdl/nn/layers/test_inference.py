@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from sparkdl.bigdl.nn import criterion
-from sparkdl.bigdl.nn.layer import CAddTable, Dropout, Identity, Linear, LogSoftMax, Sequential
+from sparkdl.bigdl.nn.layer import CAddTable, Dropout, Identity, Linear, LogSoftMax, Reshape, Sequential
 from sparkdl.bigdl.optim import optimizer
+from sparkdl.bigdl.transform.vision.image import ImageFrameToSample, LocalImageFrame, MatToTensor, Pipeline
 from sparkdl.bigdl.util.common import Sample
 from sparkdl.errors import ArgumentError
 
@@ -52,3 +53,11 @@ def test_predictions_of_arrays_and_of_rdds(spark_local: Any) -> None:
     np.testing.assert_allclose(CAddTable().predict_local([rows, rows]), 2 * rows, rtol=1e-6)
     with pytest.raises(ArgumentError, match="received 2 arguments"):
         model.evaluate(data, 4)
+
+
+def test_predictions_of_images(spark_local: Any) -> None:
+    images = [np.full((4, 4, 3), value, np.float32) for value in (1.0, 2.0)]
+    frame = LocalImageFrame(images).transform(Pipeline([MatToTensor(), ImageFrameToSample()]))
+    model = Sequential().add(Reshape([48])).add(Linear(48, 2, init_weight=np.ones((2, 48)), init_bias=np.zeros(2)))
+    found = model.predict_image(frame, predict_key="said").get_predict("said")
+    assert [said.tolist() for _, said in found] == [[48.0, 48.0], [96.0, 96.0]]
