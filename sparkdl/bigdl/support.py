@@ -15,6 +15,8 @@ CHANGED: Mapping[str, str] = {
     "engine types": "`MklDnn` and its layouts have no counterpart; `get_bigdl_engine_type()` says `MklBlas`",
     "a training": "one Spark job with a barrier stage; dynamic allocation must be off",
     "a lost executor": "the training goes on from the newest state in memory; no checkpoint is needed for that",
+    "numbers between workers": "gradients and weights are cut to 16 bits, as BigDL did, so that its losses come out; "
+    "`optimizer.halves_exchange = False` keeps 32",
     "labels": "from 1, as before, in criterions, validation methods, `predict_class` and `NNClassifier`",
     "`redire_spark_logs()`": "keeps Spark quiet; no file is written, as Spark's own logging settings say where",
     "data sets": "are read from local files; what BigDL would have downloaded is named, with its place",
@@ -35,6 +37,9 @@ REFUSED: Mapping[str, str] = {
     **{f"`{name}.*`": why for name, why in MODULES.items()},
     "`callBigDlFunc`, `callZooFunc`, `GatewayWrapper`": "there is no Java behind this package",
     "layers, criterions, optim methods with code in Scala": "build them of layers, or as Keras layers",
+    "`quantize()`": "8 bits need ranges that only data tells; `sparkdl.predict` runs on OpenVINO, also in bfloat16",
+    "`Model.train`": "it trained a TensorFlow 1 session: use `Model.load_tensorflow` and an `Optimizer`",
+    "`SequenceBeamSearch.forward`": "BigDL's Python could not run it either: it searches with a Scala function",
     "`XGBClassifier`, `LightGBMClassifier`, ...": "they called JVM libraries, which have packages for Spark",
     "`FeatureSet.tf_dataset`": "a tf.data pipeline would run in every worker beside Spark's data",
     "`FeatureSet.pytorch_dataloader`": "this package does not know PyTorch",

@@ -13,6 +13,7 @@ from sparkdl.bigdl.nn.layers.nodes import Node
 from sparkdl.bigdl.nn.layers.saving import Saving
 from sparkdl.bigdl.util.bridge import JavaValue
 from sparkdl.errors import ArgumentError, DataError
+from sparkdl.importers.bigdl.load import read_module
 from sparkdl.nn.torch.build import kind_of, make, reset
 from sparkdl.nn.torch.eager import Recording, forward, zero_gradients
 from sparkdl.nn.torch.initial import seed
@@ -107,6 +108,11 @@ class SharedStaticUtils:
     def of(jvalue: Any, bigdl_type: str = "float") -> Layer:
         """The layer of a module."""
         return layer_of(jvalue)
+
+    @staticmethod
+    def load(path: str, bigdl_type: str = "float") -> Layer:
+        """Reads a model file of BigDL."""
+        return layer_of(read_module(path))
 
 
 class Layer(JavaValue, SharedStaticUtils, Saving, Inference):

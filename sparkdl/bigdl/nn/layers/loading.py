@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from sparkdl.bigdl.nn.layers.base import Layer, layer_of
-from sparkdl.errors import ArgumentError
+from sparkdl.errors import ArgumentError, UnsupportedError
 from sparkdl.importers.bigdl.load import read_module, read_torch_module
 from sparkdl.importers.caffe.blobs import read_weights
 from sparkdl.importers.caffe.load import load_caffe
@@ -87,6 +87,28 @@ class Loading:
                     "Name your layers as they are named there (set_name), or say match_all=False."
                 )
         return model
+
+    @staticmethod
+    def train(
+        output: Any,
+        data: Any,
+        label: Any,
+        opt_method: Any,
+        criterion: Any,
+        batch_size: int,
+        end_when: Any,
+        session: Any = None,
+        bigdl_type: str = "float",
+    ) -> Layer:
+        """Refused: it trained a graph of a session of TensorFlow 1.
+
+        Raises:
+            UnsupportedError: always.
+        """
+        raise UnsupportedError(
+            "Model.train trained the graph of a TensorFlow 1 session, which this TensorFlow has not: save the graph, "
+            "read it with Model.load_tensorflow, and train it with an Optimizer."
+        )
 
 
 def imported(model: keras.Model) -> Layer:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from sparkdl.errors import StorageError
+from sparkdl.errors import StorageError, UnsupportedError
 from sparkdl.importers.bigdl.caffe_net import caffe_net
 from sparkdl.importers.bigdl.frozen_graph import frozen_graph
 from sparkdl.importers.bigdl.load import module_bytes
@@ -46,6 +46,21 @@ class Saving:
         if weightPath is not None and weights is not None:
             write_file(weightPath, weights)
         return self
+
+    def save(self: Self, path: str, over_write: bool = False) -> Self:
+        """Writes a model file of BigDL, as `saveModel` does: there is no Java whose objects could be written."""
+        return self.saveModel(path, over_write=over_write)
+
+    def quantize(self) -> Any:
+        """Refused: numbers of eight bits need the ranges of what layers compute, which only data can tell.
+
+        Raises:
+            UnsupportedError: always.
+        """
+        raise UnsupportedError(
+            "quantize() cannot make a model of 8 bits of its weights alone; score it with sparkdl.predict, which runs "
+            'on OpenVINO, there with precision="bf16" where that is enough.'
+        )
 
     def save_tensorflow(
         self, inputs: Sequence[Any], path: str, byte_order: str = "little_endian", data_format: str = "nhwc"
