@@ -77,7 +77,7 @@ def started(data: DataFrame, folder: Path) -> tuple[DataFrame, Traces]:
 
 
 def score(data: DataFrame) -> None:
-    """Evaluates and predicts; by TensorFlow, as a process keeps the last few networks of OpenVINO with their threads."""
+    """Evaluates, and predicts by TensorFlow: a process keeps the last networks of OpenVINO with their threads."""
     model = classifier()
     sdl.evaluate(model, data)
     sdl.predict(model, data, runtime="tensorflow").collect()

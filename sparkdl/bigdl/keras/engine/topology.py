@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import sparkdl.bigdl.keras.autograd as autograd  # noqa: F401
 from sparkdl.bigdl.feature.common import FeatureSet  # noqa: F401
@@ -24,7 +24,7 @@ class KerasNet(Training, ZooKerasLayer):
 
     _layers: list[Layer]
 
-    def save(self, path: str, over_write: bool = False) -> None:
+    def save(self, path: str, over_write: bool = False) -> NoReturn:
         """Refused: `saveModel` is BigDL's way."""
         raise UnsupportedError("save(path) is gone from BigDL: call saveModel(path, over_write=True).")
 
