@@ -51,7 +51,7 @@ def _evaluated(call: Call, x: Any, weight: Any, bias: Any) -> Any:
 
     @tf.custom_gradient
     def replayed(x: Any, weight: Any, bias: Any) -> Any:
-        """BigDL's pass back in evaluation takes the bias for the deviation; scripts have always seen these numbers."""
+        """The pass back in evaluation takes the bias for the deviation; scripts have always seen these numbers."""
 
         def gradient(dy: Any) -> tuple[Any, Any, Any]:
             return dy * weight * bias, tf.zeros_like(weight), tf.reduce_sum(dy, (0, 1, 2))

@@ -158,7 +158,7 @@ def _separable_parameters(a: SimpleNamespace) -> Mapping[str, Parameter]:
         depth, point = (a.kernel_w, a.kernel_h, inputs, times), (1, 1, inputs * times, outputs)
 
     def drawn(random: np.random.RandomState, shape: tuple[int, ...]) -> Array:
-        """After the numbers that BigDL draws for a convolution inside: later layers depend on it."""
+        """After the numbers that were always drawn for a convolution inside: later layers depend on it."""
         random.uniform(size=inputs * math.prod(shape))
         return _unit(random, shape)
 
@@ -214,7 +214,7 @@ def _map_parameters(a: SimpleNamespace) -> Mapping[str, Parameter]:
 
 
 def _map(call: Call, x: Any) -> Any:
-    """A kernel for each pair (from, to) of planes; pads are not looked at, as BigDL does not either."""
+    """A kernel for each pair (from, to) of planes; pads are not looked at."""
     a = call.a
     table = np.asarray(a.conn_table, int).reshape(-1, 2) - 1
     inputs, outputs = table.max(0) + 1

@@ -185,7 +185,7 @@ def _voted(chosen: Any, boxes: Any, scores: Any) -> Any:
 
 
 def _limited(rows: Any, most: int) -> Any:
-    """Where there are more: those whose bottom edge is at least the score that `most` reach, as BigDL has it."""
+    """Where there are more: those whose bottom edge is at least the score that `most` reach, as scripts have it."""
     count = tf.shape(rows)[0]
     least = tf.sort(rows[:, 1], direction="DESCENDING")[:most][-1:]
     kept = (count <= most) | (rows[:, 5] >= tf.reduce_sum(least))

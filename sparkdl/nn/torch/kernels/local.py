@@ -30,7 +30,7 @@ def _frames_parameters(a: SimpleNamespace) -> Mapping[str, Parameter]:
 
 
 def _frames(call: Call, x: Any) -> Any:
-    """The last frame gets no bias, whose gradient is as if it did: that is what BigDL computes."""
+    """The last frame gets no bias, whose gradient is as if it did: so have scripts always had it."""
     a = call.a
     x = received(call, x, a.input_frame_size)
     _check_size(call, x.shape[1:2], (a.n_input_frame,))

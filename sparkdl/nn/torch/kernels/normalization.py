@@ -131,7 +131,7 @@ def _scaled_norm(call: Call, x: Any) -> Any:
 
 
 def _replayed_norm(call: Call, x: Any, weight: Any) -> Any:
-    """BigDL's passes back swap norm and weight, and take x for its norm; scripts have always seen these numbers."""
+    """The passes back swap norm and weight, and take x for its norm; scripts have always seen these numbers."""
 
     @tf.custom_gradient
     def replayed(x: Any, weight: Any) -> Any:
@@ -154,7 +154,7 @@ def _scale(a: SimpleNamespace) -> Mapping[str, Parameter]:
 
 
 def _filled(value: float) -> Initial:
-    """One value, after as many random numbers as BigDL draws before it fills the weight: later layers depend on it."""
+    """One value, after as many random numbers as are drawn before the weight is filled: later layers depend on it."""
 
     def initial(random: np.random.RandomState, shape: tuple[int, ...]) -> Array:
         random.uniform(size=shape)

@@ -62,7 +62,7 @@ def _full(call: Call, x: Any, names: str, weight: Any) -> Any:
 
 
 def _volumes(call: Call, x: Any) -> Any:
-    """On arrays as BigDL has it: as if rows and columns of what lies in memory were columns and rows."""
+    """On arrays as scripts have it: as if rows and columns of what lies in memory were columns and rows."""
     y = _full(call, x, "thw", call["weight"])
     if not call.runner.on_arrays:
         return y
