@@ -169,3 +169,11 @@ def test_layers_inside_a_criterion_keep_their_weights() -> None:
     x, target = RANDOM.rand(3, 4).astype(np.float32), RANDOM.rand(3, 2).astype(np.float32)
     config = json.loads(json.dumps(TorchLoss(criterion.value).get_config()))
     assert float(TorchLoss.from_config(config)(target, x)) == pytest.approx(criterion.forward(x, target), rel=1e-6)
+
+
+def test_one_target_per_row_stands_for_the_row() -> None:
+    x, t = np.arange(12.0).reshape(3, 4), np.array([1.0, 2.0, 3.0])
+    for target in (t, t[:, None]):
+        value, gradient = loss_and_gradient(criterions.MSECriterion().value, x, target)
+        assert value == pytest.approx(19.5)  # BigDL's own, of a target [3, 1]
+        np.testing.assert_allclose(gradient, (x - t[:, None]) / 6, atol=1e-6)

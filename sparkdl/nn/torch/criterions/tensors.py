@@ -18,7 +18,7 @@ def averaged(call: Call, total: Any, output: Any) -> Any:
 
 
 def like(call: Call, output: Any, target: Any) -> Any:
-    """The target in the shape of the output.
+    """The target in the shape of the output; one number per row stands for all of the row.
 
     Raises:
         DataError: if they differ in their number of elements.
@@ -27,6 +27,9 @@ def like(call: Call, output: Any, target: Any) -> Any:
     target = tf.cast(target, output.dtype)
     if target.shape == output.shape and target.shape.is_fully_defined():
         return target
+    if _one_per_row(target.shape, output.shape):
+        column = tf.reshape(target, [-1, *[1] * (output.shape.rank - 1)])
+        return tf.broadcast_to(column, tf.shape(output))
     sizes = target.shape.num_elements(), output.shape.num_elements()
     if None not in sizes and sizes[0] != sizes[1]:
         raise DataError(
@@ -34,6 +37,13 @@ def like(call: Call, output: Any, target: Any) -> Any:
             "which differ in their number of elements: give one target per element of the output."
         )
     return tf.reshape(target, tf.shape(output))
+
+
+def _one_per_row(target: tf.TensorShape, output: tf.TensorShape) -> bool:
+    if output.rank < 2 or target.rank not in (1, output.rank) or any(size != 1 for size in target[1:]):
+        return False
+    several = output[1:].num_elements()
+    return several is not None and several > 1 and bool(target[:1].is_compatible_with(output[:1]))
 
 
 def classes(call: Call, labels: Any, count: int, ignored: Sequence[int] = (), first: int = 1) -> Any:
