@@ -240,3 +240,10 @@ def test_frames_on_spark(spark_local: Any, tmp_path: Path) -> None:
     read = frame.transform(vision.PixelBytesToMat())
     np.testing.assert_array_equal(read.get_image(to_chw=False).collect(), [BYTES])
     assert read.get_label().collect()[0].tolist() == [2] and read.get_uri().collect() == ["n01/a.jpg"]
+
+
+def test_an_image_made_of_an_array_has_its_pixels_already() -> None:
+    pixels = np.random.default_rng(0).random((4, 5, 3)).astype(np.float32)
+    decoded = vision.BytesToMat().transform(vision.ImageFeature(pixels))
+    assert decoded.is_valid
+    np.testing.assert_array_equal(decoded.mat, pixels)

@@ -203,7 +203,10 @@ class Pipeline(FeatureTransformer):
 
 
 class BytesToMat(FeatureTransformer):
-    """Decodes the file of an image. What cannot be decoded is not valid from then on, and said in the log."""
+    """Decodes the file of an image; one made of an array keeps its pixels.
+
+    What cannot be decoded is not valid from then on, and said in the log.
+    """
 
     def __init__(self, byte_key: str = BYTES, bigdl_type: str = "float") -> None:
         super().__init__(bigdl_type)
@@ -211,6 +214,8 @@ class BytesToMat(FeatureTransformer):
 
     def apply(self, feature: ImageFeature, random: np.random.RandomState) -> None:
         """Decodes."""
+        if feature[MAT] is not None and not feature[self.byte_key]:
+            return
         try:
             feature.mat = decode_image(feature[self.byte_key] or b"")
             feature[ORIGINAL_SIZE] = feature.mat.shape
