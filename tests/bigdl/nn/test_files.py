@@ -26,7 +26,9 @@ from sparkdl.bigdl.nn.layer import (
     SpatialMaxPooling,
     Tanh,
 )
+from sparkdl.bigdl.nn.layers.loading import imported
 from sparkdl.errors import ArgumentError, StorageError
+from sparkdl.nn.torch.network import network
 
 pytestmark = pytest.mark.tf
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -118,6 +120,22 @@ def test_a_model_of_keras(tmp_path: Path) -> None:
         assert [weight.shape for weight in layer.get_weights()] == [(4, 3), (3,), (3, 2), (2,)]
     with pytest.raises(ArgumentError, match="json_path"):
         Model.load_keras()
+
+
+def test_layers_of_an_imported_model_are_frozen_by_name() -> None:
+    dense = [keras.layers.Dense(3, name="conv1_first"), keras.layers.Dense(2, name="last")]
+    layer = imported(keras.Sequential([keras.Input((4,)), *dense]))
+    before = [weight.copy() for weight in layer.freeze(["conv1/first"]).get_weights()]
+    made = network(layer.value, (4,))
+    made.model.compile("sgd", "mse")
+    made.model.fit(np.ones((8, 4)), np.zeros((8, 2)), verbose=0)
+    made.read_back()
+    after = layer.get_weights()
+    np.testing.assert_array_equal(before[0], after[0])
+    assert (before[2] != after[2]).any()
+    assert len(network(layer.unfreeze(["conv1/first"]).value, (4,)).model.trainable_variables) == 4
+    with pytest.raises(ArgumentError, match="its layers are .*conv1_first, last"):
+        layer.freeze("elsewhere")
 
 
 def test_weights_of_caffe_go_to_the_layers_of_their_names(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from sparkdl.importers.bigdl.load import read_module
 from sparkdl.nn.torch.build import kind_of, make, reset
 from sparkdl.nn.torch.eager import Recording, forward, zero_gradients
 from sparkdl.nn.torch.initial import seed
+from sparkdl.nn.torch.kernels import keras_model
 from sparkdl.nn.torch.module import Array, Module, Regularizer
 
 # Arguments that are no part of what a module computes.
@@ -296,9 +297,19 @@ class Layer(JavaValue, SharedStaticUtils, Saving, Inference):
 
     def _set_frozen(self, names: Any, frozen: bool) -> Layer:
         wanted = None if names is None else [names] if isinstance(names, str) else list(names)
+        own = [str(module.name) for module in self.value.walk()]
+        imported = {
+            name: module
+            for module in self.value.walk()
+            if module.kind == keras_model.KIND
+            for name in keras_model.layer_names(module)
+        }
         for name in wanted or []:
-            if all(module.name != name for module in self.value.walk()):
-                known = ", ".join(str(module.name) for module in self.value.walk())
+            inner = name.replace("/", "_")  # as importers name layers, since Keras allows no slash
+            if inner in imported and name not in own:
+                keras_model.freeze(imported[inner], inner, frozen)
+            elif name not in own:
+                known = ", ".join([*own, *imported])
                 raise ArgumentError(f"{self.name()} has no layer named {name!r}; its layers are {known}.")
         for module in self.value.walk():
             if wanted is None or module.name in wanted:

@@ -43,9 +43,28 @@ def keras_layer(module: Module) -> keras.Model:
     model = _made(module.arguments["config"])
     for weight, name in zip(model.weights, _names(model), strict=True):
         weight.assign(module.parameters[name] if name in module.parameters else module.states[name])
+    for layer in model.layers:
+        if layer.name in module.arguments.get("frozen", ()):
+            layer.trainable = False
     if module.frozen:
         model.trainable = False
     return model
+
+
+def layer_names(module: Module) -> list[str]:
+    """The names of the Keras layers of such a module.
+
+    Example:
+        >>> layer_names(keras_module(keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, name="fc")])))
+        ['fc']
+    """
+    return [layer.name for layer in _shared(module.arguments["config"]).layers]
+
+
+def freeze(module: Module, name: str, frozen: bool) -> None:
+    """Keeps a Keras layer of such a module from training, or no longer."""
+    names = set(module.arguments.get("frozen", ()))
+    module.arguments["frozen"] = sorted(names | {name} if frozen else names - {name})
 
 
 def read_back(model: keras.Model, module: Module) -> None:
