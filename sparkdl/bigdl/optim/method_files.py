@@ -36,7 +36,7 @@ def method_of(text: str, base: type) -> Any:
         DataError: it tells of something else.
     """
     told = json.loads(text)
-    kinds = {kind.__name__: kind for root in (base, LearningRateSchedule) for kind in _below(root)}
+    kinds = {_name(kind): kind for root in (base, LearningRateSchedule) for kind in _below(root)}
     method = _restored(told, kinds)
     if not isinstance(method, base):
         raise DataError(f"the file holds a {type(method).__name__}, expected an optim method.")
@@ -52,7 +52,12 @@ def _below(kind: type[Any]) -> Iterator[type[Any]]:
 
 def _described(item: Any) -> dict[str, Any]:
     values = {name: _plain(value) for name, value in vars(item).items() if name not in _HIDDEN}
-    return {"class": type(item).__name__, "values": values}
+    return {"class": _name(type(item)), "values": values}
+
+
+def _name(kind: type[Any]) -> str:
+    """With the module, as there is an Adam of Keras's manner too."""
+    return f"{kind.__module__.removeprefix('sparkdl.bigdl.')}.{kind.__name__}"
 
 
 def _plain(value: Any) -> Any:

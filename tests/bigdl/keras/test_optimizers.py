@@ -12,6 +12,7 @@ from sparkdl.bigdl.keras import metrics, regularizers
 from sparkdl.bigdl.keras.optimizers import Adam, AdamWeightDecay, PolyEpochDecay
 from sparkdl.bigdl.keras.words import to_bigdl_metrics, to_bigdl_optim_method
 from sparkdl.bigdl.optim.method_files import describe_method, method_of
+from sparkdl.bigdl.optim.methods import OptimMethod
 from sparkdl.bigdl.optim.schedules import Start
 from sparkdl.errors import ArgumentError, DataError
 
@@ -54,7 +55,7 @@ def test_rates_of_epochs() -> None:
 
 
 def test_methods_in_files() -> None:
-    found = method_of(describe_method(Adam(0.05, schedule=PolyEpochDecay(2.0, 4))))
+    found = method_of(describe_method(Adam(0.05, schedule=PolyEpochDecay(2.0, 4))), OptimMethod)
     assert type(found) is Adam and found.lr == 0.05 and found.schedule.max_epochs == 4
 
 
