@@ -35,7 +35,7 @@ for name, epochs in {scripts!r}:
 
 
 @pytest.mark.parametrize(
-    "names", [("logistic_regression", "lstm"), ("cnn", "autoencoder"), ("mlp", "rnn", "bidirectional")]
+    "names", [("logistic_regression", "lstm"), ("cnn", "autoencoder"), ("mlp", "rnn"), ("bidirectional",)]
 )
 def test_scripts_learn_digits(names: tuple[str, ...], tmp_path: Path) -> None:
     scripts = [(name, SCRIPTS[name][0]) for name in names]
