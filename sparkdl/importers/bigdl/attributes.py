@@ -170,6 +170,10 @@ SpatialDivisiveNormalization nInputPlane:int:n_input_plane kernel:tensor thresho
 SpatialDropout1D initP:double:init_p
 SpatialDropout2D initP:double:init_p format:format:data_format
 SpatialDropout3D initP:double:init_p format:format:data_format
+SpatialFullConvolution noBias:bool:no_bias wRegularizer:regularizer bRegularizer:regularizer
+Bottle module:module nInputDim:int:n_input_dim nOutputDim1:int:n_output_dim1
+MapTable module:module
+TableOperation operationLayer:module
 SpatialMaxPooling kW:int:kw kH:int:kh dW:int:dw dH:int:dh padW:int:pad_w padH:int:pad_h format:format:format
 SpatialSeparableConvolution nInputChannel:int:n_input_channel nOutputChannel:int:n_output_channel
  depthMultiplier:int:depth_multiplier kW:int:kernel_w kH:int:kernel_h sW:int:stride_w sH:int:stride_h pW:int:pad_w

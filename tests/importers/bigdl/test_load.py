@@ -200,3 +200,24 @@ def test_recurrent_models_are_what_they_were(tmp_path: Path) -> None:
         save_module(layer.value, tmp_path / "m.bigdl", overwrite=True)
         again = read_module(tmp_path / "m.bigdl")
         np.testing.assert_array_equal(forward(again, value).output, layer.forward(value))
+
+
+@pytest.mark.parametrize("no_bias", [False, True])
+def test_full_convolutions_keep_whether_they_have_a_bias(no_bias: bool, tmp_path: Path) -> None:
+    sizes = {"n_input_plane": 2, "n_output_plane": 3, "kw": 3, "kh": 3, "dw": 2, "dh": 2}
+    numbers = {"pad_w": 1, "pad_h": 1, "adj_w": 1, "adj_h": 1, "n_group": 1}
+    module = make("SpatialFullConvolution", no_bias=no_bias, **sizes, **numbers)
+    save_module(module, tmp_path / "m.bigdl")
+    again = read_module(tmp_path / "m.bigdl")
+    assert list(again.parameters) == list(module.parameters)
+    x = np.random.default_rng(0).normal(size=(2, 2, 4, 5)).astype(np.float32)
+    np.testing.assert_array_equal(forward(again, x).output, forward(module, x).output)
+
+
+def test_containers_of_one_module_keep_their_arguments(tmp_path: Path) -> None:
+    module = make("Bottle", [make("Linear", input_size=3, output_size=4)], n_input_dim=2, n_output_dim1=2)
+    save_module(module, tmp_path / "m.bigdl")
+    again = read_module(tmp_path / "m.bigdl")
+    assert (again.arguments["n_input_dim"], again.arguments["n_output_dim1"]) == (2, 2)
+    x = np.ones((2, 5, 3), np.float32)
+    np.testing.assert_array_equal(forward(again, x).output, forward(module, x).output)
