@@ -182,6 +182,8 @@ def judge(
         return f"epochs are {trained.epochs}"
     if fault.lost and trained.attempts == 1:
         return "missed"  # all had been computed before
+    if fault.needs_disk and outcome.recover is None:
+        return "missed"  # no checkpoint was due after that
     if fault.ending == "fewer":
         loss, usual = trained.history["loss"][-1], reference.trained.history["loss"][-1]
         well = trained.workers == 1 and loss < 2 * usual  # other random numbers, the same learning

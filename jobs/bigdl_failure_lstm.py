@@ -37,7 +37,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--tensorflow-model", metavar="PB", help="a model of the task made by TensorFlow")
     parser.add_argument("--variables", metavar="BIN", help="its variables, where they are in BigDL's file")
     parser.add_argument("--logs", help="folder for TensorBoard (default: a temporary one)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the data (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the data and of the first weights (%(default)s)")
     return parser.parse_args(arguments)
 
 
@@ -75,6 +75,7 @@ if __name__ == "__main__":
     sc = get_spark_context(create_spark_conf().setAppName("failure LSTM in BigDL"))
     redire_spark_logs()
     init_engine()
+    RNG().set_seed(options.seed)
 
     x, y = arrays(options)
     first, second = (int(part * len(x)) for part in SPLIT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -17,7 +18,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Before anything imports TensorFlow, and before the JVM starts: Python workers inherit it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -28,6 +31,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="tests-of-sparkdl-")
     tempfile.tempdir = None
     atexit.register(shutil.rmtree, os.environ["TMPDIR"], ignore_errors=True)
+# Every run tries the same examples; `--hypothesis-profile=search` looks for new ones.
+settings.register_profile("search", deadline=None)
+settings.register_profile("same", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("same")
 KINDS = ("spark_local", "spark_cluster", "standalone")
 GROUPS = ("clusters", "spark_local", "jobs")
 TENSORFLOW_FOLDERS = frozenset({"engine", "nn", "importers", "ml", "bigdl"})
@@ -66,6 +73,19 @@ def _group(item: pytest.Item) -> str:
 def _kind(item: pytest.Item) -> int:
     used = getattr(item, "fixturenames", ())
     return max((index for index, name in enumerate(KINDS, start=1) if name in used), default=0)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Starts all random numbers of this process anew, so that a test finds the same in any order and in any run."""
+    random.seed(0)
+    np.random.seed(0)
+    if item.get_closest_marker("tf") or "keras" in sys.modules:
+        import keras
+
+        keras.utils.set_random_seed(0)
+    if initial := sys.modules.get("sparkdl.nn.torch.initial"):
+        initial.seed(0)
 
 
 @pytest.fixture(scope="session")

@@ -16,4 +16,5 @@ def build_model(hidden=32):
 
 if __name__ == "__main__":
     options = arguments(__doc__, epochs=20)
-    train(build_model(), options, *digits(start(options)), name="bidirectional")
+    rdds = digits(start(options))
+    train(build_model(), options, *rdds, name="bidirectional")

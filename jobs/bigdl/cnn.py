@@ -36,6 +36,7 @@ def build_model():
 
 if __name__ == "__main__":
     options = arguments(__doc__, epochs=15)
+    rdds = digits(start(options))
     steps = options.epochs * -(-TRAINING // options.batch_size)
     method = SGD(learningrate=0.05, momentum=0.9, dampening=0.0, leaningrate_schedule=Poly(1.0, steps))
-    train(build_model(), options, *digits(start(options)), name="cnn", method=method)
+    train(build_model(), options, *rdds, name="cnn", method=method)

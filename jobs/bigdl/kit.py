@@ -12,6 +12,7 @@ import numpy as np
 from bigdl.nn.criterion import ClassNLLCriterion
 from bigdl.optim.optimizer import Adam, EveryEpoch, MaxEpoch, Optimizer, Top1Accuracy, TrainSummary, ValidationSummary
 from bigdl.util.common import (
+    RNG,
     Sample,
     create_spark_conf,
     get_spark_context,
@@ -32,6 +33,7 @@ def arguments(description, epochs):
     parser.add_argument("--epochs", type=int, default=epochs, help="passes over the training images (%(default)s)")
     parser.add_argument("--batch-size", type=int, default=96, help="images of one step (%(default)s)")
     parser.add_argument("--logs", help="folder for TensorBoard's event files")
+    parser.add_argument("--seed", type=int, default=1, help="of the weights that layers begin with (%(default)s)")
     parser.add_argument("--master", default="local[2]", help="Spark master (%(default)s)")
     return parser.parse_args()
 
@@ -43,6 +45,7 @@ def start(options):
     redire_spark_logs()
     show_bigdl_info_logs()
     init_engine()
+    RNG().set_seed(options.seed)
     return sc
 
 

@@ -15,4 +15,5 @@ def build_model():
 
 if __name__ == "__main__":
     options = arguments(__doc__, epochs=30)
-    train(build_model(), options, *digits(start(options)), name="logistic_regression")
+    rdds = digits(start(options))
+    train(build_model(), options, *rdds, name="logistic_regression")

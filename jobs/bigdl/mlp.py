@@ -20,4 +20,5 @@ def build_model(hidden=128):
 
 if __name__ == "__main__":
     options = arguments(__doc__, epochs=30)
-    train(build_model(), options, *digits(start(options)), name="mlp")
+    rdds = digits(start(options))
+    train(build_model(), options, *rdds, name="mlp")

@@ -16,4 +16,5 @@ def build_model(hidden=64):
 
 if __name__ == "__main__":
     options = arguments(__doc__, epochs=30)
-    train(build_model(), options, *digits(start(options)), name="rnn")
+    rdds = digits(start(options))
+    train(build_model(), options, *rdds, name="rnn")
