@@ -1,8 +1,8 @@
 """Records per second that a script of BigDL's trains with: the same script on the real BigDL 2.4, or here.
 
-    python -m sparkdl.bigdl benchmarks/bigdl_training.py                     # here: LeNet, LSTM and MLP
+    python -m sparkdl.bigdl benchmarks/bigdl_training.py                # here: LeNet, LSTM and MLP
     python -m sparkdl.bigdl benchmarks/bigdl_training.py resnet50
-    python benchmarks/bigdl_training.py lenet --json bigdl.json              # in an environment with BigDL 2.4 and its Java
+    python benchmarks/bigdl_training.py lenet --json bigdl.json         # in an environment with BigDL 2.4 and its Java
     python -m sparkdl.bigdl benchmarks/bigdl_training.py --against bigdl.json
 
 Data is random and lies in an RDD of samples. A rate is that of whole epochs: what a long training took more than a
