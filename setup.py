@@ -47,13 +47,15 @@ FSSPEC = ["fsspec>=2024.6,<2028"]
 IMAGES = ["opencv-python-headless>=5,<6"]
 # The faster runtime of predict, for the driver and the executors; those need no TensorFlow then.
 OPENVINO = ["openvino>=2026,<2027"]
+# Eight bits for that runtime, found on the driver.
+QUANTIZATION = [*OPENVINO, "nncf>=3.4,<4"]
 NOTEBOOKS = [*JOBS, "ipykernel>=6,<8", "nbclient>=0.10,<1", "nbformat>=5.10,<6"]
 TEST = [
     *NOTEBOOKS,
     *TLS,
     *FSSPEC,
     *CONNECT,
-    *OPENVINO,
+    *QUANTIZATION,
     *IMAGES,
     "pillow>=11,<15",  # against which the decoding of images is tested
     # An S3 server: `moto[server]` would bring the servers of all of Amazon's services.
@@ -87,6 +89,7 @@ setup(
         "fsspec": FSSPEC,
         "connect": CONNECT,
         "openvino": OPENVINO,
+        "quantization": QUANTIZATION,
         "images": IMAGES,
         "test": TEST,
     },

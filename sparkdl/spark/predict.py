@@ -38,7 +38,7 @@ def predict(
     """Applies a model to every row, without a shuffle: order, partitions and all columns are kept.
 
     Args:
-        model: a built `keras.Model`; it need not be compiled.
+        model: a built `keras.Model`, which need not be compiled, or what `quantize` made.
         data: a DataFrame (batch or streaming), or an RDD of `sparkdl.Sample` or ndarrays.
         features: as in `fit`.
         output: name of the new column; a name per output where the model has several.

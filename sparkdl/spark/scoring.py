@@ -17,6 +17,7 @@ from sparkdl.spark.expectations import shapes_of
 from sparkdl.spark.feature_columns import PreparedFeatures, prepare_features
 from sparkdl.spark.frames import DataArguments
 from sparkdl.spark.functions import arrow_function, has_arrow_functions
+from sparkdl.spark.quantized import QuantizedModel
 from sparkdl.spark.scorer import ColumnScorer, Derive, Scorer
 from sparkdl.spark.shipping import ship_predictor
 from sparkdl.types import SampleSpec
@@ -50,7 +51,7 @@ def score(
     nor schema tells the shape of a row and `spec` is not given, one that looks at the first row.
 
     Args:
-        model: a built Keras model.
+        model: a built Keras model, or a quantised one.
         frame: a DataFrame, batch or streaming.
         features: its feature columns, as in `fit`.
         columns: the new columns; whatever they say, they are nullable.
@@ -166,6 +167,10 @@ def ending_at(model: Any, layers: str | Sequence[str] | None) -> Any:
     """The model, or the part of it that ends at inner layers."""
     if layers is None:
         return model
+    if isinstance(model, QuantizedModel):
+        raise ArgumentError(
+            f"layers= is for Keras models, but {model.name!r} is quantised: quantize sdl.cut(model, layers) instead."
+        )
     from sparkdl.importers.transfer import cut
 
     return cut(model, layers)

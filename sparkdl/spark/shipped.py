@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import logging
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sparkdl.errors import MissingExtraError
 from sparkdl.spark.parcels import Parcel
-from sparkdl.types import Predictor, SampleSpec
+from sparkdl.types import Batch, Predictor, SampleSpec
 
 logger = logging.getLogger("sparkdl")
 
@@ -116,3 +116,42 @@ class ShippedNetwork:
         inputs, outputs = json.loads(bytes(places))
         network = Network(str(xml, "utf-8"), weights, tuple(inputs), tuple(outputs))
         return OpenVINOPredictor(network, self.cores, self.precision)
+
+
+@dataclass(frozen=True)
+class ShippedJudge:
+    """Loss and metrics, as a Keras model of outputs, and what computes the outputs.
+
+    Attributes:
+        judge: the Keras model.
+        model: the rest.
+    """
+
+    judge: ShippedModel
+    model: ShippedModel | ShippedNetwork
+
+    def replica(self) -> JudgedPredictor:
+        """Both ready for evaluation."""
+        return JudgedPredictor(self.judge.replica(), self.model.predictor())
+
+
+@dataclass(frozen=True)
+class JudgedPredictor:
+    """The part of a `sparkdl.types.Replica` that evaluates, where something else than Keras computes the outputs."""
+
+    judge: Any
+    predictor: Predictor
+
+    def reset_sums(self) -> None:
+        """Forgets what was summed."""
+        self.judge.reset_sums()
+
+    def evaluate(self, batch: Batch) -> Any:
+        """Adds a batch to the sums; returns the outputs."""
+        outputs = self.predictor.predict(batch.features)
+        self.judge.evaluate(replace(batch, features=tuple(outputs)))
+        return outputs
+
+    def sums(self) -> Any:
+        """What was summed."""
+        return self.judge.sums()

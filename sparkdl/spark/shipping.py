@@ -16,7 +16,8 @@ from sparkdl.engine.runtimes.openvino import Network
 from sparkdl.engine.serialization import ModelPayload, model_arrays, pack_model
 from sparkdl.errors import MissingExtraError, UnsupportedError
 from sparkdl.spark.cluster import context_of, cores_per_task, is_local
-from sparkdl.spark.parcels import send
+from sparkdl.spark.parcels import Parcel, send
+from sparkdl.spark.quantized import QuantizedModel
 from sparkdl.spark.shipped import ShippedModel, ShippedNetwork
 from sparkdl.train.checkpoint import encode_state
 from sparkdl.types import SampleSpec, TrainingState
@@ -49,7 +50,7 @@ def ship_predictor(
 
     Args:
         data: the DataFrame or RDD whose executors need it.
-        model: a built Keras model.
+        model: a built Keras model, or a quantised one.
         spec: the columns of every row (features only).
         runtime: "openvino", "tensorflow", or "auto": OpenVINO where it is installed and computes the model.
         precision: "float32", or "bf16", which TensorFlow does not offer here.
@@ -59,16 +60,19 @@ def ship_predictor(
         OpenVINO.
 
     Raises:
+        DataError: a quantised model was not calibrated with such rows.
         MissingExtraError: `runtime` is "openvino", and this Python has it not.
         UnsupportedError: OpenVINO does not compute the model, and TensorFlow was not to be used or lacks the
             precision.
     """
+    if isinstance(model, QuantizedModel):
+        return _ship_quantized(data, model, spec, runtime, precision)
     if runtime == "tensorflow" and precision != "float32":
         raise _no_precision(precision, "runtime='tensorflow' computes in the model's own precision")
     if runtime == "tensorflow":
         return ship(data, model, spec, compiled=False)
     try:
-        network, key = _network(model, spec)
+        network, key = converted(model, spec)
     except (UnsupportedError, MissingExtraError) as error:
         if runtime == "openvino":
             raise
@@ -79,13 +83,31 @@ def ship_predictor(
     context = context_of(data)
     along = runtime == "auto" and precision == "float32" and not is_local(context)
     otherwise = ship(data, model, spec, compiled=False) if along else None
+    return ShippedNetwork(key, _sent(data, network), cores_per_task(context), precision, otherwise)
+
+
+def _ship_quantized(data: Any, model: QuantizedModel, spec: SampleSpec, runtime: str, precision: str) -> ShippedNetwork:
+    if runtime == "tensorflow":
+        raise UnsupportedError(
+            f"the quantised model {model.name!r} is one of OpenVINO, which TensorFlow cannot compute: leave out "
+            f"runtime='tensorflow', or give the Keras model."
+        )
+    model.check(spec)
+    return ShippedNetwork(model.key, _sent(data, model.network), cores_per_task(context_of(data)), precision)
+
+
+def _sent(data: Any, network: Network) -> Parcel:
     places = json.dumps([network.inputs, network.outputs]).encode()
-    parcel = send(data, [places, network.xml.encode(), network.weights])
-    return ShippedNetwork(key, parcel, cores_per_task(context), precision, otherwise)
+    return send(data, [places, network.xml.encode(), network.weights])
 
 
-def _network(model: Any, spec: SampleSpec) -> tuple[Network, str]:
-    """The converted model, and a name for it; conversions of the last few models are kept."""
+def converted(model: Any, spec: SampleSpec) -> tuple[Network, str]:
+    """A Keras model as a network of OpenVINO, and a name for it; those of the last few models are kept.
+
+    Raises:
+        MissingExtraError: OpenVINO is not installed.
+        UnsupportedError: OpenVINO does not compute the model.
+    """
     from sparkdl.engine.runtimes.conversion import convert
     from sparkdl.engine.runtimes.openvino import import_openvino
 

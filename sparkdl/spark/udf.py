@@ -41,7 +41,7 @@ def register_udf(
     Args:
         spark: the session.
         name: of the function.
-        model: a built `keras.Model` with one output.
+        model: a built `keras.Model`, or what `quantize` made, with one output.
         batch_size: most rows per call of the model.
         layers: an inner layer whose output is wanted instead of the model's.
         runtime: as in `predict`.
