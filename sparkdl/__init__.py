@@ -12,6 +12,7 @@ _HOMES = {
     "evaluate": "sparkdl.spark.evaluate",
     "predict": "sparkdl.spark.predict",
     "measure": "sparkdl.spark.measure",
+    "plan": "sparkdl.spark.plan",
     "quantize": "sparkdl.spark.quantize",
     "load_quantized": "sparkdl.spark.quantized",
     "register_udf": "sparkdl.spark.udf",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +24,7 @@ class Way:
 
     Attributes:
         phase: seconds per phase, whatever is in it.
-        peer: seconds per phase and other worker.
+        peer: seconds per phase and each other worker that takes part, or other host.
         byte: seconds per byte sent, with what is received at the same time and added up.
     """
 
@@ -34,20 +34,39 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """Seconds of a computation: some for any size, and some for each element.
+
+    Example:
+        >>> Line(fixed=0.5, each=0.25).at(8)
+        2.5
+    """
+
+    fixed: float
+    each: float
+
+    def at(self, size: float) -> float:
+        """Seconds for so many elements."""
+        return self.fixed + self.each * size
+
+
+@dataclass(frozen=True, slots=True)
 class Costs:
-    """The parameters of the model of a machine, from `fit_costs`.
+    """What the exchange costs on a machine, from `fit_costs`.
 
     Attributes:
-        tcp: between workers of several hosts.
-        memory: between workers of one host.
+        tcp: between hosts.
+        memory: between the workers of a host.
         framing: bytes that the network carries per byte of payload: headers, and pauses between packets.
-        update: seconds per parameter.
     """
 
     tcp: Way
     memory: Way
     framing: float
-    update: float
+
+
+# By benchmarks/scaling.py, as in docs/scaling.md.
+MEASURED = Costs(tcp=Way(3e-5, 3e-5, 1e-9), memory=Way(1e-6, 1.6e-5, 2.2e-10), framing=1.09)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,121 +128,170 @@ def expected_maximum(workers: int) -> float:
         >>> [round(expected_maximum(workers), 3) for workers in (2, 8, 512)]
         [0.564, 1.424, 3.044]
     """
-    points, width = np.linspace(-9.0, 9.0, 3601, retstep=True)
-    below = np.array([0.5 * math.erfc(-point / math.sqrt(2.0)) for point in points])
+    points, below, width = _normal_distribution()
     # E max = (integral above zero of 1 - F^n) - (integral below zero of F^n), F being the distribution function.
     return max(0.0, float((np.sum((points > 0) - below**workers) + 0.5) * width))
 
 
-def sent_bytes(parameters: int, workers: int) -> float:
-    """Bytes that a worker sends in the two phases of an exchange, and receives: all but its own slice, twice.
+@functools.cache
+def _normal_distribution() -> tuple[np.ndarray, np.ndarray, float]:
+    """Equidistant points, the share of standard normal numbers below each, and the distance."""
+    points = np.linspace(-9.0, 9.0, 3601)
+    return points, np.array([0.5 * math.erfc(-point / math.sqrt(2.0)) for point in points]), points[1] - points[0]
+
+
+def inner_bytes(parameters: int, cluster: Cluster) -> float:
+    """Bytes that a worker gives to those of its own host in an exchange, and takes from them.
+
+    They first add up among themselves, each an equal share of the gradient, and have all weights at the end.
 
     Example:
-        >>> sent_bytes(1000, workers=4)
+        >>> inner_bytes(1000, Cluster(hosts=3, workers_per_host=4))
         6000.0
     """
-    return PHASES * BYTES * parameters * (workers - 1) / workers
+    return PHASES * BYTES * parameters * (1.0 - 1.0 / cluster.workers_per_host)
+
+
+def outer_bytes(parameters: int, cluster: Cluster) -> float:
+    """Bytes that a worker sends to other hosts in an exchange, and receives: its share, but for what its host owns.
+
+    Example:
+        >>> outer_bytes(1000, Cluster(hosts=2, workers_per_host=4))
+        1000.0
+    """
+    return PHASES * BYTES * parameters / cluster.workers_per_host * (1.0 - 1.0 / cluster.hosts)
 
 
 def wire_seconds(parameters: int, cluster: Cluster) -> float:
-    """Seconds that a host's cable needs for what its workers send to those of other hosts, without framing.
-
-    Workers send to every other worker, each pair on a connection of its own; what goes to a worker of the same host
-    does not leave it.
+    """Seconds in which a host's cable carries what its workers send, without framing.
 
     Example:
-        >>> wire_seconds(1000, Cluster(hosts=4, bandwidth=6000.0))
+        >>> wire_seconds(1000, Cluster(hosts=4, workers_per_host=2, bandwidth=6000.0))
         1.0
     """
-    workers = cluster.workers
-    leaving = PHASES * BYTES * parameters * (workers - cluster.workers_per_host) / workers
-    return cluster.workers_per_host * leaving / cluster.bandwidth
+    return cluster.workers_per_host * outer_bytes(parameters, cluster) / cluster.bandwidth
 
 
 def exchange_seconds(parameters: int, cluster: Cluster, costs: Costs) -> float:
-    """Seconds of an exchange: a core's work and the network's go on at the same time, so the slower one counts.
+    """Seconds of an exchange: among the workers of a host through memory, and between hosts over the network.
+
+    Between hosts a core's work and the network's go on at the same time, so the slower one counts.
 
     Args:
         parameters: elements of the gradient.
     """
-    workers = cluster.workers
-    if workers == 1:
+    seconds = _inner_seconds(parameters, cluster, costs.memory)
+    if cluster.hosts > 1:
+        seconds += PHASES * (cluster.latency + costs.tcp.phase + (cluster.hosts - 1) * costs.tcp.peer)
+        working = costs.tcp.byte * outer_bytes(parameters, cluster)
+        seconds += max(working, costs.framing * wire_seconds(parameters, cluster))
+    return seconds
+
+
+def _inner_seconds(parameters: int, cluster: Cluster, way: Way) -> float:
+    if cluster.workers_per_host == 1:
         return 0.0
-    way = costs.memory if cluster.hosts == 1 else costs.tcp
-    fixed = PHASES * (way.phase + (workers - 1) * way.peer + (cluster.latency if cluster.hosts > 1 else 0.0))
-    moving = way.byte * sent_bytes(parameters, workers)
-    return fixed + max(moving, costs.framing * wire_seconds(parameters, cluster))
+    fixed = PHASES * (way.phase + (cluster.workers_per_host - 1) * way.peer)
+    return fixed + way.byte * inner_bytes(parameters, cluster)
 
 
-def step_time(parameters: int, compute: float, noise: float, cluster: Cluster, costs: Costs) -> StepTime:
+def step_time(parameters: int, compute: float, noise: float, update: float, cluster: Cluster, costs: Costs) -> StepTime:
     """The parts of a step.
 
     Args:
         parameters: trainable parameters of the model.
         compute: mean seconds in which a worker computes the gradient of its rows.
         noise: standard deviation of these seconds, as a share of their mean.
+        update: seconds in which a worker updates its slice.
 
     Example:
         >>> tcp, memory = Way(1e-4, 1e-5, 1e-9), Way(1e-5, 1e-6, 5e-10)
         >>> cluster = Cluster(hosts=8, bandwidth=1.25e9)
-        >>> step_time(1_000_000, 0.1, 0.02, cluster, Costs(tcp, memory, framing=1.0, update=1e-9)).exchange
+        >>> step_time(1_000_000, 0.1, 0.02, 1e-3, cluster, Costs(tcp, memory, framing=1.0)).exchange
         0.00734
     """
     return StepTime(
         compute=compute,
         stragglers=compute * noise * expected_maximum(cluster.workers),
         exchange=exchange_seconds(parameters, cluster, costs),
-        update=costs.update * parameters / cluster.workers,
+        update=update,
     )
 
 
-def fit_costs(measurements: Sequence[Measurement], update: float) -> Costs:
+def fit_line(points: Mapping[int, float]) -> Line:
+    """The line that comes closest to measured seconds by the squares of relative errors, nowhere below zero.
+
+    Args:
+        points: sizes to seconds above zero.
+
+    Example:
+        >>> line = fit_line({1: 0.75, 8: 2.5})
+        >>> round(line.fixed, 6), round(line.each, 6)
+        (0.5, 0.25)
+    """
+    seconds = np.array(list(points.values()))
+    terms = np.stack([np.ones(len(points)), np.array(list(points), float)], axis=1)
+    fixed, each = _least_squares(terms / seconds[:, None], np.ones(len(points)))
+    return Line(float(fixed), float(each)) if len(points) > 1 else Line(0.0, float(seconds[0] / terms[0, 1]))
+
+
+def fit_costs(measurements: Sequence[Measurement]) -> Costs:
     """The costs with which `exchange_seconds` comes closest to what was measured, by the squares of relative errors.
 
     Args:
         measurements: exchanges on one host and on several, of several sizes and numbers of workers each; some must be
             bound by the network and some by the cores to tell both.
-        update: seconds per parameter.
 
     Returns:
         no cost below zero; what no measurement tells is 0, or 1 for `framing`.
 
     Example:
-        >>> truth = Costs(Way(1e-4, 1e-5, 4e-10), Way(1e-5, 1e-6, 2e-10), framing=1.05, update=1e-9)
+        >>> truth = Costs(Way(1e-4, 1e-5, 4e-10), Way(1e-5, 1e-6, 2e-10), framing=1.05)
         >>> clusters = [Cluster(hosts, bandwidth=rate) for hosts in (2, 4) for rate in (1e8, 1e10)]
         >>> clusters += [Cluster(1, workers) for workers in (2, 4)]
         >>> sizes = [(cluster, size) for cluster in clusters for size in (1000, 10**6, 10**7)]
         >>> measured = [Measurement(*pair, exchange_seconds(pair[1], pair[0], truth)) for pair in sizes]
-        >>> f"{fit_costs(measured, 1e-9).framing:.3f}"
+        >>> f"{fit_costs(measured).framing:.3f}"
         '1.050'
     """
-    memory, _ = _fit_way([one for one in measurements if one.cluster.hosts == 1])
-    tcp, framing = _fit_way([one for one in measurements if one.cluster.hosts > 1])
-    return Costs(tcp, memory, framing, update)
+    memory = _fit_memory([one for one in measurements if one.cluster.hosts == 1])
+    tcp, framing = _fit_network([one for one in measurements if one.cluster.hosts > 1], memory)
+    return Costs(tcp, memory, framing)
 
 
-def _fit_way(measurements: Sequence[Measurement]) -> tuple[Way, float]:
-    """The costs of one way, and the framing.
+def _fit_memory(measurements: Sequence[Measurement]) -> Way:
+    if not measurements:
+        return Way(0.0, 0.0, 0.0)
+    seconds = np.array([one.seconds for one in measurements])
+    peers = np.array([one.cluster.workers_per_host - 1 for one in measurements])
+    sent = np.array([inner_bytes(one.parameters, one.cluster) for one in measurements])
+    terms = np.stack([np.full(len(peers), PHASES), PHASES * peers, sent], axis=1)
+    return Way(*_least_squares(terms / seconds[:, None], np.ones(len(peers))).tolist())
+
+
+def _fit_network(measurements: Sequence[Measurement], memory: Way) -> tuple[Way, float]:
+    """The costs between hosts, and the framing.
 
     Which measurements the network bounds depends on the ratio of two of the costs. It divides them by their seconds on
     the cable per byte sent, so there are few such divisions, and all are tried.
     """
     if not measurements:
         return Way(0.0, 0.0, 0.0), 1.0
-    peers = np.array([one.cluster.workers - 1 for one in measurements])
-    sent = np.array([sent_bytes(one.parameters, one.cluster.workers) for one in measurements])
-    wire = np.array([wire_seconds(one.parameters, one.cluster) if one.cluster.hosts > 1 else 0 for one in measurements])
     seconds = np.array([one.seconds for one in measurements])
-    latency = np.array([one.cluster.latency if one.cluster.hosts > 1 else 0.0 for one in measurements])
-    slowness = wire / sent
+    known = np.array(
+        [_inner_seconds(one.parameters, one.cluster, memory) + PHASES * one.cluster.latency for one in measurements]
+    )
+    peers = np.array([one.cluster.hosts - 1 for one in measurements])
+    sent = np.array([outer_bytes(one.parameters, one.cluster) for one in measurements])
+    wire = np.array([wire_seconds(one.parameters, one.cluster) for one in measurements])
     fits = []
-    for limit in [-1.0, *np.unique(slowness)]:
-        bound = slowness > limit
+    for limit in [-1.0, *np.unique(wire / sent)]:
+        bound = wire / sent > limit
         terms = np.stack([np.full(len(peers), PHASES), PHASES * peers, sent * ~bound, wire * bound], axis=1)
-        found = _least_squares(terms / seconds[:, None], 1.0 - PHASES * latency / seconds)
-        moving = np.maximum(found[2] * sent, found[3] * wire)
-        errors = (PHASES * (latency + found[0] + found[1] * peers) + moving) / seconds - 1.0
-        fits.append((float(errors @ errors), tuple(found.tolist()), bool(bound.any())))
+        found = _least_squares(terms / seconds[:, None], 1.0 - known / seconds)
+        fixed = known + PHASES * (found[0] + found[1] * peers)
+        errors = (fixed + np.maximum(found[2] * sent, found[3] * wire)) / seconds - 1.0
+        fits.append((float(errors @ errors), found.tolist(), bool(bound.any())))
     _, (phase, peer, byte, framing), told = min(fits)
     return Way(phase, peer, byte), framing if told else 1.0
 
