@@ -139,12 +139,12 @@ class WeightLayout:
 class Collective(Protocol):
     """Sums and copies between `size` workers. All workers make the same calls in the same order.
 
-    Every wait has a deadline; a peer that leaves or is late raises CollectiveError naming it. Sums
-    are taken in rank order, so all workers get the same bytes.
-    """
+    Every wait has a deadline; a peer that leaves or is late raises CollectiveError naming it. Sums are taken in rank
+    order (`reduce_scatter`: first on each host of `groups`, if any), so all workers get the same bytes."""
 
     rank: int
     size: int
+    groups: tuple[tuple[int, ...], ...]
 
     def reduce_scatter(
         self, values: np.ndarray, bounds: Sequence[int], scalars: np.ndarray

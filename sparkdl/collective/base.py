@@ -18,6 +18,7 @@ class Solo:
 
     rank = 0
     size = 1
+    groups: tuple[tuple[int, ...], ...] = ()
 
     def reduce_scatter(
         self, values: np.ndarray, bounds: Sequence[int], scalars: np.ndarray

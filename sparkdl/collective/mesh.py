@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import select
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -52,12 +53,35 @@ class Mesh:
         """
         self.rank = rank
         self.size = len(hosts)
+        self.groups: tuple[tuple[int, ...], ...] = ()
         self.deadline = deadline
+        self.members: tuple[int, ...] = tuple(range(self.size))
+        self._places = dict(enumerate(self.members))
+        self._whole = self
         self._links = sorted(links, key=lambda link: link.rank)
         self._hosts = tuple(hosts)
         self._sequence = 0
         self._closed: str | None = None
-        self._inbox = _Inbox(self.size, 0, 0)
+        self._inbox = Inbox(self.size, 0, 0)
+
+    def group(self, members: Sequence[int]) -> Mesh:
+        """The mesh of some of the workers, this one among them, who count from 0 there; all of them call it.
+
+        It has the same connections: closing it, or a failure in it, ends the whole.
+        """
+        part = copy.copy(self)
+        part.members = tuple(members)
+        part._places = {rank: place for place, rank in enumerate(part.members)}
+        part.rank, part.size = part._places[self.rank], len(part.members)
+        part._links = [link for link in self._links if link.rank in part._places]
+        part._sequence = 0
+        part._inbox = Inbox(part.size, 0, 0)
+        return part
+
+    @property
+    def host(self) -> str:
+        """The address of this worker's machine."""
+        return self._hosts[self._whole.rank]
 
     def reduce_scatter(
         self, values: np.ndarray, bounds: Sequence[int], scalars: np.ndarray
@@ -69,13 +93,13 @@ class Mesh:
         mine = values[bounds[self.rank] : bounds[self.rank + 1]]
         inbox = self._inbox
         if not inbox.fits(len(mine), len(scalars)):
-            inbox = self._inbox = _Inbox(self.size, len(mine), len(scalars))
+            inbox = self._inbox = Inbox(self.size, len(mine), len(scalars))
         data, extra = byte_view(values), byte_view(scalars)
         for link in self._links:
-            peer = link.rank
+            peer = self._place(link)
             link.send(Kind.REDUCE_SCATTER, sequence, extra, data[4 * bounds[peer] : 4 * bounds[peer + 1]])
             link.expect(Kind.REDUCE_SCATTER, sequence, inbox.scalar_views[peer], inbox.piece_views[peer])
-        reduction = _Reduction(inbox.with_own(self.rank, mine), inbox.pieces[1 if self.rank == 0 else 0])
+        reduction = Reduction(inbox.with_own(self.rank, mine), inbox.pieces[1 if self.rank == 0 else 0])
         self._run(Kind.REDUCE_SCATTER, self._links, reduction.advance)
         inbox.scalars[self.rank] = scalars
         return reduction.total, add_in_rank_order(list(inbox.scalars), np.empty_like(scalars))
@@ -89,7 +113,8 @@ class Mesh:
         mine = data[4 * bounds[self.rank] : 4 * bounds[self.rank + 1]]
         for link in self._links:
             link.send(Kind.ALL_GATHER, sequence, mine)
-            link.expect(Kind.ALL_GATHER, sequence, data[4 * bounds[link.rank] : 4 * bounds[link.rank + 1]])
+            peer = self._place(link)
+            link.expect(Kind.ALL_GATHER, sequence, data[4 * bounds[peer] : 4 * bounds[peer + 1]])
         self._run(Kind.ALL_GATHER, self._links)
 
     def all_sum(self, values: np.ndarray) -> np.ndarray:
@@ -99,7 +124,7 @@ class Mesh:
         parts = [mine if rank == self.rank else np.empty_like(mine) for rank in range(self.size)]
         for link in self._links:
             link.send(Kind.ALL_SUM, sequence, byte_view(mine))
-            link.expect(Kind.ALL_SUM, sequence, byte_view(parts[link.rank]))
+            link.expect(Kind.ALL_SUM, sequence, byte_view(parts[self._place(link)]))
         self._run(Kind.ALL_SUM, self._links)
         return add_in_rank_order(parts, np.empty_like(mine))
 
@@ -112,7 +137,7 @@ class Mesh:
         self._run(Kind.ALL_GATHER_BYTES, self._links)
         everything = [bytes(payload)] * self.size
         for link in self._links:
-            everything[link.rank] = link.take_body()
+            everything[self._place(link)] = link.take_body()
         return everything
 
     def broadcast(self, payload: bytes, root: int = 0) -> bytes:
@@ -124,7 +149,7 @@ class Mesh:
                 link.send(Kind.BROADCAST, sequence, memoryview(payload))
             self._run(Kind.BROADCAST, self._links)
             return bytes(payload)
-        source = next(link for link in self._links if link.rank == root)
+        source = next(link for link in self._links if self._place(link) == root)
         source.expect_body(Kind.BROADCAST, sequence)
         self._run(Kind.BROADCAST, [source])
         return source.take_body()
@@ -137,18 +162,42 @@ class Mesh:
             link.expect(Kind.BARRIER, sequence)
         self._run(Kind.BARRIER, self._links)
 
+    def swap(
+        self,
+        kind: Kind,
+        outgoing: Mapping[int, Sequence[memoryview]],
+        incoming: Mapping[int, Sequence[memoryview]],
+        arrived: Callable[[Sequence[Link]], None] | None = None,
+    ) -> None:
+        """Sends a frame to some workers and receives one from some, by their ranks; all workers call it.
+
+        Args:
+            kind: what for.
+            outgoing: the content of each frame.
+            incoming: what the frames must fill exactly.
+            arrived: called with the connections in use whenever something came.
+        """
+        sequence = self._begin()
+        links = [link for link in self._links if link.rank in outgoing or link.rank in incoming]
+        for link in links:
+            if link.rank in outgoing:
+                link.send(kind, sequence, *outgoing[link.rank])
+            if link.rank in incoming:
+                link.expect(kind, sequence, *incoming[link.rank])
+        self._run(kind, links, arrived)
+
     def close(self) -> None:
         """See `sparkdl.types.Collective`."""
-        self._closed = self._closed or "it was closed"
-        for link in self._links:
+        self._whole._closed = self._whole._closed or "it was closed"
+        for link in self._whole._links:
             link.close()
 
     def name(self, rank: int) -> str:
-        """How messages call a worker: its rank and its host."""
+        """How messages call a worker: its rank (in the whole) and its host."""
         return f"rank {rank} ({self._hosts[rank]})" if rank < self.size else f"rank {rank}"
 
     def lost(self, ranks: Iterable[int]) -> PeerError | None:
-        """Whether one of these peers hung up, for whoever waits for them without reading from them."""
+        """Whether one of these peers (by rank in the whole) hung up, for whoever waits without reading from them."""
         words = (link.last_words() for link in self._links if link.rank in ranks)
         return next((error for error in words if error is not None), None)
 
@@ -157,12 +206,14 @@ class Mesh:
         culprits = {error.rank, *also}
         if error.what == LEFT and not error.reported:
             time.sleep(GRACE)
-            culprits |= {words.rank for link in self._links if (words := link.last_words()) and words.what == LEFT}
+            culprits |= {
+                words.rank for link in self._whole._links if (words := link.last_words()) and words.what == LEFT
+            }
         sentence = EXPLANATIONS[error.what].format(operation=operation, deadline=self.deadline, sequence=self._sequence)
         names = [self.name(rank) for rank in sorted(culprits)]
         message = f"{' and '.join([', '.join(names[:-1]), names[-1]] if names[1:] else names)} {sentence}"
-        self._closed = message
-        for link in self._links:
+        self._whole._closed = message
+        for link in self._whole._links:
             link.close(error.rank, error.what)
         return (PeerTimeoutError if error.what == LATE else CollectiveError)(message)
 
@@ -172,8 +223,13 @@ class Mesh:
         Raises:
             CollectiveError: it was closed, or failed before; the message says why.
         """
-        if self._closed is not None:
-            raise CollectiveError(f"The collective of {self.name(self.rank)} is closed: {self._closed}")
+        whole = self._whole
+        if whole._closed is not None:
+            raise CollectiveError(f"The collective of {self.name(whole.rank)} is closed: {whole._closed}")
+
+    def _place(self, link: Link) -> int:
+        """The number of a peer among those of this mesh."""
+        return self._places[link.rank]
 
     def _begin(self) -> int:
         self.check_open()
@@ -206,7 +262,7 @@ class Mesh:
             raise PeerError(links[0].rank, LATE)
 
 
-class _Inbox:
+class Inbox:
     """Where the pieces of the others arrive; kept between steps, because the sizes stay the same."""
 
     def __init__(self, size: int, length: int, scalars: int) -> None:
@@ -223,7 +279,7 @@ class _Inbox:
         return [mine if other == rank else piece for other, piece in enumerate(self.pieces)]
 
 
-class _Reduction:
+class Reduction:
     """Adds up pieces in rank order while they are still arriving."""
 
     def __init__(self, parts: list[np.ndarray], total: np.ndarray) -> None:

@@ -16,8 +16,8 @@ from sparkdl.collective.certificate import Identity
 from sparkdl.collective.introduction import HANDSHAKE_SECONDS, Introduction
 from sparkdl.collective.mesh import Mesh
 from sparkdl.collective.security import Credentials, answer, call
-from sparkdl.collective.shared_memory import share_memory
 from sparkdl.collective.tls import Connection, Tls
+from sparkdl.collective.two_level import by_hosts
 from sparkdl.collective.wire import Link
 from sparkdl.errors import ArgumentError, CollectiveError
 from sparkdl.types import Collective
@@ -138,7 +138,7 @@ def connect(
         return Solo()
     mesh = connect_mesh(rank, size, open_listener(host), gather, secret, generation, deadline, identity)
     try:
-        return share_memory(mesh)
+        return by_hosts(mesh)
     except BaseException:
         mesh.close()
         raise

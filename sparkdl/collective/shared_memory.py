@@ -20,6 +20,7 @@ import numpy as np
 
 from sparkdl.collective.bell import Bell
 from sparkdl.collective.mesh import Mesh
+from sparkdl.collective.runs import Runs
 from sparkdl.collective.segment import LINE, SLOTS, Layout, Segment, answer, attach, boot_id, create
 from sparkdl.collective.sums import add_in_rank_order, byte_view, check_flat, check_scalars, check_writeable, numeric
 from sparkdl.collective.wire import LATE, PeerError
@@ -91,6 +92,7 @@ class SharedMemory:
         """Takes over a mesh and the memory that its workers share."""
         self.rank = mesh.rank
         self.size = mesh.size
+        self.groups: tuple[tuple[int, ...], ...] = ()
         self._mesh = mesh
         self._memory = memory
         self._slot_bytes = layout.slot_bytes
@@ -113,10 +115,25 @@ class SharedMemory:
         """See `sparkdl.types.Collective`."""
         check_flat(values, bounds, self.size, "reduce_scatter")
         check_scalars(scalars)
-        start = -(-scalars.nbytes // LINE) * LINE
-        if 2 * start > self._slot_bytes:
+        if not self.holds(scalars):
             return self._mesh.reduce_scatter(values, bounds, scalars)
-        reduction = _Reduction(self.rank, values, bounds, self._room_for(values, bounds), start, scalars)
+        return self.reduce_runs(_parts(values, bounds), self._room_for(values, bounds), scalars)
+
+    def holds(self, scalars: np.ndarray) -> bool:
+        """Whether so many scalars can ride along."""
+        return 2 * _room(scalars) <= self._slot_bytes
+
+    def reduce_runs(
+        self, parts: Sequence[Runs], result: np.ndarray, scalars: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """As `reduce_scatter`, where the part of each worker may consist of several runs.
+
+        Args:
+            parts: the part of each worker, in my values.
+            result: my part of the sum goes there.
+            scalars: as many as `holds` allows.
+        """
+        reduction = _Reduction(self.rank, parts, result, scalars)
         rounds = reduction.cut(self._slot_bytes)
         self._exchange("reduce_scatter", rounds, reduction.put, reduction.take)
         return reduction.result, reduction.totals
@@ -134,18 +151,21 @@ class SharedMemory:
         """See `sparkdl.types.Collective`."""
         check_flat(values, bounds, self.size, "all_gather")
         check_writeable(values)
+        self.gather_runs(_parts(values, bounds))
+
+    def gather_runs(self, parts: Sequence[Runs]) -> None:
+        """As `all_gather`, where the part of each worker may consist of several runs."""
         quota = self._slot_bytes // 4
-        rounds = max(1, -(-max(bounds[rank + 1] - bounds[rank] for rank in range(self.size)) // quota))
-        parts = [values[bounds[rank] : bounds[rank + 1]] for rank in range(self.size)]
+        rounds = max(1, -(-max(map(len, parts)) // quota))
 
         def put(number: int, slot: np.ndarray) -> None:
-            piece = parts[self.rank][number * quota : (number + 1) * quota]
-            slot.view(np.float32)[: len(piece)] = piece
+            for start, piece in parts[self.rank].between(number * quota, (number + 1) * quota):
+                slot.view(np.float32)[start : start + len(piece)] = piece
 
         def take(number: int, slots: Sequence[np.ndarray]) -> None:
             for rank in self._peers:
-                piece = parts[rank][number * quota : (number + 1) * quota]
-                piece[:] = slots[rank].view(np.float32)[: len(piece)]
+                for start, piece in parts[rank].between(number * quota, (number + 1) * quota):
+                    piece[:] = slots[rank].view(np.float32)[start : start + len(piece)]
 
         self._exchange("all_gather", rounds, put, take)
 
@@ -181,6 +201,10 @@ class SharedMemory:
     def close(self) -> None:
         """See `sparkdl.types.Collective`."""
         self._mesh.close()
+        self.release()
+
+    def release(self) -> None:
+        """Frees the memory alone."""
         self._slots = []
         self._bell.release()
         self._flags.release()
@@ -254,33 +278,39 @@ class SharedMemory:
                 looked = now
                 self._look_after(missing, needs, operation)
             if now - started > self._mesh.deadline:
-                raise self._mesh.fail(PeerError(missing[0], LATE), operation, missing)
+                late = self._in_whole(missing)
+                raise self._mesh.fail(PeerError(late[0], LATE), operation, late)
 
     def _look_after(self, missing: list[int], needs: Sequence[tuple[Sequence[int], int]], operation: str) -> None:
-        error = self._mesh.lost(missing)
+        error = self._mesh.lost(self._in_whole(missing))
         # Who has finished may leave: what it posted before is there by now.
         if error is not None and self._missing(needs):
             raise self._mesh.fail(error, operation)
+
+    def _in_whole(self, ranks: Sequence[int]) -> list[int]:
+        """How all workers call some of this memory's."""
+        return [self._mesh.members[rank] for rank in ranks]
+
+
+def _parts(values: np.ndarray, bounds: Sequence[int]) -> list[Runs]:
+    return [Runs(values, [span]) for span in zip(bounds[:-1], bounds[1:], strict=True)]
+
+
+def _room(scalars: np.ndarray) -> int:
+    """Bytes at the begin of a slot that the scalars take."""
+    return -(-scalars.nbytes // LINE) * LINE
 
 
 class _Reduction:
     """One reduce_scatter: what goes into my slots, and what is made of the others'."""
 
-    def __init__(
-        self,
-        rank: int,
-        values: np.ndarray,
-        bounds: Sequence[int],
-        result: np.ndarray,
-        start: int,
-        scalars: np.ndarray,
-    ) -> None:
+    def __init__(self, rank: int, parts: Sequence[Runs], result: np.ndarray, scalars: np.ndarray) -> None:
         self.result = result
         self.totals = np.empty_like(scalars)
         self._rank = rank
-        self._start = start
+        self._start = _room(scalars)
         self._scalars = scalars
-        self._parts = [values[low:high] for low, high in zip(bounds[:-1], bounds[1:], strict=True)]
+        self._parts = parts
         self._quota = 0
 
     def cut(self, slot_bytes: int) -> int:
@@ -299,22 +329,22 @@ class _Reduction:
             slot[: self._scalars.nbytes] = byte_view(self._scalars)
         low, high = number * self._quota, (number + 1) * self._quota
         for reader, part in enumerate(self._parts):
-            piece = part[low:high]
-            if reader != self._rank and len(piece):
-                place = self._place(self._rank, reader)
-                slot[place : place + piece.nbytes].view(np.float32)[:] = piece
+            if reader == self._rank:
+                continue
+            place = self._place(self._rank, reader)
+            for start, piece in part.between(low, high):
+                begin = place + 4 * start
+                slot[begin : begin + piece.nbytes].view(np.float32)[:] = piece
 
     def take(self, number: int, slots: Sequence[np.ndarray]) -> None:
         """Adds up my share of everybody's slots."""
         if number == 0:
             theirs = [slot[: self._scalars.nbytes].view(np.float64) for slot in slots]
             add_in_rank_order(theirs, self.totals)
-        mine = self._parts[self._rank][number * self._quota : (number + 1) * self._quota]
-        if not len(mine):
-            return
-        pieces = []
-        for writer, slot in enumerate(slots):
-            place = self._place(writer, self._rank)
-            pieces.append(mine if writer == self._rank else slot[place : place + mine.nbytes].view(np.float32))
         low = number * self._quota
-        add_in_rank_order(pieces, self.result[low : low + len(mine)])
+        for start, mine in self._parts[self._rank].between(low, low + self._quota):
+            pieces = []
+            for writer, slot in enumerate(slots):
+                begin = self._place(writer, self._rank) + 4 * start
+                pieces.append(mine if writer == self._rank else slot[begin : begin + mine.nbytes].view(np.float32))
+            add_in_rank_order(pieces, self.result[low + start : low + start + len(mine)])

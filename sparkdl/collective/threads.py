@@ -85,6 +85,7 @@ class ThreadCollective:
     def __init__(self, rank: int, room: _Room) -> None:
         self.rank = rank
         self.size = room.size
+        self.groups: tuple[tuple[int, ...], ...] = ()
         self._room = room
 
     def _together(self, operation: str, item: Any, use: Callable[[list[Any]], Any]) -> Any:

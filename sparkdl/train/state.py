@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
@@ -11,6 +12,8 @@ from sparkdl.train.checkpoint import decode_state, encode_state
 from sparkdl.train.optimizer_slices import gather_optimizer_state
 from sparkdl.train.run import Run
 from sparkdl.types import TrainingState
+
+logger = logging.getLogger("sparkdl")
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -61,6 +64,7 @@ def capture_state(run: Run, position: Position, rows: int = 0, *, finished: bool
         "finished": finished,
         "generation": run.plan.generation,
         "workers": run.collective.size,
+        "groups": [list(group) for group in run.collective.groups],
         "plan": asdict(run.plan),
         "fingerprint": dict(run.fingerprint),
     }
@@ -87,6 +91,8 @@ def restore_state(run: Run, state: TrainingState) -> Position:
     """Puts a state, taken with any number of workers, into this worker; returns where to go on."""
     arrays, info, rank = state.arrays, state.info, run.collective.rank
     same_workers = info["workers"] == run.collective.size
+    if same_workers and rank == 0 and info.get("groups", []) != [list(group) for group in run.collective.groups]:
+        logger.warning("workers share hosts in another way than before: sums may differ from now on in their last bit.")
     run.replica.weights[:] = arrays["weights"]
     run.replica.weights_written()
     run.updater.load_state({name: array for name, array in arrays.items() if name.startswith("optimizer/")})

@@ -50,6 +50,12 @@ def summed(arrays: Sequence[np.ndarray]) -> np.ndarray:
     return functools.reduce(np.add, arrays)
 
 
+def summed_by(collective, arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """The sum in the order of the backend: by rank, or on each host by rank and then over the hosts."""
+    groups = collective.groups or [range(collective.size)]
+    return summed([summed([arrays[rank] for rank in group]) for group in groups])
+
+
 def same_bytes(actual: np.ndarray, expected: np.ndarray, where: object) -> None:
     assert actual.dtype == expected.dtype, (where, actual.dtype, expected.dtype)
     assert actual.shape == expected.shape, (where, actual.shape, expected.shape)
@@ -62,8 +68,9 @@ def check_reduce_scatter(collective, seed: str, length: int, bounds: Sequence[in
     extra = [vector(seed + "/scalars", other, scalars).astype(np.float64) for other in range(size)]
     mine = everyone[rank].copy()
     part, totals = collective.reduce_scatter(mine, bounds, extra[rank].copy())
-    same_bytes(part, summed(everyone)[bounds[rank] : bounds[rank + 1]], (seed, length, bounds))
-    same_bytes(totals, summed(extra), (seed, length, bounds, "scalars"))
+    expected = summed_by(collective, everyone)[bounds[rank] : bounds[rank + 1]]
+    same_bytes(part, expected, (seed, length, bounds))
+    same_bytes(totals, summed_by(collective, extra), (seed, length, bounds, "scalars"))
 
 
 def check_all_gather(collective, seed: str, length: int, bounds: Sequence[int]) -> None:
@@ -90,7 +97,7 @@ def read_only_values(collective) -> None:
     mine = everyone[rank].copy()
     mine.flags.writeable = False
     part, _ = collective.reduce_scatter(mine, even(100, size), np.zeros(1))
-    same_bytes(part, summed(everyone)[even(100, size)[rank] : even(100, size)[rank + 1]], "read-only")
+    same_bytes(part, summed_by(collective, everyone)[even(100, size)[rank] : even(100, size)[rank + 1]], "read-only")
 
 
 def no_scalars(collective) -> None:
@@ -133,9 +140,9 @@ def steps(collective) -> None:
         part, totals = collective.reduce_scatter(everyone[rank].copy(), bounds, np.array([rank + 0.5, step]))
         weights[bounds[rank] : bounds[rank + 1]] -= np.float32(0.1) * part
         collective.all_gather(weights, bounds)
-        expected -= np.float32(0.1) * summed(everyone)
+        expected -= np.float32(0.1) * summed_by(collective, everyone)
         same_bytes(weights, expected, step)
-        same_bytes(totals, summed([np.array([other + 0.5, step]) for other in range(size)]), step)
+        same_bytes(totals, summed_by(collective, [np.array([other + 0.5, step]) for other in range(size)]), step)
 
 
 def all_sum(collective) -> None:

@@ -1,4 +1,4 @@
-"""One worker in a process of its own: `one_worker.py RANK SIZE FOLDER`, driven by test_processes.py.
+"""One worker in a process of its own: `one_worker.py RANK SIZE FOLDER HOST`, driven by test_processes.py.
 
 Meets the others through files in FOLDER, keeps the whole contract over the mesh, in clear and encrypted, and over what
 `connect` chose, then adds up until rank 1 is killed, and prints what the others were told.
@@ -45,13 +45,13 @@ def gather_through(folder: Path, rank: int, size: int):
     return gather
 
 
-def main(rank: int, size: int, folder: Path) -> None:
+def main(rank: int, size: int, folder: Path, host: str) -> None:
     contract = load_contract()
     gather = gather_through(folder, rank, size)
     mesh = connect_mesh(rank, size, open_listener("127.0.0.1"), gather, SECRET, "mesh", 60.0)
     identity = Identity((folder / "certificate").read_bytes(), (folder / "key").read_bytes())
     encrypted = connect_mesh(rank, size, open_listener("127.0.0.1"), gather, SECRET, "encrypted", 60.0, identity)
-    chosen = connect(rank, size, gather, SECRET, "chosen", 60.0, "127.0.0.1")
+    chosen = connect(rank, size, gather, SECRET, "chosen", 60.0, host)
     for collective in (mesh, encrypted, chosen):
         for case in contract.CASES.values():
             case(collective)
@@ -68,4 +68,4 @@ def main(rank: int, size: int, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4])

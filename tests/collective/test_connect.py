@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sparkdl.collective import rendezvous, shared_memory
+from sparkdl.collective import shared_memory, two_level
 from sparkdl.collective.base import Solo
 from sparkdl.collective.mesh import Mesh
 from sparkdl.collective.rendezvous import connect
@@ -54,7 +54,7 @@ def test_everything_is_closed_after_a_failure(gathers, on_all, secret, monkeypat
             raise CollectiveError("no memory")
         return shared_memory.share_memory(mesh)
 
-    monkeypatch.setattr(rendezvous, "share_memory", broken)
+    monkeypatch.setattr(two_level, "share_memory", broken)
     before = open_sockets()
 
     def act(rank):

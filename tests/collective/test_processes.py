@@ -20,10 +20,10 @@ def workers(tmp_path, identity):
     (tmp_path / "certificate").write_bytes(identity.certificate)
     (tmp_path / "key").write_bytes(identity.key)
 
-    def start():
+    def start(hosts):
         environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-        for rank in range(SIZE):
-            command = [sys.executable, str(SCRIPT), str(rank), str(SIZE), str(tmp_path)]
+        for rank, host in enumerate(hosts):
+            command = [sys.executable, str(SCRIPT), str(rank), str(SIZE), str(tmp_path), host]
             processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ))
         return processes
 
@@ -34,10 +34,15 @@ def workers(tmp_path, identity):
         process.stdout.close()
 
 
-def test_the_contract_holds_between_processes_and_who_is_killed_is_named(workers):
-    processes = workers()
+@pytest.mark.parametrize(
+    ("hosts", "kinds"),
+    [(["127.0.0.1"] * 3, ("SharedMemory", "Mesh")), (["127.0.0.1", "127.0.0.1", "127.0.0.2"], ("TwoLevel", "Mesh"))],
+    ids=["one host", "two hosts"],
+)
+def test_the_contract_holds_between_processes_and_who_is_killed_is_named(workers, hosts, kinds):
+    processes = workers(hosts)
     first_lines = [process.stdout.readline().strip() for process in processes]
-    assert first_lines in ([f"Mesh {chosen} kept the contract"] * SIZE for chosen in ("SharedMemory", "Mesh"))
+    assert first_lines in ([f"Mesh {chosen} kept the contract"] * SIZE for chosen in kinds)
     time.sleep(0.1)
     processes[1].kill()
     started = time.monotonic()

@@ -101,6 +101,19 @@ def test_going_on_from_any_step_gives_the_same_bytes_and_no_row_twice(
     assert rest[0].observer.losses == whole[0].observer.losses[state.info["iteration"] :]
 
 
+def test_going_on_with_workers_that_share_hosts_otherwise_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    x, y = table(16)
+    plan = plan_for(2, batch_size=8, epochs=2, capture_steps=1)
+    state = run_workers(plan, stores([x, y], (8, 8)), linear)[0].observer.states[0]
+    run_workers(plan, stores([x, y], (8, 8)), linear, state=state)
+    assert not caplog.records
+    state.info["groups"] = [[0], [1]]
+    run_workers(plan, stores([x, y], (8, 8)), linear, state=state)
+    assert [record.message.split(":")[0] for record in caplog.records] == [
+        "workers share hosts in another way than before"
+    ]
+
+
 def test_going_on_in_the_middle_of_an_epoch_with_fewer_workers_keeps_all_sums() -> None:
     x, y = table(48)
     plan = plan_for(3, batch_size=8, epochs=1, capture_steps=1)

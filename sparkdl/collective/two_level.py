@@ -1,0 +1,144 @@
+"""The Collective of several hosts with several workers each: memory inside a host, the network between hosts.
+
+The workers of a host first add up among themselves, and between hosts each part travels once per host instead of once
+per worker: with eight workers on each host an eighth of the bytes. Sums are grouped by host: all workers get the same
+bytes, and so does another run whose workers share hosts in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sparkdl.collective.mesh import Inbox, Mesh, Reduction
+from sparkdl.collective.routes import Routes
+from sparkdl.collective.runs import Runs
+from sparkdl.collective.segment import boot_id
+from sparkdl.collective.shared_memory import SharedMemory, share_memory
+from sparkdl.collective.sums import add_in_rank_order, byte_view, check_flat, check_scalars, check_writeable
+from sparkdl.collective.wire import Kind
+from sparkdl.types import Collective
+
+
+def by_hosts(mesh: Mesh, place: str | None = None) -> Collective:
+    """The fastest way that connected workers have; every worker calls it.
+
+    Args:
+        mesh: the connections of all workers; closed with what is returned.
+        place: names this worker's host; by default its kernel and its address.
+
+    Returns:
+        a SharedMemory where all workers see the same memory, a TwoLevel where those of each host do, otherwise the
+        mesh itself.
+
+    Raises:
+        CollectiveError: a worker left.
+    """
+    place = place or f"{boot_id() or mesh.rank} {mesh.host}"
+    routes = Routes.of([told.decode() for told in mesh.all_gather_bytes(place.encode())])
+    if not routes.useful:
+        return share_memory(mesh)
+    members = routes.hosts[routes.host(mesh.rank)]
+    local = share_memory(mesh.group(members)) if len(members) > 1 else None
+    shared = not isinstance(local, Mesh)
+    if all(vote == b"yes" for vote in mesh.all_gather_bytes(b"yes" if shared else b"no")):
+        return TwoLevel(mesh, local if isinstance(local, SharedMemory) else None, routes)
+    if isinstance(local, SharedMemory):
+        local.release()
+    return mesh
+
+
+class TwoLevel:
+    """Implements `sparkdl.types.Collective` over hosts; made by `by_hosts`."""
+
+    def __init__(self, mesh: Mesh, local: SharedMemory | None, routes: Routes) -> None:
+        """Takes over the connections of all workers, and the memory of those on this host (None: nobody else is)."""
+        self.rank = mesh.rank
+        self.size = mesh.size
+        self.groups = routes.hosts
+        self._mesh = mesh
+        self._local = local
+        self._host = routes.host(mesh.rank)
+        self._carried = routes.carried(mesh.rank)
+        self._carriers = routes.carriers(mesh.rank)
+        self._shares = [(rank, *routes.carried(rank)) for rank in routes.hosts[self._host]]
+        self._sums = np.empty(0, np.float32)
+        self._inbox = Inbox(len(routes.hosts), 0, 0)
+
+    def reduce_scatter(
+        self, values: np.ndarray, bounds: Sequence[int], scalars: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """See `sparkdl.types.Collective`."""
+        check_flat(values, bounds, self.size, "reduce_scatter")
+        check_scalars(scalars)
+        if self._local is not None and not self._local.holds(scalars):
+            return self._mesh.reduce_scatter(values, bounds, scalars)
+        parts, scalars = self._host_sums(values, bounds, scalars)
+        return self._sum_of_hosts(parts, scalars)
+
+    def _host_sums(
+        self, values: np.ndarray, bounds: Sequence[int], scalars: np.ndarray
+    ) -> tuple[list[np.ndarray], np.ndarray]:
+        """What this host has of my part and of each part that I carry, and its sums of the scalars."""
+        mine = [(bounds[rank], bounds[rank + 1]) for rank in (self.rank, *self._carried)]
+        if self._local is None:
+            return [values[low:high] for low, high in mine], scalars
+        lengths = [high - low for low, high in mine]
+        if len(self._sums) != sum(lengths):
+            self._sums = np.empty(sum(lengths), np.float32)
+        _, totals = self._local.reduce_runs(self._runs(values, bounds), self._sums, scalars)
+        return np.split(self._sums, np.cumsum(lengths)[:-1]), totals
+
+    def _runs(self, values: np.ndarray, bounds: Sequence[int]) -> list[Runs]:
+        """What each worker of this host sums up, or brings, for all of them."""
+        return [Runs(values, [(bounds[rank], bounds[rank + 1]) for rank in share]) for share in self._shares]
+
+    def _sum_of_hosts(self, parts: Sequence[np.ndarray], scalars: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        mine, *others = parts
+        inbox = self._inbox
+        if not inbox.fits(len(mine), len(scalars)):
+            inbox = self._inbox = Inbox(len(self.groups), len(mine), len(scalars))
+        inbox.scalars[self._host] = scalars
+        extra = byte_view(scalars)
+        outgoing = {rank: (extra, byte_view(part)) for rank, part in zip(self._carried, others, strict=True)}
+        incoming = {rank: (inbox.scalar_views[host], inbox.piece_views[host]) for host, rank in self._carriers}
+        reduction = Reduction(inbox.with_own(self._host, mine), inbox.pieces[1 if self._host == 0 else 0])
+        self._mesh.swap(Kind.REDUCE_SCATTER, outgoing, incoming, reduction.advance)
+        return reduction.total, add_in_rank_order(list(inbox.scalars), np.empty_like(scalars))
+
+    def all_gather(self, values: np.ndarray, bounds: Sequence[int]) -> None:
+        """See `sparkdl.types.Collective`."""
+        check_flat(values, bounds, self.size, "all_gather")
+        check_writeable(values)
+        data = byte_view(values)
+
+        def part(rank: int) -> tuple[memoryview]:
+            return (data[4 * bounds[rank] : 4 * bounds[rank + 1]],)
+
+        outgoing = {rank: part(self.rank) for _, rank in self._carriers}
+        self._mesh.swap(Kind.ALL_GATHER, outgoing, {rank: part(rank) for rank in self._carried})
+        if self._local is not None:
+            self._local.gather_runs(self._runs(values, bounds))
+
+    def all_sum(self, values: np.ndarray) -> np.ndarray:
+        """See `sparkdl.types.Collective`."""
+        return self._mesh.all_sum(values)
+
+    def all_gather_bytes(self, payload: bytes) -> list[bytes]:
+        """See `sparkdl.types.Collective`."""
+        return self._mesh.all_gather_bytes(payload)
+
+    def broadcast(self, payload: bytes, root: int = 0) -> bytes:
+        """See `sparkdl.types.Collective`."""
+        return self._mesh.broadcast(payload, root)
+
+    def barrier(self) -> None:
+        """See `sparkdl.types.Collective`."""
+        self._mesh.barrier()
+
+    def close(self) -> None:
+        """See `sparkdl.types.Collective`."""
+        self._mesh.close()
+        if self._local is not None:
+            self._local.release()
