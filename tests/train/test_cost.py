@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sparkdl.collective.routes import Routes
 from sparkdl.train.cost import (
     Cluster,
     Costs,
@@ -78,7 +79,7 @@ def test_more_parameters_more_hosts_and_more_noise_cost_more(
 @given(st.integers(2, 16), st.integers(1, 8))
 def test_the_cable_carries_what_the_routes_say(hosts: int, each: int) -> None:
     workers = hosts * each
-    routes = pytest.importorskip("sparkdl.collective.routes").Routes.of([str(rank // each) for rank in range(workers)])
+    routes = Routes.of([str(rank // each) for rank in range(workers)])
     cluster, size = Cluster(hosts, each, bandwidth=1.0), 1000 * workers
     slices = [len(routes.carried(rank)) for rank in range(workers)]
     assert outer_bytes(size, cluster) == pytest.approx(2 * 4 * 1000 * sum(slices) / workers)
