@@ -29,6 +29,8 @@ CHANGED: Mapping[str, str] = {
     "`get_image()` and the like of local frames": "are lists, no iterators",
     "word numbers of words that are as frequent": "follow the alphabet, so that every run gives the same",
     "`NNModel`, `NNClassifierModel` files": "hold a `.bigdl` model and JSON; those of BigDL itself are not read",
+    "`quantize()`": "products of int8 with the ranges of the last `forward`; before any, weights of int8 alone, which "
+    "only `Linear` multiplies as such; the copy has a `report` of size and speed, and is not saved",
     "sparse `JTensor`s": "`to_ndarray()` gives a dense array",
     "`decrypt_with_AES_GCM`": "notices alterations",
 }
@@ -37,7 +39,6 @@ REFUSED: Mapping[str, str] = {
     **{f"`{name}.*`": why for name, why in MODULES.items()},
     "`callBigDlFunc`, `callZooFunc`, `GatewayWrapper`": "there is no Java behind this package",
     "layers, criterions, optim methods with code in Scala": "build them of layers, or as Keras layers",
-    "`quantize()`": "8 bits need ranges that only data tells; `sparkdl.predict` runs on OpenVINO, also in bfloat16",
     "`Model.train`": "it trained a TensorFlow 1 session: use `Model.load_tensorflow` and an `Optimizer`",
     "`SequenceBeamSearch.forward`": "BigDL's Python could not run it either: it searches with a Scala function",
     "`XGBClassifier`, `LightGBMClassifier`, ...": "they called JVM libraries, which have packages for Spark",

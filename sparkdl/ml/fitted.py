@@ -21,10 +21,13 @@ from sparkdl.history import History
 from sparkdl.importers.keras.load import load_keras
 from sparkdl.ml.params import TrainingParams, setter
 from sparkdl.ml.persistence import Persistent, StageFolder
+from sparkdl.spark.quantize import quantize
+from sparkdl.spark.quantized import QuantizedModel, quantized_of
 from sparkdl.spark.scoring import Derive, score
 from sparkdl.types import Content, SampleSpec, TensorSpec
 
 MODEL_FILE = "model.keras"
+QUANTIZED_FILE = "model.int8"
 
 
 class Fitted(TrainingParams, Persistent):
@@ -33,6 +36,7 @@ class Fitted(TrainingParams, Persistent):
     _model: KerasModel | None = None
     _spec: SampleSpec | None = None
     _history: History | None = None
+    _quantized: QuantizedModel | None = None
 
     setFeaturesCol = setter("featuresCol")
     setFeaturesCols = setter("featuresCols")
@@ -66,6 +70,27 @@ class Fitted(TrainingParams, Persistent):
         if self._model is None:
             raise no_model(self)
         return self._model.value
+
+    @property
+    def quantized(self) -> QuantizedModel | None:
+        """The model in eight bits that `transform` uses; None where it uses the Keras model."""
+        return self._quantized
+
+    def quantize(self, dataset: DataFrame, **options: Any) -> Self:
+        """A copy of the stage that scores in int8, and is saved with its model in eight bits beside the Keras model.
+
+        Args:
+            dataset: rows for the calibration, with the stage's feature columns.
+            **options: others of `sparkdl.quantize`: `label`, `metrics`, `rows`, `seed`, `max_accuracy_drop`.
+        """
+        columns = {"features": self.features, "shapes": self.value_of("shapes"), "dtypes": self.value_of("dtypes")}
+        return self.with_quantized(quantize(self.model, dataset, **columns, **options))
+
+    def with_quantized(self, quantized: QuantizedModel | None) -> Self:
+        """A copy of the stage that scores by what `sparkdl.quantize` made of its model; None scores by that again."""
+        stage: Self = self.copy()
+        stage._quantized = quantized
+        return stage
 
     @property
     def hasSummary(self) -> bool:
@@ -102,7 +127,7 @@ class Fitted(TrainingParams, Persistent):
             taken.add(field.name.lower())
         shapes = {name: tuple(shape) for name, shape in (self.value_of("shapes") or {}).items()}
         return score(
-            self.model,
+            self._quantized or self.model,
             dataset,
             features=self.features,
             columns=columns,
@@ -124,24 +149,27 @@ class Fitted(TrainingParams, Persistent):
             if row.size != tensor.size:
                 raise ArgumentError(f"{self.uid} takes {tensor.size} numbers per row, received {row.size}.")
             row = row.reshape(tensor.shape).astype(tensor.dtype)
-        outputs = self.model(row[None], training=False)
+        outputs = self._quantized.predict(row[None]) if self._quantized else self.model(row[None], training=False)
         return [np.asarray(item) for item in (outputs if isinstance(outputs, (list, tuple)) else [outputs])]
 
     def _files(self) -> Mapping[str, Content]:
         if self._model is None:
             raise no_model(self)
-        return {MODEL_FILE: self._model.archive()}
+        quantized = {} if self._quantized is None else {QUANTIZED_FILE: self._quantized.content()}
+        return {MODEL_FILE: self._model.archive(), **quantized}
 
     def _more(self) -> dict[str, Any]:
         spec = None if self._spec is None else asdict(self._spec)
         history = None if self._history is None else asdict(self._history)
         found: dict[str, Any] = json.loads(json.dumps({"spec": spec, "summary": history}, default=float))
-        return found
+        return found if self._quantized is None else {**found, "quantized": True}
 
     def _take(self, metadata: Mapping[str, Any], folder: StageFolder) -> None:
         self._model = KerasModel(archive=read_archive(folder), path=folder.path_of(MODEL_FILE))
         self._spec = None if metadata["spec"] is None else _spec_of(metadata["spec"])
         self._history = None if metadata["summary"] is None else History(**metadata["summary"])
+        if metadata.get("quantized"):
+            self._quantized = quantized_of(read_archive(folder, QUANTIZED_FILE), folder.path_of(QUANTIZED_FILE))
 
 
 class KerasModel:
@@ -172,17 +200,17 @@ class KerasModel:
         return self._archive or model_archive(self.value)
 
 
-def read_archive(folder: StageFolder) -> bytes:
-    """The archive of a stage's model.
+def read_archive(folder: StageFolder, name: str = MODEL_FILE) -> bytes:
+    """The file of a stage's model.
 
     Raises:
         MissingFileError: its file is not there.
     """
     try:
-        return folder.read(MODEL_FILE)
+        return folder.read(name)
     except MissingFileError as error:
         raise MissingFileError(
-            f"{folder.shown!r} has no {MODEL_FILE}, which the stage needs: save the stage again.", error.reason
+            f"{folder.shown!r} has no {name}, which the stage needs: save the stage again.", error.reason
         ) from None
 
 

@@ -19,7 +19,7 @@ from sparkdl.bigdl.util.sample import JTensor
 from sparkdl.data.blocks import block_of_samples
 from sparkdl.errors import ArgumentError, DataError
 from sparkdl.nn.torch.module import Module
-from sparkdl.nn.torch.network import network
+from sparkdl.nn.torch.network import Shape, network
 from sparkdl.spark.predict import predict
 from sparkdl.spark.samples import first_sample, spec_of
 from sparkdl.spark.shipping import ship_predictor
@@ -54,7 +54,7 @@ class Inference:
                 f"evaluate takes nothing, or a data set, a batch size and validation methods: received {len(args)} "
                 "arguments."
             )
-        return measured(self.value, rdd_of(args[0]), int(args[1]), args[2])
+        return measured(self, rdd_of(args[0]), int(args[1]), args[2])
 
     def predict(self, features: Any, batch_size: int = -1) -> Any:
         """The outputs for an RDD of samples (an RDD), or for arrays whose first axis is the batch (an array)."""
@@ -67,14 +67,17 @@ class Inference:
     def predict_local(self, X: Any, batch_size: int = -1) -> Any:
         """The outputs for an array, or a list of arrays for several inputs; for a table a list of arrays."""
         inputs = [_array(part) for part in X] if isinstance(X, (list, tuple)) else [_array(X)]
-        shapes = [tuple(part.shape[1:]) for part in inputs]
-        model = network(self.value, shapes if len(shapes) > 1 else shapes[0]).model
+        model = self._model([tuple(part.shape[1:]) for part in inputs])
         rows = batch_size if batch_size > 0 else _ROWS
         return model.predict(inputs if len(inputs) > 1 else inputs[0], batch_size=rows, verbose=0)
 
+    def _model(self, shapes: Sequence[Shape]) -> Any:
+        """The Keras model for rows of such shapes, one for each input."""
+        return network(self.value, list(shapes) if len(shapes) > 1 else shapes[0]).model
+
     def predict_distributed(self, data_rdd: RDD, batch_size: int = -1) -> RDD:
         """The outputs for an RDD of samples, as an RDD of arrays (of tuples of them for a table)."""
-        model = model_for(self.value, data_rdd)
+        model = model_for(self, data_rdd)
         return predict(model, data_rdd, batch_size=rows_of_call(batch_size, data_rdd))
 
     def predict_class(self, features: Any) -> Any:
@@ -111,7 +114,7 @@ class Inference:
         distributed = image_frame.is_distributed()
         features = image_frame.value if distributed else get_spark_context().parallelize(image_frame.value, 1)
         samples = features.map(_sample_of)
-        model = model_for(self.value, samples)
+        model = model_for(self, samples)
         if output_layer is not None:
             model = _ending_at(model, output_layer)
         spec = _features_of(first_sample(samples), model)
@@ -134,12 +137,11 @@ def rdd_of(data: Any) -> RDD:
     return samples if isinstance(samples, RDD) else get_spark_context().parallelize(samples)
 
 
-def model_for(module: Module, data: RDD) -> keras.Model:
-    """The Keras model of a module for such samples (or arrays)."""
+def model_for(layer: Inference, data: RDD) -> Any:
+    """The model of a layer for such samples (or arrays)."""
     first = data.first()
     features = first.features if isinstance(first, Sample) else (first,)
-    shapes = [tuple(_array(feature).shape) for feature in features]
-    return network(module, shapes if len(shapes) > 1 else shapes[0]).model
+    return layer._model([tuple(_array(feature).shape) for feature in features])
 
 
 def rows_of_call(batch_size: int, data: RDD) -> int:
@@ -152,14 +154,14 @@ def greatest(output: Any) -> int:
     return int(np.argmax(output)) + 1
 
 
-def measured(module: Module, data: RDD, batch_size: int, methods: Any) -> list[EvaluatedResult]:
+def measured(layer: Inference, data: RDD, batch_size: int, methods: Any) -> list[EvaluatedResult]:
     """What validation methods say of a model over an RDD of samples.
 
     Raises:
         DataError: there are no rows, or a method cannot measure them.
     """
     measures = Methods(tuple(checked(methods)))
-    model = model_for(module, data)
+    model = model_for(layer, data)
     spec = spec_of(first_sample(data), (), ())
     shipped = ship_predictor(data, model, replace(spec, labels=(), weighted=False))
     task = _MeasuringTask(shipped, spec, rows_of_call(batch_size, data), measures)
@@ -226,7 +228,7 @@ def _sample_of(feature: Any) -> Sample:
     return sample  # type: ignore[no-any-return]
 
 
-def _features_of(sample: Sample, model: keras.Model) -> SampleSpec:
+def _features_of(sample: Sample, model: Any) -> SampleSpec:
     return replace(spec_of(Sample(sample.features), (), ()), labels=(), weighted=False)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from sparkdl.errors import StorageError, UnsupportedError
+from sparkdl.errors import StorageError
 from sparkdl.importers.bigdl.caffe_net import caffe_net
 from sparkdl.importers.bigdl.frozen_graph import frozen_graph
 from sparkdl.importers.bigdl.load import module_bytes
@@ -16,6 +17,7 @@ from sparkdl.nn.torch.module import Module
 from sparkdl.spark.storage import read_if_present, write_file
 from sparkdl.summary import SummaryWriter
 
+_QUANTIZED = "sparkdl.bigdl.nn.layers.quantized"
 Self = TypeVar("Self", bound="Saving")
 
 
@@ -52,15 +54,17 @@ class Saving:
         return self.saveModel(path, over_write=over_write)
 
     def quantize(self) -> Any:
-        """Refused: numbers of eight bits need the ranges of what layers compute, which only data can tell.
+        """A copy of the layer in eight bits, for `forward`, `predict` and `evaluate`: see `QuantizedLayer`.
+
+        Call `forward` with a batch of usual rows before: without them only the weights are in eight bits, and
+        convolutions compute in float32.
 
         Raises:
-            UnsupportedError: always.
+            MissingExtraError: NNCF or OpenVINO is not installed (`pip install 'sparkdl[quantization]'`).
+            UnsupportedError: they cannot take the layer.
         """
-        raise UnsupportedError(
-            "quantize() cannot make a model of 8 bits of its weights alone; score it with sparkdl.predict, which runs "
-            'on OpenVINO, there with precision="bf16" where that is enough.'
-        )
+        # It is a layer itself, so it knows this module.
+        return importlib.import_module(_QUANTIZED).QuantizedLayer.of_layer(self)
 
     def save_tensorflow(
         self, inputs: Sequence[Any], path: str, byte_order: str = "little_endian", data_format: str = "nhwc"
