@@ -61,6 +61,8 @@ def _join(bridge: str, name: str, port: str, address: str, gbits: float) -> None
     _run(f"ip -n {name} addr add {address}/24 dev eth0")
     _run(f"ip -n {name} link set lo up")
     _run(f"ip -n {name} link set eth0 up")
+    # Where time is stretched the kernel's is not: waits would seem so long that connections had to start slowly again.
+    _run(f"ip netns exec {name} sysctl -q -w net.ipv4.tcp_slow_start_after_idle=0")
     _run(f"tc qdisc add dev {port} {shape}")
     _run(f"ip netns exec {name} tc qdisc add dev eth0 {shape}")
 

@@ -36,15 +36,23 @@ from typing import Any
 from networks import Host, network, possible
 from scaling_worker import Task
 
-from sparkdl.train.cost import Cluster, Costs, Measurement, exchange_seconds, fit_costs, step_time, wire_seconds
+from sparkdl.train.cost import (
+    Cluster,
+    Costs,
+    Measurement,
+    exchange_seconds,
+    fit_costs,
+    step_time,
+    wire_seconds,
+)
 
 ROOT = Path(__file__).parents[1]
 LENGTHS = (1_000, 62_000, 1_000_000, 7_000_000, 25_600_000)
 CLUSTERS = ((2, 1), (4, 1), (8, 1), (4, 2))
 ONE_HOST = ((1, 1), (1, 2), (1, 4), (1, 8))
 WAIT_SECONDS, NOISE = 0.025, 0.1
-# Rounds of each number of parameters, and of those that take long; seconds that one exchange may take here.
-ROUNDS, FEW, LONGEST = 5, 3, 2.0
+# Exchanges and steps of each number of parameters, and of those that take long; seconds that one may take here.
+EXCHANGES, STEPS, FEW, LONGEST = 15, 5, 3, 2.0
 GIGABIT = 1e9 / 8
 QUIET_LOAD = 0.5
 
@@ -83,7 +91,7 @@ def run(hosts: int, per_host: int, gbits: float, cores: float) -> list[Point]:
     print(f"{hosts} x {per_host} workers, {gbits:g} Gbit/s", file=sys.stderr, flush=True)
     seconds = {length: stretch * wire_seconds(length, cluster) for length in LENGTHS} if hosts > 1 else {}
     lengths = tuple(length for length in LENGTHS if seconds.get(length, 0.0) <= LONGEST)
-    rounds = tuple(ROUNDS if seconds.get(length, 0.0) <= LONGEST / 8 else FEW for length in lengths)
+    long = [seconds.get(length, 0.0) > LONGEST / 8 for length in lengths]
     with hosts_of(hosts, gbits / stretch) as places:
         tasks = [
             Task(
@@ -92,7 +100,8 @@ def run(hosts: int, per_host: int, gbits: float, cores: float) -> list[Point]:
                 address=places[rank // per_host].address,
                 alone=per_host == 1,
                 lengths=lengths,
-                rounds=rounds,
+                exchanges=tuple(FEW if slow else EXCHANGES for slow in long),
+                steps=tuple(FEW if slow else STEPS for slow in long),
                 wait=WAIT_SECONDS * stretch,
                 noise=NOISE,
                 secret="",
@@ -101,7 +110,12 @@ def run(hosts: int, per_host: int, gbits: float, cores: float) -> list[Point]:
         ]
         results = converse([places[task.rank // per_host] for task in tasks], tasks)
     return [
-        Point(gbits, cluster, length, *(summary(told, name) / stretch for name in ("exchange", "update", "step")))
+        Point(
+            gbits,
+            cluster,
+            length,
+            *(summary(told, name) / stretch for name in ("exchange", "update", "step")),
+        )
         for length, told in zip(lengths, results, strict=True)
     ]
 
@@ -118,8 +132,16 @@ def converse(places: Sequence[Host], tasks: Sequence[Task]) -> list[list[Any]]:
     for place, task in zip(places, tasks, strict=True):
         ours, theirs = socket.socketpair()
         with theirs:
-            program = [*place.prefix, sys.executable, str(ROOT / "benchmarks" / "scaling_worker.py")]
-            environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+            program = [
+                *place.prefix,
+                sys.executable,
+                str(ROOT / "benchmarks" / "scaling_worker.py"),
+            ]
+            environment = {
+                **os.environ,
+                "PYTHONPATH": str(ROOT),
+                "OMP_NUM_THREADS": "1",
+            }
             command = [*program, str(theirs.fileno())]
             processes.append(subprocess.Popen(command, env=environment, pass_fds=[theirs.fileno()]))
         talks.append(ours.makefile("rwb", 0))
@@ -175,25 +197,49 @@ def report(points: Sequence[Point], costs: Costs) -> list[dict[str, Any]]:
         rows.append(asdict(point) | {"unseen": unseen, "predicted": step, "error": step / point.step - 1})
     errors = sorted(abs(row["error"]) for row in rows)
     good = sum(error <= 0.1 for error in errors)
-    print(f"Steps: {good} of {len(rows)} within 10 %, median error {statistics.median(errors):.1%}, ", end="")
+    print(
+        f"Steps: {good} of {len(rows)} within 10 %, median error {statistics.median(errors):.1%}, ",
+        end="",
+    )
     print(f"{errors[-1]:.1%} at most.")
     return rows
+
+
+def leave(*_: object) -> None:
+    """Ends the program once, so that networks are taken down."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(1)
 
 
 def main() -> None:
     """Runs the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--networks", type=float, nargs="*", default=[1, 10, 25], metavar="GBITS", help="Gbit/s (1 10 25)"
+        "--networks",
+        type=float,
+        nargs="*",
+        default=[1, 10, 25],
+        metavar="GBITS",
+        help="Gbit/s (1 10 25)",
     )
     parser.add_argument(
-        "--cores", type=float, default=os.cpu_count(), help="cores that workers can have (default: all)"
+        "--cores",
+        type=float,
+        default=os.cpu_count(),
+        help="cores that workers can have (default: all)",
     )
-    parser.add_argument("--with", dest="earlier", type=Path, nargs="*", default=[], help="outputs of runs to take in")
+    parser.add_argument(
+        "--with",
+        dest="earlier",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="outputs of runs to take in",
+    )
     arguments = parser.parse_args()
     if not possible():
         parser.error("shaping networks needs root, and the commands `ip` and `tc` (Debian: iproute2)")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that networks are taken down
+    signal.signal(signal.SIGTERM, leave)
     load = os.getloadavg()[0]
     points = [point for path in arguments.earlier for point in read_points(path)]
     runs = [(hosts, each, gbits) for gbits in arguments.networks for hosts, each in CLUSTERS]
@@ -208,7 +254,13 @@ def main() -> None:
         print(f"The machine was busy before the start (load average {load:.1f}): what its cores did was slower.")
     print(
         json.dumps(
-            {"benchmark": "scaling", "cores": arguments.cores, "load": load, "costs": asdict(costs), "points": rows}
+            {
+                "benchmark": "scaling",
+                "cores": arguments.cores,
+                "load": load,
+                "costs": asdict(costs),
+                "points": rows,
+            }
         )
     )
 

@@ -31,7 +31,8 @@ class Task:
         address: where the others reach it; workers of one address are on one host.
         alone: whether it is the only worker of its host.
         lengths: numbers of parameters, one after the other.
-        rounds: exchanges of each length, and then steps.
+        exchanges: how many of each length.
+        steps: how many of each length.
         wait: mean seconds of what stands for the computation of a step.
         noise: its standard deviation, as a share of the mean.
         secret: of the run, in hex.
@@ -42,7 +43,8 @@ class Task:
     address: str
     alone: bool
     lengths: tuple[int, ...]
-    rounds: tuple[int, ...]
+    exchanges: tuple[int, ...]
+    steps: tuple[int, ...]
     wait: float
     noise: float
     secret: str
@@ -58,7 +60,15 @@ def connect(task: Task, talk: socket.SocketIO) -> Collective:
     if task.size == 1:
         return Solo()
     listener = open_listener(task.address)
-    mesh = connect_mesh(task.rank, task.size, listener, gather, bytes.fromhex(task.secret), "scaling", 60.0)
+    mesh = connect_mesh(
+        task.rank,
+        task.size,
+        listener,
+        gather,
+        bytes.fromhex(task.secret),
+        "scaling",
+        60.0,
+    )
     return mesh if task.alone else by_hosts(mesh, task.address)
 
 
@@ -86,35 +96,42 @@ class Step:
         return time.perf_counter() - updated + reduced - started, updated - reduced
 
 
-def measure(task: Task, collective: Collective, length: int, rounds: int) -> dict[str, list[float]]:
+def measure(task: Task, collective: Collective, length: int, exchanges: int, steps: int) -> dict[str, list[float]]:
     """Seconds of each exchange and update after a barrier, and of each step."""
     step, rng = Step(collective, length), np.random.default_rng([task.rank, length])
     step()
     bare = []
-    for _ in range(rounds):
+    for _ in range(exchanges):
         collective.barrier()
         bare.append(step())
-    waits = task.wait * np.maximum(0.0, 1.0 + task.noise * rng.standard_normal(rounds))
+    waits = task.wait * np.maximum(0.0, 1.0 + task.noise * rng.standard_normal(steps))
     collective.barrier()
-    steps, end = [], time.perf_counter()
+    taken, end = [], time.perf_counter()
     for wait in waits:
         started, end = end, end + wait
         time.sleep(max(0.0, end - time.perf_counter()))
         step()
         end = time.perf_counter()
-        steps.append(end - started)
-    return {"exchange": [part[0] for part in bare], "update": [part[1] for part in bare], "step": steps}
+        taken.append(end - started)
+    return {
+        "exchange": [part[0] for part in bare],
+        "update": [part[1] for part in bare],
+        "step": taken,
+    }
 
 
 def main() -> None:
     """The program that `benchmarks/scaling.py` starts."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("descriptor", type=int, help="the socket")
-    with socket.socket(fileno=parser.parse_args().descriptor) as connection, connection.makefile("rwb", 0) as talk:
+    with (
+        socket.socket(fileno=parser.parse_args().descriptor) as connection,
+        connection.makefile("rwb", 0) as talk,
+    ):
         task = Task(**json.loads(talk.readline()))
         collective = connect(task, talk)
-        for length, rounds in zip(task.lengths, task.rounds, strict=True):
-            talk.write(json.dumps(measure(task, collective, length, rounds)).encode() + b"\n")
+        for counts in zip(task.lengths, task.exchanges, task.steps, strict=True):
+            talk.write(json.dumps(measure(task, collective, *counts)).encode() + b"\n")
         collective.close()
 
 

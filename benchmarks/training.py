@@ -21,7 +21,7 @@ from typing import Any
 
 import limit
 import workloads
-from workloads import WORKLOADS, MakeRows, Workload
+from workloads import QUICK, WORKLOADS, MakeRows, Workload
 
 PHASES = ("waiting", "compute", "exchange", "update")
 WARM_UP = 10
@@ -66,7 +66,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "models", nargs="*", metavar="MODEL", help=f"{', '.join(WORKLOADS)} (default: all but resnet50)"
+        "models", nargs="*", metavar="MODEL", help=f"{', '.join(WORKLOADS)} (default: {', '.join(QUICK)})"
     )
     parser.add_argument("--master", default="local[2]", help="Spark master (default %(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="processes of one core each (default %(default)s)")
@@ -78,7 +78,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     unknown = sorted({*parsed.models} - {*WORKLOADS})
     if unknown:
         parser.error(f"there is no model {', '.join(unknown)}: choose among {', '.join(WORKLOADS)}")
-    parsed.models = parsed.models or [name for name in WORKLOADS if name != "resnet50"]
+    parsed.models = parsed.models or QUICK
     return parsed
 
 

@@ -104,6 +104,48 @@ def _resnet50() -> Any:
     return keras.applications.ResNet50(weights=None)
 
 
+def _vgg16() -> Any:
+    import keras
+
+    return keras.applications.VGG16(weights=None)
+
+
+def _inception_v1() -> Any:
+    """GoogLeNet as in its paper's table 1, without the two side classifiers."""
+    import keras
+    from keras import layers
+
+    def conv(x: Any, filters: int, size: int, strides: int = 1) -> Any:
+        return layers.Conv2D(filters, size, strides, "same", activation="relu")(x)
+
+    def pool(x: Any, strides: int) -> Any:
+        return layers.MaxPooling2D(3, strides, "same")(x)
+
+    def inception(x: Any, one: int, three_in: int, three: int, five_in: int, five: int, pooled: int) -> Any:
+        wide, wider = conv(conv(x, three_in, 1), three, 3), conv(conv(x, five_in, 1), five, 5)
+        return layers.Concatenate()([conv(x, one, 1), wide, wider, conv(pool(x, 1), pooled, 1)])
+
+    inputs = keras.Input((224, 224, 3))
+    x = pool(conv(conv(pool(conv(inputs, 64, 7, 2), 2), 64, 1), 192, 3), 2)
+    for block in GOOGLENET:
+        for widths in block:
+            x = inception(x, *widths)
+        x = pool(x, 2) if block is not GOOGLENET[-1] else layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, layers.Dense(1000, activation="softmax")(layers.Dropout(0.4)(x)))
+
+
+GOOGLENET = (
+    ((64, 96, 128, 16, 32, 32), (128, 128, 192, 32, 96, 64)),
+    (
+        (192, 96, 208, 16, 48, 64),
+        (160, 112, 224, 24, 64, 64),
+        (128, 128, 256, 24, 64, 64),
+        (112, 144, 288, 32, 64, 64),
+        (256, 160, 320, 32, 128, 128),
+    ),
+    ((256, 160, 320, 32, 128, 128), (384, 192, 384, 48, 128, 128)),
+)
+
 WORKLOADS = {
     workload.name: workload
     for workload in (
@@ -111,5 +153,9 @@ WORKLOADS = {
         Workload("lstm", (48, 16), 2, 256, 200, 0.93, _lstm),
         Workload("mlp", (784,), 10, 256, 400, 0.6, _mlp),
         Workload("resnet50", (224, 224, 3), 1000, 16, 6, 0.97, _resnet50),
+        Workload("inception", (224, 224, 3), 1000, 16, 10, 0.97, _inception_v1),
+        Workload("vgg16", (224, 224, 3), 1000, 8, 6, 0.9, _vgg16),
     )
 }
+# What runs where no model is named: those whose steps take milliseconds.
+QUICK = ("lenet", "lstm", "mlp")
