@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import json
 import os
 import random
@@ -38,7 +39,8 @@ settings.register_profile("search", deadline=None)
 settings.register_profile("same", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("same")
 KINDS = ("spark_local", "spark_cluster", "standalone")
-GROUPS = ("clusters", "spark_local", "jobs")
+GROUPS = ("clusters", "bigdl", "spark_local")
+FIRST_HALF = frozenset({"bigdl", "jobs", "contracts"})
 TENSORFLOW_FOLDERS = frozenset({"engine", "nn", "importers", "ml", "bigdl"})
 CONF = {"spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "4", "spark.default.parallelism": "2"}
 
@@ -62,19 +64,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _turn(item: pytest.Item) -> tuple[int, int]:
     group = _group(item)
-    return (GROUPS.index(group) if group in GROUPS else len(GROUPS)), _kind(item)
+    late = 0 if item.get_closest_marker("spark") else 1
+    return (GROUPS.index(group) if group in GROUPS else len(GROUPS) + late), _kind(item)
 
 
 def _group(item: pytest.Item) -> str:
-    """The tests that share a process with this one."""
-    # The jobs share what they have trained.
-    own = "jobs" if "jobs" in item.path.relative_to(ROOT).parts else str(item.path)
-    return ("", "spark_local", "clusters", "clusters")[_kind(item)] or own
+    """The tests that share a process with this one: two processes have a session on local[2], for half of them each."""
+    half = "bigdl" if FIRST_HALF.intersection(item.path.relative_to(ROOT).parts) else "spark_local"
+    return ("", half, "clusters", "clusters")[_kind(item)] or str(item.path)
 
 
 def _kind(item: pytest.Item) -> int:
     used = getattr(item, "fixturenames", ())
     return max((index for index, name in enumerate(KINDS, start=1) if name in used), default=0)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Keeps what has been imported and collected out of all further garbage collections: it stays, and it is a lot."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.importers.tensorflow.places import COPIES
-from tests.jobs.programs import run_job
+from tests.jobs.programs import run_here
 
 LSTM = COPIES / "blog_lstm_static"
-pytestmark = [pytest.mark.spark, pytest.mark.tf]
+pytestmark = pytest.mark.tf
 
 
-def test_its_own_lstm_has_the_accuracy_that_tensorflow_computes(tmp_path: Path) -> None:
+def test_its_own_lstm_has_the_accuracy_that_tensorflow_computes(spark_local: Any, tmp_path: Path) -> None:
     small = ("--devices", 160, "--epochs", 4, "--length", 12)
-    printed = run_job("evaluate_tensorflow.py", *small, folder=tmp_path, submit=True)
+    printed = run_here("evaluate_tensorflow.py", *small, folder=tmp_path)
     found = re.search(r"(\d+) samples, 128 at a time, .* top-1 accuracy ([\d.]+)", printed)
     own = re.search(r"TensorFlow itself, on the driver: +top-1 accuracy ([\d.]+)", printed)
     assert int(found[1]) > 100
@@ -26,7 +27,7 @@ def test_its_own_lstm_has_the_accuracy_that_tensorflow_computes(tmp_path: Path) 
     assert re.search(r"Loaded .*graph.pb: \['Placeholder'\] to \['prediction/Softmax'\]", printed)
 
 
-def test_the_pair_of_files_that_bigdl_took(tmp_path: Path) -> None:
+def test_the_pair_of_files_that_bigdl_took(spark_local: Any, tmp_path: Path) -> None:
     import tensorflow as tf
 
     x = np.random.default_rng(0).normal(size=(300, 20, 8)).astype("float32")
@@ -38,6 +39,6 @@ def test_the_pair_of_files_that_bigdl_took(tmp_path: Path) -> None:
     np.savez(tmp_path / "rows.npz", features=x, labels=labels)
     given = ("--model", LSTM / "graph_unfrozen.pbtxt.gz", "--bin-file", LSTM / "bigdl_pair.bin")
     data = ("--data", tmp_path / "rows.npz", "--master", "local[2]")
-    printed = run_job("evaluate_tensorflow.py", *given, *data, folder=tmp_path)
+    printed = run_here("evaluate_tensorflow.py", *given, *data, folder=tmp_path)
     assert "300 samples, 128 at a time" in printed
     assert "top-1 accuracy 0.7500" in printed

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
-import pytest
-
-from tests.jobs.programs import run_job
-
-pytestmark = pytest.mark.spark
+from tests.jobs.programs import run_here
 
 
-def test_the_network_stands_beside_spark_ml(tmp_path: Path) -> None:
+def test_the_network_stands_beside_spark_ml(spark_local: Any, tmp_path: Path) -> None:
     options = ("--epochs", 25, "--master", "local[2]", "--output", tmp_path / "pipeline")
-    printed = run_job("pipeline_tabular.py", *options, folder=tmp_path)
+    printed = run_here("pipeline_tabular.py", *options, folder=tmp_path)
     rows = dict(re.findall(r"^(\w+) +(0\.\d+ +0\.\d+ +0\.\d+) +[\d.]+ +[\d.]+$", printed, re.MULTILINE))
     found = {name: [float(number) for number in numbers.split()] for name, numbers in rows.items()}
     assert list(found) == ["DLClassifier", "LogisticRegression", "GBTClassifier"]

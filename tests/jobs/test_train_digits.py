@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.jobs.programs import run_job
+from tests.jobs.programs import run_here, run_job
 
 pytestmark = pytest.mark.spark
 
@@ -62,6 +62,6 @@ def test_writes_a_picture_and_the_trained_model(finished: tuple[str, Path]) -> N
 
 
 def test_help_names_every_option(tmp_path: Path) -> None:
-    printed = run_job("train_digits.py", "--help", folder=tmp_path)
+    printed = run_here("train_digits.py", "--help", folder=tmp_path)
     for option in ("--mnist", "--epochs", "--batch-size", "--workers", "--output", "--master", "--seed"):
         assert option in printed

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.jobs.programs import run_job
+from tests.jobs.programs import run_here, run_job
 
 pytestmark = pytest.mark.spark
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.spark
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, Path]:
     folder = tmp_path_factory.mktemp("failure")
-    made = run_job("train_failure_lstm.py", "--make-data", folder / "data", "--devices", 160, folder=folder)
+    made = run_here("train_failure_lstm.py", "--make-data", folder / "data", "--devices", 160, folder=folder)
     small = ("--epochs", 8, "--hidden", 16, "--batch-size", 32, "--learning-rate", 0.01, "--length", 24, "--workers", 2)
     conf = ("--data", folder / "data", "--output", folder / "out")
     return made, run_job("train_failure_lstm.py", *conf, *small, folder=folder, submit=True), folder
@@ -62,6 +62,6 @@ def test_writes_picture_and_model(finished: tuple[str, str, Path]) -> None:
 
 
 def test_help_names_every_option(tmp_path: Path) -> None:
-    printed = run_job("train_failure_lstm.py", "--help", folder=tmp_path)
+    printed = run_here("train_failure_lstm.py", "--help", folder=tmp_path)
     for option in ("--data", "--make-data", "--devices", "--seed", "--epochs", "--output", "--workers", "--master"):
         assert option in printed
