@@ -114,10 +114,11 @@ def resnet(size: int) -> Any:
 @functools.cache
 def bare_runtime(runtime: str, place: str) -> Callable[[np.ndarray], np.ndarray]:
     """A model on one thread of this process."""
-    if runtime == "openvino":
+    if runtime.startswith("openvino"):
         import openvino
 
-        settings = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+        hint = "bf16" if runtime.endswith("bf16") else "f32"
+        settings = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": hint}
         compiled = openvino.Core().compile_model(f"{place}.xml", "CPU", {**settings, "ENABLE_CPU_PINNING": False})
         request = compiled.create_infer_request()
         return lambda rows: request.infer([rows], share_inputs=True)[0]

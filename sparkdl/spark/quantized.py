@@ -40,8 +40,8 @@ class QuantizationReport:
         bytes_after: the same of the quantised model.
         speed_before: of one thread on the driver, of the float32 model.
         speed_after: the same of the quantised model.
-        difference: the largest difference of an output from the float32 model's over the rows of the calibration,
-            in parts of the largest output.
+        difference: the largest difference of an output from the float32 model's over the rows of the calibration (or
+            those tried, where there was none), in parts of the largest output.
         float_operations: products that this machine computes in float32: kind, and where in the model.
         rows: of the calibration; 0 where only weights are in eight bits.
     """
@@ -63,7 +63,8 @@ class QuantizationReport:
             titles = {"p50_ms": "one row, p50, ms", "p99_ms": "one row, p99, ms", "rows_per_second": "rows per second"}
             lines += [_line(title, one[name], other[name], ",.4g") for name, title in titles.items()]
         lines += [_line(name, value, self.after[name], ".4f") for name, value in self.before.items()]
-        lines.append(f"largest difference {self.difference:.2g} of the largest output, over {self.rows} rows")
+        rows = f", over {self.rows} rows" if self.rows else ""
+        lines.append(f"largest difference: {self.difference:.2g} of the largest output{rows}")
         return "\n".join([*lines, f"in float32: {', '.join(self.float_operations) or 'no product'}"])
 
 
