@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from pyspark.sql import SparkSession
 
 import sparkdl as sdl
 from sparkdl.nn.roi_pooling import RegionPooling
@@ -57,18 +58,16 @@ def test_objects_of_an_image_are_the_same_in_any_batch(detector: keras.Model, im
     assert len(set(objects.tolist())) > 1, "these images are meant to have different numbers of objects"
 
 
-@pytest.mark.spark
-def test_objects_on_spark_do_not_depend_on_batches(detector: keras.Model, images: np.ndarray) -> None:
-    from sparkdl.spark.session import local_session
-
-    with local_session("local[2]", {"spark.ui.enabled": "false"}, app_name="detections") as spark:
-        rows = [(index, image.ravel().tolist()) for index, image in enumerate(images)]
-        frame = spark.createDataFrame(rows, "id int, image array<float>").repartition(3)
-        for size in (1, 3):
-            found = sdl.predict(detector, frame, features="image", output="objects", batch_size=size).collect()
-            for row in found:
-                objects = np.asarray(row["objects"], "float32").reshape(1, 60, 7)
-                np.testing.assert_allclose(objects, detector(images[row["id"]][np.newaxis])[0], atol=1e-5)
+def test_objects_on_spark_do_not_depend_on_batches(
+    detector: keras.Model, images: np.ndarray, spark_local: SparkSession
+) -> None:
+    rows = [(index, image.ravel().tolist()) for index, image in enumerate(images)]
+    frame = spark_local.createDataFrame(rows, "id int, image array<float>").repartition(3)
+    for size in (1, 3):
+        found = sdl.predict(detector, frame, features="image", output="objects", batch_size=size).collect()
+        for row in found:
+            objects = np.asarray(row["objects"], "float32").reshape(1, 60, 7)
+            np.testing.assert_allclose(objects, detector(images[row["id"]][np.newaxis])[0], atol=1e-5)
 
 
 def test_a_detector_is_saved_and_exported(detector: keras.Model, images: np.ndarray, tmp_path: Path) -> None:
