@@ -56,8 +56,8 @@ fast: lint
 servers: $(VENV)/.test
 	@$(BIN)/python tests/servers/hadoop_jars.py || [ "$$SPARKDL_REQUIRE_SERVERS" != 1 ]
 
-# Three processes, as some only wait: those for all that needs Spark (a context at a time), and one for the rest. pytest
-# its summary is the last line.
+# Three processes, as some only wait: one begins with all that needs a cluster, two with what needs a local session, and
+# the rest is for whoever is done. The summary is the last line.
 test: lint types servers
 	$(BIN)/python -m pytest -n 3 --dist loadgroup sparkdl tests
 
