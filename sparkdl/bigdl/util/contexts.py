@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ _SETTINGS = {
     "spark.scheduler.barrier.maxConcurrentTasksCheck.interval": "2s",
     "spark.scheduler.barrier.maxConcurrentTasksCheck.maxFailures": "3",
 }
+_CONF = "spark-bigdl.conf"
 # For executors, where nobody has imported `sparkdl.bigdl.install`: a module that Spark sends them as `bigdl.py`.
 _DOOR = "import sparkdl.bigdl.install  # noqa: F401\n"
 _shared: dict[str, TemporaryFolder] = {}
@@ -43,7 +45,7 @@ def create_spark_conf() -> SparkConf:
     """Spark's settings, with those that suit training where nobody said otherwise."""
     prepare_environment()
     conf = SparkConf()
-    for name, value in _SETTINGS.items():
+    for name, value in get_bigdl_conf().items():
         conf.setIfMissing(name, value)
     if os.environ.get("PYSPARK_FILES"):
         given = conf.get("spark.submit.pyFiles", "")
@@ -133,5 +135,21 @@ def extend_spark_driver_cp(sparkConf: Any, path: str) -> None:
 
 
 def get_bigdl_conf() -> dict[str, str]:
-    """The settings that `create_spark_conf` adds."""
-    return dict(_SETTINGS)
+    """The settings that `create_spark_conf` adds: ours, then those of a `spark-bigdl.conf` that lies on `sys.path`.
+
+    An entry of the path may be such a file, or an archive with one in it; lines are names and values. The first counts.
+    """
+    found = next(filter(None, map(_conf_text, sys.path)), "")
+    pairs = [line.split(None, 1) for line in found.splitlines() if not line.lstrip().startswith("#")]
+    return _SETTINGS | {pair[0]: pair[1].strip() for pair in pairs if len(pair) == 2}
+
+
+def _conf_text(entry: str) -> str:
+    """What an entry of `sys.path` has of a `spark-bigdl.conf`."""
+    if entry.endswith(_CONF) and os.path.isfile(entry):
+        return Path(entry).read_text()
+    if entry.endswith(".zip") and zipfile.is_zipfile(entry):
+        with zipfile.ZipFile(entry) as archive:
+            if _CONF in archive.namelist():
+                return archive.read(_CONF).decode()
+    return ""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,16 @@ def test_settings_of_the_script_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     common.extend_spark_driver_cp(conf, "a.jar")
     common.extend_spark_driver_cp(conf, "b.jar")
     assert conf.get("spark.driver.extraClassPath") == "b.jar:a.jar"
+
+
+def test_settings_of_a_file_on_the_path_are_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "python-api.zip", "w") as archive:
+        archive.writestr("spark-bigdl.conf", "# of the cluster\n\nspark.executorEnv.MARK   one two\n")
+    (tmp_path / "broken.zip").write_bytes(b"no archive")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "broken.zip"), str(tmp_path / "python-api.zip"), *sys.path])
+    assert common.get_bigdl_conf()["spark.executorEnv.MARK"] == "one two"
+    assert common.get_bigdl_conf()["spark.speculation"] == "false"
+    assert common.create_spark_conf().get("spark.executorEnv.MARK") == "one two"
 
 
 def test_the_running_context_is_found(spark_local: Any, tmp_path: Path) -> None:
