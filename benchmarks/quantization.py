@@ -63,7 +63,7 @@ def measure(spark: Any, folder: Path, arguments: argparse.Namespace) -> Iterator
     frame, dtypes = spark.read.parquet(str(data)), {"features": "uint8"}
     model = resnet(arguments.size)
     small = sdl.quantize(model, frame, dtypes=dtypes, rows=arguments.rows)
-    network, _ = converted(model, SampleSpec((TensorSpec(model.input_names[0], shape, "uint8"),)))
+    network, _ = converted(model, SampleSpec((TensorSpec(model.inputs[0].name, shape, "uint8"),)))
     save_network(network, str(folder / "float"))
     save_network(small.network, str(folder / "int8"))
     files = sorted(map(str, data.iterdir()))
