@@ -45,6 +45,12 @@ TENSORFLOW_FOLDERS = frozenset({"engine", "nn", "importers", "ml", "bigdl"})
 CONF = {"spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "4", "spark.default.parallelism": "2"}
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Lets pytest-xdist keep the order below: of its own accord it begins with the groups of the most tests."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks by what a test uses, and sorts by kind: a process has one Spark context, and starting one is slow.
