@@ -210,14 +210,14 @@ alone = ml.DLClassificationModel.load(folder + "/alone")
 assert "tensorflow" in sys.modules  # the model is read when it is needed, and by no pickle
 rows = spark.read.parquet(folder + "/rows")
 scored = best.transform(whole.transform(rows).drop("prediction", "rawPrediction", "probability")).orderBy("id")
-found = [[row.estimate, *row.any_first, row.prediction, *row.probability] for row in scored.collect()]
+found = [[row.estimate, *row.any_first, row.prediction, *row.probability, *row.pixels] for row in scored.collect()]
 function = ml.DLClassifier.load(folder + "/estimator").getModel()
 print(json.dumps([found, alone.summary.history, best.avgMetrics, function]))
 """
 
 
 def test_stages_load_in_a_fresh_process(fitted: Any, rows: Any, tmp_path: Path) -> None:
-    classifier = ml.DLClassifier(**COMMON, **STAGES[1].params)
+    classifier = ml.DLClassifier(**COMMON, **STAGES[1].params, numWorkers=1)
     grid = ParamGridBuilder().addGrid(classifier.modelParams, [{"units": 2}, {"units": 16}]).build()
     search = CrossValidator(
         estimator=classifier,
@@ -231,7 +231,7 @@ def test_stages_load_in_a_fresh_process(fitted: Any, rows: Any, tmp_path: Path) 
     assert [point for point in again.getEstimatorParamMaps()] == grid
     best = again.setParallelism(2).fit(rows)
     assert len(best.avgMetrics) == 2 and best.bestModel.getModelParams()["units"] in (2, 16)
-    whole = PipelineModel([fitted[stage.cls] for stage in STAGES])
+    whole = PipelineModel([fitted[stage.cls] for stage in STAGES + TRANSFORMERS])
     whole.write().overwrite().save(str(tmp_path / "pipeline"))
     whole.write().overwrite().save(str(tmp_path / "pipeline"))
     best.save(str(tmp_path / "search"))
@@ -242,7 +242,9 @@ def test_stages_load_in_a_fresh_process(fitted: Any, rows: Any, tmp_path: Path) 
     assert run.returncode == 0, run.stderr[-3000:]
     found, history, averages, function = json.loads(run.stdout.splitlines()[-1])
     scored = best.transform(whole.transform(rows).drop("prediction", "rawPrediction", "probability")).orderBy("id")
-    expected = [[row.estimate, *row.any_first, row.prediction, *row.probability] for row in scored.collect()]
+    expected = [
+        [row.estimate, *row.any_first, row.prediction, *row.probability, *row.pixels] for row in scored.collect()
+    ]
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
     assert history == fitted[ml.DLClassifier].summary.history
     assert averages == best.avgMetrics and function == "tests.ml.networks:classify"
