@@ -169,13 +169,13 @@ def parameters(name: str) -> int:
     return sum(math.prod(variable.shape) for variable in WORKLOADS[name].model("sgd").trainable_variables)
 
 
-def steps(name: str, processes: int) -> dict[str, float]:
+def steps(name: str, processes: int, count: int | None) -> dict[str, float]:
     """A step of the bare loop: milliseconds, those of a processor alone, noise, and rows per second of all processes.
 
     The noise is the distance of the quartiles of the processor's time, as of a normal distribution, over the median.
     """
     workload = WORKLOADS[name]
-    count = max(5, workload.steps // 2)
+    count = count or max(5, workload.steps // 2)
     seconds = limit.measure_clocks(name, "sgd", processes, min(10, count // 2), count)
     middle = statistics.median(seconds["wall"])
     low, processor, high = statistics.quantiles(seconds["processor"], n=4)
@@ -190,6 +190,7 @@ def main() -> None:
         "models", nargs="*", metavar="MODEL", help=f"{', '.join(WORKLOADS)} (default: {', '.join(QUICK)})"
     )
     parser.add_argument("--processes", type=int, nargs="*", default=sorted({1, CORES}), help="of bare TensorFlow")
+    parser.add_argument("--steps", type=int, help="that are timed, at least 2 (default: by model)")
     parser.add_argument("--models-only", action="store_true", help="leaves out memory and sockets")
     arguments = parser.parse_args()
     if unknown := sorted({*arguments.models} - {*WORKLOADS}):
@@ -209,7 +210,7 @@ def main() -> None:
     print(f"{'bare TensorFlow':<16}{'processes':>10}{'step ms':>10}{'processor':>10}{'noise':>8}{'rows/s':>10}")
     figures |= {"steps": {}, "parameters": {}, "batch": {}}
     for name in arguments.models or QUICK:
-        figures["steps"][name] = {count: steps(name, count) for count in arguments.processes}
+        figures["steps"][name] = {count: steps(name, count, arguments.steps) for count in arguments.processes}
         figures["parameters"][name], figures["batch"][name] = parameters(name), WORKLOADS[name].batch
         for count, step in figures["steps"][name].items():
             times = f"{step['ms']:>10.2f}{step['processor ms']:>10.2f}"

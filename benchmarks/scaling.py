@@ -1,7 +1,7 @@
 """How a training step grows with workers and network, and whether the model of `sdl.plan` predicts it.
 
     python benchmarks/scaling.py                                   # as root: some minutes
-    python benchmarks/scaling.py --networks 1 > slow.txt           # one network after the other
+    python benchmarks/scaling.py --networks 0 1 > slow.txt         # one host and one network, then the others
     python benchmarks/scaling.py --networks 10 25 --with slow.txt
 
 One, two, four and eight workers run the real exchange, on one host through shared memory, and on hosts that are
@@ -36,15 +36,7 @@ from typing import Any
 from networks import Host, network, possible
 from scaling_worker import Task
 
-from sparkdl.train.cost import (
-    Cluster,
-    Costs,
-    Measurement,
-    exchange_seconds,
-    fit_costs,
-    step_time,
-    wire_seconds,
-)
+from sparkdl.train.cost import Cluster, Costs, Measurement, exchange_seconds, fit_costs, step_time, wire_seconds
 
 ROOT = Path(__file__).parents[1]
 LENGTHS = (1_000, 62_000, 1_000_000, 7_000_000, 25_600_000)
@@ -67,6 +59,11 @@ class Point:
     exchange: float
     update: float
     step: float
+
+    @property
+    def place(self) -> tuple[float, int, int, int]:
+        """Where it stands in the table; a later run's point takes the place of an earlier one's."""
+        return self.gbits, self.cluster.workers, self.cluster.workers_per_host, self.parameters
 
     @property
     def measurement(self) -> Measurement:
@@ -110,12 +107,7 @@ def run(hosts: int, per_host: int, gbits: float, cores: float) -> list[Point]:
         ]
         results = converse([places[task.rank // per_host] for task in tasks], tasks)
     return [
-        Point(
-            gbits,
-            cluster,
-            length,
-            *(summary(told, name) / stretch for name in ("exchange", "update", "step")),
-        )
+        Point(gbits, cluster, length, *(summary(told, name) / stretch for name in ("exchange", "update", "step")))
         for length, told in zip(lengths, results, strict=True)
     ]
 
@@ -132,16 +124,8 @@ def converse(places: Sequence[Host], tasks: Sequence[Task]) -> list[list[Any]]:
     for place, task in zip(places, tasks, strict=True):
         ours, theirs = socket.socketpair()
         with theirs:
-            program = [
-                *place.prefix,
-                sys.executable,
-                str(ROOT / "benchmarks" / "scaling_worker.py"),
-            ]
-            environment = {
-                **os.environ,
-                "PYTHONPATH": str(ROOT),
-                "OMP_NUM_THREADS": "1",
-            }
+            program = [*place.prefix, sys.executable, str(ROOT / "benchmarks" / "scaling_worker.py")]
+            environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
             command = [*program, str(theirs.fileno())]
             processes.append(subprocess.Popen(command, env=environment, pass_fds=[theirs.fileno()]))
         talks.append(ours.makefile("rwb", 0))
@@ -197,10 +181,7 @@ def report(points: Sequence[Point], costs: Costs) -> list[dict[str, Any]]:
         rows.append(asdict(point) | {"unseen": unseen, "predicted": step, "error": step / point.step - 1})
     errors = sorted(abs(row["error"]) for row in rows)
     good = sum(error <= 0.1 for error in errors)
-    print(
-        f"Steps: {good} of {len(rows)} within 10 %, median error {statistics.median(errors):.1%}, ",
-        end="",
-    )
+    print(f"Steps: {good} of {len(rows)} within 10 %, median error {statistics.median(errors):.1%}, ", end="")
     print(f"{errors[-1]:.1%} at most.")
     return rows
 
@@ -218,34 +199,26 @@ def main() -> None:
         "--networks",
         type=float,
         nargs="*",
-        default=[1, 10, 25],
+        default=[0, 1, 10, 25],
         metavar="GBITS",
-        help="Gbit/s (1 10 25)",
+        help="Gbit/s, 0 for one host (0 1 10 25)",
     )
     parser.add_argument(
-        "--cores",
-        type=float,
-        default=os.cpu_count(),
-        help="cores that workers can have (default: all)",
+        "--cores", type=float, default=os.cpu_count(), help="cores that workers can have (default: all)"
     )
-    parser.add_argument(
-        "--with",
-        dest="earlier",
-        type=Path,
-        nargs="*",
-        default=[],
-        help="outputs of runs to take in",
-    )
+    parser.add_argument("--with", dest="earlier", type=Path, nargs="*", default=[], help="outputs of earlier runs")
+    parser.add_argument("--workers", type=int, nargs="*", default=[1, 2, 4, 8], help="how many (1 2 4 8)")
     arguments = parser.parse_args()
     if not possible():
         parser.error("shaping networks needs root, and the commands `ip` and `tc` (Debian: iproute2)")
     signal.signal(signal.SIGTERM, leave)
     load = os.getloadavg()[0]
-    points = [point for path in arguments.earlier for point in read_points(path)]
-    runs = [(hosts, each, gbits) for gbits in arguments.networks for hosts, each in CLUSTERS]
-    if not any(point.cluster.hosts == 1 for point in points):
-        runs = [(hosts, each, 0.0) for hosts, each in ONE_HOST] + runs
-    points += [point for each in runs for point in run(*each, arguments.cores)]
+    found = {point.place: point for path in arguments.earlier for point in read_points(path)}
+    for gbits in arguments.networks:
+        clusters = [pair for pair in (CLUSTERS if gbits else ONE_HOST) if pair[0] * pair[1] in arguments.workers]
+        for hosts, each in clusters:
+            found |= {point.place: point for point in run(hosts, each, gbits, arguments.cores)}
+    points = [found[place] for place in sorted(found)]
     exchanges = [point.measurement for point in points if point.cluster.workers > 1]
     costs = fit_costs(exchanges)
     rows = report(points, costs)
@@ -254,13 +227,7 @@ def main() -> None:
         print(f"The machine was busy before the start (load average {load:.1f}): what its cores did was slower.")
     print(
         json.dumps(
-            {
-                "benchmark": "scaling",
-                "cores": arguments.cores,
-                "load": load,
-                "costs": asdict(costs),
-                "points": rows,
-            }
+            {"benchmark": "scaling", "cores": arguments.cores, "load": load, "costs": asdict(costs), "points": rows}
         )
     )
 

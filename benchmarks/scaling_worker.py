@@ -60,15 +60,7 @@ def connect(task: Task, talk: socket.SocketIO) -> Collective:
     if task.size == 1:
         return Solo()
     listener = open_listener(task.address)
-    mesh = connect_mesh(
-        task.rank,
-        task.size,
-        listener,
-        gather,
-        bytes.fromhex(task.secret),
-        "scaling",
-        60.0,
-    )
+    mesh = connect_mesh(task.rank, task.size, listener, gather, bytes.fromhex(task.secret), "scaling", 60.0)
     return mesh if task.alone else by_hosts(mesh, task.address)
 
 
@@ -113,21 +105,14 @@ def measure(task: Task, collective: Collective, length: int, exchanges: int, ste
         step()
         end = time.perf_counter()
         taken.append(end - started)
-    return {
-        "exchange": [part[0] for part in bare],
-        "update": [part[1] for part in bare],
-        "step": taken,
-    }
+    return {"exchange": [part[0] for part in bare], "update": [part[1] for part in bare], "step": taken}
 
 
 def main() -> None:
     """The program that `benchmarks/scaling.py` starts."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("descriptor", type=int, help="the socket")
-    with (
-        socket.socket(fileno=parser.parse_args().descriptor) as connection,
-        connection.makefile("rwb", 0) as talk,
-    ):
+    with socket.socket(fileno=parser.parse_args().descriptor) as connection, connection.makefile("rwb", 0) as talk:
         task = Task(**json.loads(talk.readline()))
         collective = connect(task, talk)
         for counts in zip(task.lengths, task.exchanges, task.steps, strict=True):
