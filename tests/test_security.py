@@ -22,6 +22,7 @@ ALLOWED = {
     "sparkdl/engine/serialization.py: cloudpickle.loads": "the user's own classes, from the task closure",
     "sparkdl/engine/serialization.py: safe_mode=False": "the user's own lambdas, from the task closure",
     "sparkdl/engine/compile_arguments.py: safe_mode=False": "the user's own losses and metrics, from the task closure",
+    "sparkdl/engine/step_speed.py: cloudpickle.load": "the user's own model, from the process that started this one",
     "sparkdl/engine/callback_pack.py: pickle.Unpickler": "the user's own callbacks, from the task closure",
     "sparkdl/spark/shipped.py: pickle.loads": "the user's model, as the driver gave it to Spark to bring here",
     "sparkdl/collective/rendezvous.py: create_server": "the one place that listens, on one address",
