@@ -33,6 +33,7 @@ from sparkdl.types import SampleSpec, TensorSpec
 
 WARM_UP, STEPS, SECONDS = 2, 20, 4.0
 LONG_STEP = 0.5  # seconds of a step that needs no larger one beside it
+_DEADLINE_SECONDS = 600.0
 # Parts of the weights whose update is timed: all, and what one of sixteen workers would own.
 PARTS = (1, 16)
 
@@ -70,7 +71,16 @@ def measure_steps(model: keras.Model, fewest: int, most: int, cores: int = 1) ->
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "TF_CPP_MIN_LOG_LEVEL": "3"}
     environment |= {"OMP_NUM_THREADS": str(cores)}
     task = cloudpickle.dumps((pack_model(model), spec, fewest, most, cores))
-    done = subprocess.run([sys.executable, "-c", code], input=task, env=environment, capture_output=True, check=False)
+    command = [sys.executable, "-c", code]
+    try:
+        done = subprocess.run(
+            command, input=task, env=environment, capture_output=True, check=False, timeout=_DEADLINE_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        raise ModelError(
+            f"timing steps of the model {model.name!r} on this machine took more than {_DEADLINE_SECONDS:g} s: time "
+            "some yourself and give step_seconds=."
+        ) from None
     if done.returncode:
         reason = (done.stderr.decode(errors="replace").strip().splitlines() or ["it was killed"])[-1]
         raise ModelError(
