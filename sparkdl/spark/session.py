@@ -21,6 +21,8 @@ from sparkdl.spark.java import has_java, wheel_java_home
 _SETTINGS = {
     "spark.python.worker.reuse": "true",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
+    # Spark 4.3 hands functions Parquet's columns as they are read, which for arrays is slower than by rows.
+    "spark.sql.execution.arrow.pythonUDF.columnarInput.enabled": "false",
     # The defaults tell after ten minutes that a barrier stage has too few slots.
     "spark.scheduler.barrier.maxConcurrentTasksCheck.interval": "2s",
     "spark.scheduler.barrier.maxConcurrentTasksCheck.maxFailures": "3",
