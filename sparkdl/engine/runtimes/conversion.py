@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +67,8 @@ def _converted(openvino: Any, predictor: TensorFlowPredictor) -> Network:
     with TemporaryFolder("sparkdl-convert-") as folder:
         path = Path(folder, "graph.pb")
         path.write_bytes(frozen.graph.as_graph_def().SerializeToString())
-        model = openvino.convert_model(path)
+        with _kept_root_logger():
+            model = openvino.convert_model(path)
         xml, weights = Path(folder, "network.xml"), Path(folder, "network.bin")
         openvino.serialize(model, xml, weights)  # save_model would round the weights to float16
         features = [tensor.name for tensor in frozen.inputs]
@@ -75,6 +79,19 @@ def _converted(openvino: Any, predictor: TensorFlowPredictor) -> Network:
             tuple(next(features.index(name) for name in port.get_names() if name in features) for port in model.inputs),
             tuple(results[tensor.name] for tensor in frozen.outputs),
         )
+
+
+@contextmanager
+def _kept_root_logger() -> Iterator[None]:
+    """OpenVINO lets the root logger show errors only, and where a conversion fails leaves it so: nobody's warnings,
+    ours about that very failure among them, would be seen any more."""
+    root = logging.getLogger()
+    level, filters, handlers = root.level, list(root.filters), list(root.handlers)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.filters[:], root.handlers[:] = filters, handlers
 
 
 def _compare(expected: list[np.ndarray], received: list[np.ndarray], model: keras.Model) -> None:

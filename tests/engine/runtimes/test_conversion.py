@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -125,8 +126,11 @@ class Noise(keras.layers.Layer):
 
 
 def test_what_it_does_not_know_or_does_otherwise_is_refused() -> None:
+    root = logging.getLogger()
+    before = root.level, list(root.filters), list(root.handlers)
     spec = spec_of(("x", (5,), "float32"))
     with pytest.raises(UnsupportedError, match="No conversion rule found for operations: DenseBincount"):
         convert(simple((5,), Unknown()), spec)
     with pytest.raises(UnsupportedError, match="OpenVINO"):
         convert(simple((5,), Noise()), spec)
+    assert (root.level, root.filters, root.handlers) == before  # so that the warning about it is seen
