@@ -29,7 +29,7 @@ from sparkdl.storage.local import LocalStorage
 from sparkdl.train.checkpoint_folder import CheckpointFolder
 
 DISK = "12m"
-LEFTOVER_SECONDS, PROGRAM_SECONDS = 60.0, 180.0
+LEFTOVER_SECONDS, PROGRAM_SECONDS = 20.0, 180.0
 SUBMIT = "org.apache.spark.deploy.SparkSubmit"
 EVERY = ("epoch", 5, None)
 

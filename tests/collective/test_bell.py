@@ -32,7 +32,7 @@ def test_who_waits_is_woken(bells):
     bells[2].ring()
     for sleeper in sleepers:
         sleeper.join()
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 5
 
 
 def test_a_ring_before_the_wait_is_not_lost(bells):
@@ -41,13 +41,13 @@ def test_a_ring_before_the_wait_is_not_lost(bells):
     bells[1].ring()
     started = time.monotonic()
     bells[0].wait(state, 30.0)
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 5
 
 
 def test_a_wait_ends_by_itself(bells):
     started = time.monotonic()
     bells[0].wait(bells[0].state, 0.05)
-    assert 0.04 < time.monotonic() - started < 20
+    assert 0.04 < time.monotonic() - started < 5
 
 
 def test_no_two_rings_look_the_same(bells):

@@ -48,7 +48,7 @@ def test_a_rank_that_leaves_is_named_at_once(mesh, on_all, operation):
 
     started = time.monotonic()
     first, _, third = on_all(mesh(3), act)
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 5
     assert first == third == f"rank 1 (127.0.0.1) left during {operation}."
 
 
@@ -78,7 +78,7 @@ def test_a_silent_rank_is_named_after_the_deadline_and_its_victims_follow(mesh, 
 
     started = time.monotonic()
     messages = on_all(ranks, act)
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 2
     assert set(messages) == {"rank 2 (127.0.0.1) did not answer within 0.3 s during barrier."}
 
 

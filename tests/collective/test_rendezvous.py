@@ -73,7 +73,7 @@ def test_who_is_missing_is_named(gathers, on_all, secret):
 
     started = time.monotonic()
     first, second, *_ = on_all(range(4), act)
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 3
     assert first == "rank 2 (127.0.0.1), rank 3 (127.0.0.1) did not connect to rank 0 within 0.5 s."
     assert second == "rank 2 (127.0.0.1), rank 3 (127.0.0.1) did not connect to rank 1 within 0.5 s."
     for listener in silent:
@@ -93,7 +93,7 @@ def test_a_rank_that_is_gone_is_noticed_at_once(gathers, on_all, secret):
     started = time.monotonic()
     message = on_all(range(2), act)[1]
     assert message.startswith("Rank 1 cannot connect to rank 0 at 127.0.0.1:") and "refused" in message
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 3
 
 
 @pytest.mark.parametrize("wrong", [{"secret": b"another secret, also long"}, {"generation": "run-0"}])
@@ -124,11 +124,11 @@ def test_garbage_and_stalling_strangers_do_not_hold_up_the_meeting(gathers, on_a
                 strangers.append(socket.create_connection(listener.getsockname()))
                 strangers[-1].sendall(garbage)
             strangers.pop(0).close()
-        return connect_mesh(rank, 3, listener, gather[rank], secret, "run-1", 30.0)
+        return connect_mesh(rank, 3, listener, gather[rank], secret, "run-1", 5.0)
 
     started = time.monotonic()
     meshes = on_all(range(3), act)
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 3
     on_all(meshes, lambda collective: collective.barrier())
     for connection in (*meshes, *strangers):
         connection.close()

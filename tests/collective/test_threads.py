@@ -32,7 +32,7 @@ def test_a_rank_that_leaves_is_named_at_once(on_all):
 
     started = time.monotonic()
     assert on_all(ranks, act) == ["rank 1 left during all_sum."] + [None] + ["rank 1 left during all_sum."]
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 5
 
 
 def test_a_silent_rank_is_named_after_the_deadline(on_all):

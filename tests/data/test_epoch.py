@@ -58,10 +58,10 @@ def test_no_rows_means_no_steps() -> None:
 
 @pytest.mark.parametrize("rows", [[500_000] * 100, [1 + 10_000 * rank for rank in range(100)]])
 def test_fifty_million_rows_on_a_hundred_workers_take_no_time(rows: list[int]) -> None:
-    begin = time.process_time()
+    begin = time.perf_counter()
     plan = epoch_plan(rows, -(-sum(rows) // 10_000))
     offsets = plan.offsets(57)
-    assert time.process_time() - begin < 2.0
+    assert time.perf_counter() - begin < 2.0
     assert (len(offsets), offsets[-1]) == (plan.steps + 1, rows[57])
     assert plan.steps > 9_990
 

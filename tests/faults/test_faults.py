@@ -60,7 +60,7 @@ def test_a_run_survives(spark_cluster: SparkSession, reference: Reference, tmp_p
     outcome = until_struck(run, 10 * IN_SESSION.index(name))
     assert outcome.problem == "", outcome
     if FAULTS[name].lost and FAULTS[name].strike is not None:
-        assert outcome.detect is not None and outcome.detect < 45, outcome
+        assert outcome.detect is not None and outcome.detect < 15, outcome
         assert "was lost" in outcome.reason and "starting again on 2 worker(s)" in outcome.reason, outcome
 
 

@@ -24,7 +24,7 @@ import sparkdl as sdl
 from sparkdl.errors import WorkerError
 
 pytestmark = [pytest.mark.spark, pytest.mark.tf]
-SECONDS = 60.0
+SECONDS = 15.0
 
 
 class AtSecondEpoch(keras.callbacks.Callback):

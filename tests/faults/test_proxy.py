@@ -69,12 +69,12 @@ def test_latency_and_stalls(line):
     proxy.delay = 0.1
     started = time.monotonic()
     caller.sendall(b"a")
-    assert read(answerer, 1) == b"a" and 0.1 <= time.monotonic() - started < 10
+    assert read(answerer, 1) == b"a" and 0.1 <= time.monotonic() - started < 1
     proxy.delay = 0.0
     proxy.stall(1.0, 0.2)
     started = time.monotonic()
     caller.sendall(b"b")
-    assert read(answerer, 1) == b"b" and 0.2 <= time.monotonic() - started < 10
+    assert read(answerer, 1) == b"b" and 0.2 <= time.monotonic() - started < 1
 
 
 def test_throttling(line):
@@ -83,7 +83,7 @@ def test_throttling(line):
     started = time.monotonic()
     threading.Thread(target=caller.sendall, args=(bytes(400_000),)).start()
     read(answerer, 400_000)
-    assert 0.3 < time.monotonic() - started < 10
+    assert 0.3 < time.monotonic() - started < 2
 
 
 def test_a_partition_tells_nobody_and_can_be_healed(line):

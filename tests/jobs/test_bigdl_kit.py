@@ -14,13 +14,13 @@ from tests.jobs.programs import JOBS, run_here
 FOLDER = JOBS / "bigdl"
 # Epochs, and what the result says at least (the loss of the autoencoder: at most).
 SCRIPTS = {
-    "logistic_regression": (5, 0.6),
-    "mlp": (5, 0.6),
-    "cnn": (3, 0.6),
-    "rnn": (6, 0.5),
-    "lstm": (6, 0.5),
-    "bidirectional": (3, 0.6),
-    "autoencoder": (5, 0.3),
+    "logistic_regression": (7, 0.8),
+    "mlp": (5, 0.85),
+    "cnn": (4, 0.85),
+    "rnn": (6, 0.7),
+    "lstm": (6, 0.7),
+    "bidirectional": (4, 0.8),
+    "autoencoder": (6, 0.2),
 }
 
 

@@ -164,12 +164,12 @@ def main(name: str, count: int, folder: Path, seed: int) -> None:
     for _ in range(count):
         file.write_bytes(altered(good, dice))
         names = (list(feeds), list(recorded.outputs)) if dice.random() < 0.8 else (None, None)
-        start = time.thread_time()
+        start = time.monotonic()
         try:
             load_tensorflow(file, *names)
         except SparkDLError:
             refused += 1
-        slowest = max(slowest, time.thread_time() - start)
+        slowest = max(slowest, time.monotonic() - start)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
     print(json.dumps({"loaded": count - refused, "refused": refused, "slowest": slowest, "grown": grown}))
 
