@@ -51,6 +51,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.loadscopereorder = False
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Names bytes by their length: gzip writes the time into them, and processes must find tests of the same names."""
+    return f"{argname}-of-{len(val)}-bytes" if isinstance(val, bytes) else None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks by what a test uses, and sorts by kind: a process has one Spark context, and starting one is slow.
