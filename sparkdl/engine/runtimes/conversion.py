@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from sparkdl.engine.runtimes.openvino import Network, OpenVINOPredictor, import_openvino
+from sparkdl.engine.runtimes.openvino import Network, OpenVINOPredictor, import_openvino, unreported
 from sparkdl.engine.runtimes.tensorflow import TensorFlowPredictor
 from sparkdl.engine.synthetic import synthetic_features
 from sparkdl.errors import UnsupportedError
@@ -67,7 +67,7 @@ def _converted(openvino: Any, predictor: TensorFlowPredictor) -> Network:
     with TemporaryFolder("sparkdl-convert-") as folder:
         path = Path(folder, "graph.pb")
         path.write_bytes(frozen.graph.as_graph_def().SerializeToString())
-        with _kept_root_logger():
+        with unreported(), _kept_root_logger():
             model = openvino.convert_model(path)
         xml, weights = Path(folder, "network.xml"), Path(folder, "network.bin")
         openvino.serialize(model, xml, weights)  # save_model would round the weights to float16

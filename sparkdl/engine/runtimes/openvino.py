@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +13,8 @@ import numpy as np
 
 from sparkdl.errors import MissingExtraError
 
+_SILENT = "CI"  # what OpenVINO takes for a test server, which has nothing to report
+_ONE_AT_A_TIME = threading.Lock()  # variables are the whole process's
 PRECISIONS = {"float32": "f32", "bf16": "bf16"}
 
 
@@ -66,16 +72,31 @@ class OpenVINOPredictor:
 
 
 def import_openvino() -> Any:
-    """The package `openvino`.
+    """The package `openvino`, which does not report over the network that it is imported.
 
     Raises:
         MissingExtraError: it is not installed.
     """
     try:
-        import openvino
+        with unreported():
+            import openvino
     except ImportError as error:
         raise MissingExtraError(
             "runtime='openvino' needs the package 'openvino', which is not installed in this Python: install "
             "'sparkdl[openvino]' on the driver and on all executors, or give runtime='tensorflow'."
         ) from error
     return openvino
+
+
+@contextmanager
+def unreported() -> Iterator[None]:
+    """Keeps OpenVINO from reporting its use to its makers, which it would do from a fork of this process
+    for each of the twenty reports of one conversion.
+    """
+    with _ONE_AT_A_TIME:
+        given = os.environ.get(_SILENT)
+        os.environ[_SILENT] = "true"
+        try:
+            yield
+        finally:
+            os.environ.pop(_SILENT) if given is None else os.environ.update({_SILENT: given})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -134,3 +135,16 @@ def test_what_it_does_not_know_or_does_otherwise_is_refused() -> None:
     with pytest.raises(UnsupportedError, match="OpenVINO"):
         convert(simple((5,), Noise()), spec)
     assert (root.level, root.filters, root.handlers) == before  # so that the warning about it is seen
+
+
+def test_nothing_is_reported_over_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    senders = pytest.importorskip("openvino_telemetry.utils.sender")
+    sent: list[Any] = []
+    monkeypatch.setattr(senders.TelemetrySender, "send", lambda *message: sent.append(message))
+    monkeypatch.delenv("CI", raising=False)
+    from openvino.tools.ovc.telemetry_utils import init_ovc_telemetry
+
+    init_ovc_telemetry("another program").send_event("ov", "import", "as where nobody forbids it")
+    assert len(sent) == 1
+    convert(simple((3,), L.Dense(2)), spec_of(("x", (3,), "float32")))
+    assert len(sent) == 1 and "CI" not in os.environ
