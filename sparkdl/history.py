@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+logger = logging.getLogger("sparkdl")
 PHASES = ("reading", "waiting", "compute", "exchange", "update", "validation", "callbacks", "checkpoint")
 
 
@@ -34,6 +36,8 @@ class History:
             "validation", "callbacks", capturing a "checkpoint"), "training" (seconds of all steps), "steps" and "rows".
         seconds: wall seconds of the whole call, as seen by the driver.
         attempts: how often the training was started (1 without failures).
+        choices: what was left open and chosen: by argument ("precision") what was "chosen", the "reason", and the
+            figures that were measured.
 
     Example:
         >>> history = History()
@@ -49,6 +53,7 @@ class History:
     timings: list[dict[str, float]] = field(default_factory=list)
     seconds: float = 0.0
     attempts: int = 1
+    choices: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def append(self, epoch: int, logs: Mapping[str, float], seconds: float = 0.0) -> None:
         """Adds the logs of an epoch, and how long it took."""
@@ -56,6 +61,11 @@ class History:
         self.epoch_seconds.append(seconds)
         for name, value in logs.items():
             self.history.setdefault(name, []).append(value)
+
+    def choose(self, argument: str, choice: Mapping[str, Any]) -> None:
+        """Notes what was chosen for an argument, and says it in the log."""
+        self.choices[argument] = dict(choice)
+        logger.info("%s", choice["reason"])
 
     def until(self, epochs: int) -> History:
         """The record of the epochs before number `epochs`, as a copy."""

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 Structure = Literal["single", "list", "dict"]
+Precision = Literal["float32", "bf16", "auto"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +173,9 @@ class Collective(Protocol):
 
     def barrier(self) -> None:
         """Returns when all workers have called it."""
-        ...
 
     def close(self) -> None:
         """Frees sockets and memory; safe to call twice and after errors."""
-        ...
 
 
 class Replica(Protocol):
@@ -203,7 +202,6 @@ class Replica(Protocol):
 
     def reset_sums(self) -> None:
         """Forgets what `gradients` and `evaluate` have summed."""
-        ...
 
     def sums(self) -> np.ndarray:
         """What was summed since the reset, float64, additive over workers."""
@@ -326,7 +324,8 @@ class CallbackRunner(Protocol):
 class TrainingPlan:
     """All that a worker must know about a run beside the model and the data. Picklable and JSON-able.
 
-    `capture_steps` and `capture_epochs` say when a checkpoint is due: after so many steps, or every epoch.
+    `capture_steps` and `capture_epochs` say when a checkpoint is due: after so many steps, or every epoch. Layers
+    compute in `precision` while training; it is "auto" until the workers have chosen.
     """
 
     generation: str
@@ -348,6 +347,7 @@ class TrainingPlan:
     capture_epochs: bool = False
     memory_limit: int | None = None
     spill_directory: str | None = None
+    precision: Precision = "float32"
 
 
 @dataclass(frozen=True)

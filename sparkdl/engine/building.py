@@ -57,11 +57,11 @@ def build_model(model: keras.Model, spec: SampleSpec) -> Any:
     return outputs
 
 
-def symbolic_outputs(model: keras.Model, spec: SampleSpec) -> Any:
+def symbolic_outputs(model: keras.Model, spec: SampleSpec, training: bool = False) -> Any:
     """The outputs of the model, with a batch axis of None; builds its variables."""
     _specs[model] = spec
     features = structured(_symbols(spec.features), spec.features, spec.feature_structure)
-    return backend.compute_output_spec(model, features, training=False)
+    return backend.compute_output_spec(model, features, training=training)
 
 
 def _symbols(columns: Sequence[TensorSpec]) -> list[Any]:

@@ -18,10 +18,11 @@ from sparkdl.engine.layout import FlatWeights
 from sparkdl.engine.metrics import MetricSums, log_values, spread_row_means
 from sparkdl.engine.model_state import ModelState
 from sparkdl.engine.objective import Part, compute_part, divide, loss_calls, loss_terms
+from sparkdl.engine.precision import bfloat16_layers, call_model
 from sparkdl.engine.probe import ExtraLosses, own_losses, probe_extra_losses
 from sparkdl.engine.sums import LossSums
 from sparkdl.errors import DataError, UnsupportedError
-from sparkdl.types import Batch, SampleSpec
+from sparkdl.types import Batch, Precision, SampleSpec
 
 logger = logging.getLogger("sparkdl")
 
@@ -37,6 +38,7 @@ class KerasReplica:
         sum_over_workers: sums a small float64 array over all workers (`Collective.all_sum`); called in the middle
             of every step where denominators depend on weights or masks.
         extra_losses: what `probe_extra_losses` found on the driver; None to look here.
+        precision: what the training steps compute in, "float32" (the model as it is) or "bf16".
 
     Attributes:
         scalar_names: "loss", and "<output>_loss" for each of several outputs.
@@ -64,6 +66,7 @@ class KerasReplica:
         workers: int = 1,
         sum_over_workers: Callable[[np.ndarray], np.ndarray] = np.array,
         extra_losses: ExtraLosses | None = None,
+        precision: Precision = "float32",
     ) -> None:
         self.model = model
         self.spec = spec
@@ -82,12 +85,24 @@ class KerasReplica:
         self._state = ModelState(model)
         self._metrics = MetricSums(model)
         self._losses = LossSums(self._terms)
-        self._train = self._compiled(self._train_step, tf.TensorSpec((2,), tf.float64))
+        self._steps: dict[Precision, CompiledStep] = {}
+        self.compute_in(precision)
         self._test = self._compiled(self._test_step)
         self._checked = False
         self._unreached: tuple[int, ...] = ()
 
     # -- steps ---------------------------------------------------------------------------------------------------
+
+    def compute_in(self, precision: Precision) -> None:
+        """Lets training steps compute in "float32" or "bf16" from now on; steps of both are kept once compiled."""
+        self._bfloat16 = bfloat16_layers(self.model) if precision == "bf16" else []
+        if precision not in self._steps:
+            self._steps[precision] = self._compiled(self._train_step, tf.TensorSpec((2,), tf.float64))
+        self._train = self._steps[precision]
+
+    def forget_other_precisions(self) -> None:
+        """Frees the compiled steps that are not in use."""
+        self._steps = {precision: step for precision, step in self._steps.items() if step is self._train}
 
     def gradients(self, batch: Batch | None, global_rows: int, loss_scale: float) -> tuple[np.ndarray, np.ndarray]:
         """See `sparkdl.types.Replica`."""
@@ -163,9 +178,8 @@ class KerasReplica:
 
     def _forward(self, features: list[tf.Tensor], training: bool) -> Any:
         inputs = structured(features, self.spec.features, self.spec.feature_structure)
-        if self.model._call_has_training_arg:
-            return self.model(inputs, training=training)
-        return self.model(inputs)
+        arguments = {"training": training} if self.model._call_has_training_arg else {}
+        return call_model(self.model, inputs, self._bfloat16 if training else (), **arguments)
 
     def _parts(self, y: Any, y_pred: Any, weights: Any, rows: tf.Tensor) -> list[Part]:
         if not self._terms:

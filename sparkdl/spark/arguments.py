@@ -159,7 +159,17 @@ def _asks_for_nothing(verdict: Verdict, value: Any) -> bool:
 
 
 def _nearest(verb: str, name: str) -> str:
-    own = ["features", "label", "weight", "workers", "cores_per_worker", "seed", "output", "validation_metrics"]
+    own = [
+        "features",
+        "label",
+        "weight",
+        "workers",
+        "cores_per_worker",
+        "seed",
+        "output",
+        "validation_metrics",
+        "precision",
+    ]
     known = [*VERDICTS[verb], *own]
     found = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {found[0]!r}?" if found else f"; Keras's arguments are {', '.join(VERDICTS[verb])}"

@@ -161,6 +161,10 @@ class Monitor:
     def _on_say(self, rank: int, header: dict[str, Any], payload: bytes) -> None:
         logger.warning("worker %d: %s", rank, header["text"])
 
+    def _on_chosen(self, rank: int, header: dict[str, Any], payload: bytes) -> None:
+        for argument, choice in header.items():
+            self.outlets.history.choose(argument, choice)
+
     def _on_labels(self, rank: int, header: dict[str, Any], payload: bytes) -> None:
         self.labels.update(header)
         for column, words in self.known_labels.items():

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 
 from sparkdl.engine.callbacks import KerasCallbackRunner
+from sparkdl.engine.precision import cpu_has_bfloat16
 from sparkdl.engine.release import release_models
 from sparkdl.engine.replica import KerasReplica
 from sparkdl.engine.serialization import set_model_arrays, unpack_model
@@ -16,9 +17,12 @@ from sparkdl.engine.threads import configure_threads
 from sparkdl.engine.tree import decode_tree
 from sparkdl.engine.updater import KerasUpdater, shard_bounds
 from sparkdl.spark.assignment import Assignment
+from sparkdl.spark.rows import ToDriver
+from sparkdl.train.precision import choose_precision
+from sparkdl.train.run import Run
 from sparkdl.types import Collective, TrainingState
 
-__all__ = ["build_callbacks", "build_replica", "release_models"]
+__all__ = ["build_callbacks", "build_replica", "release_models", "take_precision"]
 
 
 def build_replica(
@@ -35,6 +39,7 @@ def build_replica(
         workers=collective.size,
         sum_over_workers=collective.all_sum,
         extra_losses=assignment.extra_losses,
+        precision="float32" if plan.precision == "auto" else plan.precision,
     )
     replica.seed_generators(plan.seed, collective.rank)
     variables = model.trainable_variables
@@ -53,6 +58,19 @@ def build_replica(
     )
     updater.load_state({name: array for name, array in start.arrays.items() if name.startswith("optimizer/")})
     return replica, updater
+
+
+def take_precision(run: Run, replica: KerasReplica, channel: ToDriver) -> None:
+    """Chooses the precision of a run that leaves it open, and tells the driver; all workers call it."""
+    first = run.collective.rank == 0
+    if run.plan.precision == "auto":
+        choice = choose_precision(run, replica, cpu_has_bfloat16())
+        run.plan = replace(run.plan, precision=choice.chosen)
+        if first:
+            channel.send("chosen", {"precision": asdict(choice)})
+    elif run.plan.precision == "bf16" and first and not cpu_has_bfloat16():
+        text = "this processor has no instructions for bfloat16 (avx512_bf16, amx_bf16): precision='float32' is faster."
+        channel.send("say", {"text": text})
 
 
 @contextmanager

@@ -181,7 +181,8 @@ def next_attempt(run: Attempts, assignment: Assignment, lost: Monitor, wanted: i
     """
     plan = assignment.plan
     workers = available_workers(run.context, wanted, plan.cores_per_worker)
-    plan = replace(plan, generation=secrets.token_hex(8), workers=workers)
+    chosen = run.outlets.history.choices.get("precision", {}).get("chosen", plan.precision)
+    plan = replace(plan, generation=secrets.token_hex(8), workers=workers, precision=chosen)
     start = lost.start
     if (newest := lost.state) is not None:
         # Of what the last attempt began with, only the model: the middle of an epoch has arrays that its end has not.

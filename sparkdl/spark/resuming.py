@@ -14,7 +14,7 @@ from sparkdl.spark.storage import storage_for
 from sparkdl.storage.base import check_writable
 from sparkdl.storage.paths import split
 from sparkdl.train.checkpoint_folder import Checkpoint, CheckpointFolder
-from sparkdl.types import TrainingPlan, TrainingState
+from sparkdl.types import Precision, TrainingPlan, TrainingState
 
 logger = logging.getLogger("sparkdl")
 # What decides which rows a step sees: in the middle of an epoch it must be what it was.
@@ -143,6 +143,14 @@ def check_same_order(state: TrainingState, plan: TrainingPlan) -> None:
             now["workers"],
             before["workers"],
         )
+
+
+def precision_of(state: TrainingState | None, wanted: Precision) -> Precision:
+    """What a run computes in that leaves it open and goes on from a checkpoint: what the run before did."""
+    if state is None or wanted != "auto":
+        return wanted
+    before: Precision = state.info["plan"].get("precision", "float32")
+    return before
 
 
 def description_of(model: Any) -> Mapping[str, Any]:

@@ -159,7 +159,7 @@ def _build(
     stack: ExitStack,
     clock: PhaseClock,
 ) -> tuple[Run, TrainingState | None]:
-    from sparkdl.spark.build import build_callbacks, build_replica, release_models
+    from sparkdl.spark.build import build_callbacks, build_replica, release_models, take_precision
 
     stack.callback(release_models)  # when nothing refers to them any more
     plan = assignment.plan
@@ -190,6 +190,7 @@ def _build(
         transform=transform,
         measured=assignment.measured,
     )
+    take_precision(run, replica, channel)
     goes_on = "weights" in start.arrays
     if goes_on and collective.rank == 0 and (warning := changed_rows(start.info["fingerprint"], run.fingerprint)):
         channel.send("say", {"text": warning})

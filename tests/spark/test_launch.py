@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -54,6 +55,18 @@ def test_an_attempt_begins_with_the_newest_state_and_what_is_known_of_labels(
     assert run.outlets.history.epoch == [0]
     assert monitor.known_labels == {"label": ["ash", "elm"]}
     assert launch.where(monitor) == "from the end of epoch 1"
+
+
+def test_what_an_attempt_has_chosen_is_chosen_for_those_that_follow(
+    monkeypatch: pytest.MonkeyPatch, assignment: Assignment
+) -> None:
+    monkeypatch.setattr(launch, "available_workers", lambda context, wanted, cores: wanted)
+    run = launch.Attempts(None, None, 3, outlets())  # type: ignore[arg-type]
+    assignment = replace(assignment, plan=replace(assignment.plan, precision="auto"))
+    lost = Monitor(TrainingState({}, {}), run.outlets)
+    assert launch.next_attempt(run, assignment, lost, wanted=2)[0].plan.precision == "auto"
+    lost.receive(0, "chosen", {"precision": {"chosen": "bf16", "reason": "bfloat16 is taken."}}, b"")
+    assert launch.next_attempt(run, assignment, lost, wanted=2)[0].plan.precision == "bf16"
 
 
 def test_executors_that_are_gone_when_spark_is_to_start_are_no_fault_of_the_program() -> None:
