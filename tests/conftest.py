@@ -43,6 +43,7 @@ GROUPS = ("clusters", "bigdl", "spark_local")
 FIRST_HALF = frozenset({"bigdl", "jobs", "contracts"})
 TENSORFLOW_FOLDERS = frozenset({"engine", "nn", "importers", "ml", "bigdl"})
 CONF = {"spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "4", "spark.default.parallelism": "2"}
+PRELOADED = {"spark.python.daemon.module": "sparkdl.spark.daemon"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -126,17 +127,17 @@ def own_identity(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture(scope="session")
 def spark_local() -> Iterator[Any]:
-    """A SparkSession on local[2]: two slots, all in one JVM."""
-    yield from _session("local[2]")
+    """A SparkSession on local[2]: two slots, all in one JVM, whose workers begin with TensorFlow in memory."""
+    yield from _session("local[2]", CONF | PRELOADED)
 
 
 @pytest.fixture(scope="session")
 def spark_cluster() -> Iterator[Any]:
     """A SparkSession on local-cluster[2,1,1024]: two executors in processes of their own, one slot each."""
-    yield from _session("local-cluster[2,1,1024]")
+    yield from _session("local-cluster[2,1,1024]", CONF)
 
 
-def _session(master: str) -> Iterator[Any]:
+def _session(master: str, conf: dict[str, str]) -> Iterator[Any]:
     from pyspark.sql import SparkSession
 
     from sparkdl.spark.cluster import wait_for_slots
@@ -145,7 +146,7 @@ def _session(master: str) -> Iterator[Any]:
     other = SparkSession.getActiveSession()
     if other is not None:
         other.stop()
-    session = local_session(master, CONF, app_name="sparkdl-tests")
+    session = local_session(master, conf, app_name="sparkdl-tests")
     context = session.sparkContext
     application = context.applicationId
     wait_for_slots(context, 2)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 FOLDERS = (tempfile.gettempdir(), "/dev/shm")
+DAEMON = "spark.daemon"  # the end of PySpark's name, and of ours
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Traces:
         for pid, parents in below(os.getpid()):
             with suppress(FileNotFoundError, ProcessLookupError):
                 command = command_of(pid)
-                if "pyspark.daemon" in command and "pyspark.daemon" in parents:
+                if DAEMON in command and DAEMON in parents:
                     workers[pid] = Held.by(pid)
                 else:
                     others.append(command)
