@@ -89,6 +89,7 @@ from sparkdl.bigdl.util.common import (  # noqa: F401
     to_list,
 )
 from sparkdl.errors import ArgumentError, UnsupportedError
+from sparkdl.spark.session import is_local
 
 
 class ActivityRegularization(noise.ActivityRegularization):
@@ -221,8 +222,13 @@ class BaseOptimizer(JavaValue):
             self.checkpoint,
             self.train_summary,
             self.validation_summary,
+            self._workers(),
         ).run()
         return self.model
+
+    def _workers(self) -> int | None:
+        """The greatest number of workers; None for one per task slot."""
+        return None
 
 
 class Optimizer(BaseOptimizer):
@@ -303,7 +309,11 @@ class DistriOptimizer(Optimizer):
 
 
 class LocalOptimizer(BaseOptimizer):
-    """Trains a model on arrays, with as many workers as Spark has slots (`cores` is Spark's to give)."""
+    """Trains a model on arrays, with a worker per task slot, but no more than `cores`.
+
+    Where Spark runs on this machine alone, `cores` is by default as many as the machine has: slots beyond them, as of
+    `local[8]` on a smaller machine, would only wait for one another.
+    """
 
     def __init__(
         self,
@@ -324,6 +334,11 @@ class LocalOptimizer(BaseOptimizer):
         """Measures a model on other arrays now and then, by default with Top1Accuracy."""
         methods = checked(val_method if val_method is not None else [Top1Accuracy()])
         self.validation = ((X_val, Y_val), int(batch_size), _trigger(trigger, "set_validation"), methods)
+
+    def _workers(self) -> int | None:
+        if self.cores is not None:
+            return int(self.cores)
+        return os.cpu_count() if is_local(get_spark_context().master) else None
 
 
 def _method(given: Any) -> OptimMethod:

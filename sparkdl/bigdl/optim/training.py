@@ -25,6 +25,7 @@ from sparkdl.engine.optimizer_state import load_into_optimizer, state_of_optimiz
 from sparkdl.errors import ArgumentError, DataError, SparkDLError, WorkerError
 from sparkdl.nn.torch.network import Network, network
 from sparkdl.nn.torch_loss import FlatRows, TorchLoss
+from sparkdl.spark.cluster import task_slots
 from sparkdl.spark.fit import fit
 from sparkdl.spark.samples import first_sample
 from sparkdl.spark.storage import write_file
@@ -72,6 +73,7 @@ class Training:
         end: ends the training.
         method: remembers the training too.
         halved: whether workers exchange the upper halves of numbers, as BigDL's did, so that its numbers come out.
+        workers: at most so many; None for one per task slot.
     """
 
     model: Any
@@ -86,6 +88,7 @@ class Training:
     checkpoint: tuple[Trigger, str] | None = None
     train_summary: TrainSummary | None = None
     validation_summary: ValidationSummary | None = None
+    workers: int | None = None
 
     def run(self) -> None:
         """Trains."""
@@ -107,6 +110,7 @@ class Training:
                 form.rows(self.data),
                 batch_size=self.batch_size,
                 epochs=epochs or _UNBOUNDED,
+                workers=self.workers and min(self.workers, task_slots(self.data.context)),
                 initial_epoch=self.method.state["epoch"] - 1,
                 verbose="auto" if epochs else 0,
                 callbacks=[watcher, *files, *snapshots],

@@ -22,6 +22,8 @@ logger = logging.getLogger("sparkdl")
 # What suits synchronous training; anything that the script or spark-submit says comes before it.
 _SETTINGS = {
     "spark.speculation": "false",
+    "spark.shuffle.reduceLocality.enabled": "false",
+    "spark.serializer": "org.apache.spark.serializer.JavaSerializer",
     "spark.scheduler.minRegisteredResourcesRatio": "1.0",
     "spark.scheduler.barrier.maxConcurrentTasksCheck.interval": "2s",
     "spark.scheduler.barrier.maxConcurrentTasksCheck.maxFailures": "3",

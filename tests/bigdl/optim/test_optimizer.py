@@ -12,6 +12,7 @@ import pytest
 from sparkdl.bigdl.nn.criterion import ClassNLLCriterion, MSECriterion, ParallelCriterion
 from sparkdl.bigdl.nn.layer import ConcatTable, Linear, LogSoftMax, Model, Sequential, Tanh
 from sparkdl.bigdl.optim import optimizer as surface
+from sparkdl.bigdl.optim import training
 from sparkdl.bigdl.optim.optimizer import (
     SGD,
     Adam,
@@ -145,6 +146,16 @@ def test_arrays_and_a_method_that_remembers(spark_local: Any, tmp_path: Path) ->
     assert {name: array.tolist() for name, array in loaded.method.arrays.items()} == {
         name: array.tolist() for name, array in sgd.arrays.items()
     }
+
+
+def test_arrays_are_given_no_more_workers_than_cores(spark_local: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(training, "fit", lambda *_, **arguments: asked.append(arguments["workers"]))
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    for cores in (1, 8, None):
+        LocalOptimizer(ARRAYS["X"], ARRAYS["Y"], golden_model(), MSECriterion(), MaxEpoch(1), 8, cores=cores).optimize()
+    Optimizer.create(golden_model(), golden_samples(spark_local), MSECriterion(), MaxEpoch(1), 8).optimize()
+    assert asked == [1, 2, 1, None]
 
 
 def test_mistakes_are_told_before_a_job_starts(spark_local: Any) -> None:

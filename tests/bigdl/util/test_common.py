@@ -38,6 +38,8 @@ def test_settings_of_the_script_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     conf = common.create_spark_conf().setMaster("local[3]").set("spark.speculation", "true")
     assert isinstance(conf, SparkConf)
     assert (conf.get("spark.master"), conf.get("spark.speculation")) == ("local[3]", "true")
+    assert conf.get("spark.shuffle.reduceLocality.enabled") == "false"
+    assert str(conf.get("spark.serializer")).endswith("JavaSerializer")
     assert conf.get("spark.submit.pyFiles") == "a.zip"
     common.extend_spark_driver_cp(conf, "a.jar")
     common.extend_spark_driver_cp(conf, "b.jar")

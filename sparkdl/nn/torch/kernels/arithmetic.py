@@ -35,6 +35,8 @@ def _spread(call: Call, name: str, x: Any) -> Any:
     if not call.channels_last and x.shape.is_fully_defined():
         if x.shape.num_elements() == array.shape.num_elements():
             return tf.reshape(array, x.shape)
+    if array.shape.rank == rank + 1 and array.shape[0] == 1:  # a row alone, and a size that names the batch
+        array = array[0]
     if array.shape.rank != rank:
         array = tf.reshape(array, [1, *array.shape, *[1] * max(rank - array.shape.rank - 1, 0)])
     return tf.transpose(array, call.axes(rank)) if call.channels_last else array

@@ -145,7 +145,7 @@ def _temporal_parameters(a: SimpleNamespace) -> Mapping[str, Parameter]:
 
 def _temporal(call: Call, x: Any) -> Any:
     a = call.a
-    x = received(call, x, a.input_frame_size)
+    check_channels(call, x, a.input_frame_size)  # `propagate_back` says nothing to convolutions of frames
     kernel = tf.reshape(call["weight"], (a.output_frame_size, a.kernel_w, a.input_frame_size))
     axes = windows(call.name, x.shape[1:2], (a.kernel_w,), (a.stride_w,), (0,))
     return biased(call, convolve(x, tf.transpose(kernel, (1, 2, 0)), axes))

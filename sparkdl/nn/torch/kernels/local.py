@@ -12,7 +12,7 @@ import tensorflow as tf
 from sparkdl.errors import DataError
 from sparkdl.nn.torch.initial import by_fan_in
 from sparkdl.nn.torch.kernels.convolution import FRAMES, received
-from sparkdl.nn.torch.kernels.windows import Windows, check_pads, pad, windows
+from sparkdl.nn.torch.kernels.windows import Windows, check_channels, check_pads, pad, windows
 from sparkdl.nn.torch.kinds import Call, Kind, Layout
 from sparkdl.nn.torch.layout import is_last
 from sparkdl.nn.torch.module import Parameter
@@ -32,7 +32,7 @@ def _frames_parameters(a: SimpleNamespace) -> Mapping[str, Parameter]:
 def _frames(call: Call, x: Any) -> Any:
     """The last frame gets no bias, whose gradient is as if it did: so have scripts always had it."""
     a = call.a
-    x = received(call, x, a.input_frame_size)
+    check_channels(call, x, a.input_frame_size)
     _check_size(call, x.shape[1:2], (a.n_input_frame,))
     axes = windows(call.name, x.shape[1:2], (a.kernel_w,), (a.stride_w,), (0,))
     patches = tf.image.extract_patches(

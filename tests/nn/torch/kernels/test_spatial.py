@@ -300,6 +300,13 @@ def test_propagate_back() -> None:
     assert all(gradient.any() for gradient in layer.value.gradients.values())
 
 
+@pytest.mark.parametrize("text", ["TemporalConvolution(3, 4, 2", "LocallyConnected1D(5, 3, 4, 2"])
+def test_propagate_back_says_nothing_to_convolutions_of_frames(text: str) -> None:
+    x = _uniform(2, 5, 3)
+    layer = _layer(f"{text}, propagate_back=False)")
+    assert layer.backward(x, layer.forward(x)).any(axis=-1).all()
+
+
 REFUSED = [
     ("SpatialConvolution(2, 3, 3, 3)", (1, 3, 5, 5), DataError, "takes 2 channels, but was given 3"),
     ("SpatialConvolution(2, 3, 3, 3)", (2, 5), DataError, "takes 4 axes"),

@@ -132,6 +132,12 @@ class _Half:
         return np.full(parameter.shape, 0.5, np.float32)
 
 
+@pytest.mark.parametrize("text", ["CAdd([1, 3, 1, 1])", "CMul([1, 1, 4, 1])", "Scale([1, 3, 1, 1])"])
+def test_a_size_that_names_the_batch_fits_a_row_alone(text: str) -> None:
+    layer, rows = eval(text, vars(layers)), np.random.uniform(-1, 1, (2, 3, 4, 5)).astype("float32")
+    np.testing.assert_array_equal(layer.forward(rows[1]), layer.forward(rows)[1])
+
+
 def test_scale_counts_the_output_in_its_gradient_on_arrays_alone() -> None:
     layer, x = layers.Scale([1, 3]), np.array([[1.0, 2.0, 3.0]], np.float32)
     layer.set_weights([np.full((1, 3), 2.0), np.ones((1, 3))])
