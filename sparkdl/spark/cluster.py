@@ -22,10 +22,20 @@ RETURN_SECONDS = 30.0
 
 
 def task_slots(context: SparkContext, profile: Any = None) -> int:
-    """Tasks that can run at the same time now (of a resource profile; the default one where None)."""
+    """Tasks that can run at the same time now (of a `resource_profile`; the default one where None)."""
     scala = context._jsc.sc()
-    java_profile = scala.resourceProfileManager().defaultResourceProfile() if profile is None else profile
+    manager = scala.resourceProfileManager()
+    java_profile = manager.defaultResourceProfile() if profile is None else profile._java_resource_profile
+    manager.addResourceProfile(java_profile)  # Spark counts for those it knows
     return int(scala.maxNumConcurrentTasks(java_profile))
+
+
+def worker_slots(context: Context, slots: int, cores: int) -> int:
+    """Workers of so many cores that can run at the same time in these task slots: one cannot span two executors."""
+    profile = resource_profile(context, cores)
+    if profile is None or isinstance(context, ConnectContext):
+        return slots // -(-cores // cores_per_task(context))
+    return task_slots(context, profile)
 
 
 def context_of(data: Any) -> Context:
@@ -71,7 +81,7 @@ def choose_workers(context: Context, workers: int | None, cores_per_worker: int 
     cores = cores_per_worker or cores_per_task(context)
     slots_needed = -(-cores // cores_per_task(context))
     slots = wait_for_slots(context, None if workers is None else workers * slots_needed)
-    possible = slots // slots_needed
+    possible = worker_slots(context, slots, cores)
     if possible < 1 or (workers is not None and workers > possible):
         wanted = f"workers={workers} with {cores} core(s) each" if workers else f"one worker of {cores} core(s)"
         raise ClusterError(
@@ -90,12 +100,13 @@ def available_workers(context: Context, wanted: int, cores_per_worker: int) -> i
     """
     slots_needed = -(-cores_per_worker // cores_per_task(context))
     slots = wait_for_slots(context, wanted * slots_needed, RETURN_SECONDS)
-    if slots < slots_needed:
+    possible = worker_slots(context, slots, cores_per_worker)
+    if possible < 1:
         raise ClusterError(
             f"the training was lost, and Spark at {context.master!r} has {slots} task slot(s) left: at least "
-            f"{slots_needed} are needed to go on."
+            f"{slots_needed} of one executor are needed to go on."
         )
-    return min(wanted, slots // slots_needed)
+    return min(wanted, possible)
 
 
 def check_dynamic_allocation(context: Context) -> None:
@@ -177,10 +188,15 @@ def driver_address(context: Context) -> tuple[str, str]:
 def resource_profile(context: Context, cores: int) -> Any:
     """A profile with so many cores per task, or None where the default one will do.
 
+    It asks nothing of executors, so Spark runs it on those that are there, on standalone clusters, YARN and Kubernetes.
     Local mode has no stage-level scheduling; there the number of workers alone decides.
     """
     if is_local(context) or cores == cores_per_task(context):
         return None
-    from pyspark.resource import ResourceProfileBuilder, TaskResourceRequests
+    from pyspark.resource import ResourceProfile, ResourceProfileBuilder, TaskResourceRequests
 
-    return ResourceProfileBuilder().require(TaskResourceRequests().cpus(cores)).build
+    profile = ResourceProfileBuilder().require(TaskResourceRequests().cpus(cores)).build
+    if isinstance(context, ConnectContext):
+        return profile
+    known = context._jsc.sc().resourceProfileManager().getEquivalentProfile(profile._java_resource_profile)
+    return ResourceProfile(_java_resource_profile=known.get()) if known.isDefined() else profile

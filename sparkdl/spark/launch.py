@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import logging
 import secrets
 from collections.abc import Callable, Mapping
@@ -160,17 +161,25 @@ def barrier_job(
         rdd: Any = prepared.rdd
         rdd = rdd.withResources(profile) if profile is not None else rdd
         return rdd.barrier().mapPartitions(functools.partial(run_on_rows, assignment)).collect
-    options = {"profile": profile} if profile is not None else {}
-    task = functools.partial(run_on_arrow, assignment)
-    training = prepared.frame.mapInArrow(task, SCHEMA, barrier=True, **options)
+    training = profiled_stage(prepared.frame, functools.partial(run_on_arrow, assignment), profile)
 
     def job() -> None:
-        with arrow_batches_of(training.sparkSession, prepared.batch_rows):
+        with arrow_batches_of(prepared.frame.sparkSession, prepared.batch_rows):
             collected = training.collect()
         if rows is not None:
             rows.extend(collected)
 
     return job
+
+
+def profiled_stage(frame: Any, task: Callable[..., Any], profile: Any) -> Any:
+    """The barrier stage over a DataFrame, with a resource profile or the default one; to be collected."""
+    if profile is None:
+        return frame.mapInArrow(task, SCHEMA, barrier=True)
+    if "profile" in inspect.signature(frame.mapInArrow).parameters:
+        return frame.mapInArrow(task, SCHEMA, barrier=True, profile=profile)
+    # Spark 3.5 has profiles of RDDs alone; this one is of the same stage.
+    return frame.mapInArrow(task, SCHEMA, barrier=True).rdd.withResources(profile)
 
 
 def next_attempt(run: Attempts, assignment: Assignment, lost: Monitor, wanted: int) -> tuple[Assignment, Monitor]:

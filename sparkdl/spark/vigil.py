@@ -67,7 +67,7 @@ class Vigil:
     def _missing_slots(self) -> str:
         if isinstance(self.context, ConnectContext):
             return ""  # which cannot see them; Spark itself says after some minutes that they are too few
-        slots = task_slots(self.context, None if self.profile is None else self.profile._java_profile)
+        slots = task_slots(self.context, self.profile)
         if slots >= self.plan.workers:
             self._since.pop("slots", None)
             return ""
