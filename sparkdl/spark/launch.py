@@ -161,10 +161,11 @@ def barrier_job(
         rdd: Any = prepared.rdd
         rdd = rdd.withResources(profile) if profile is not None else rdd
         return rdd.barrier().mapPartitions(functools.partial(run_on_rows, assignment)).collect
+    session = prepared.frame.sparkSession
     training = profiled_stage(prepared.frame, functools.partial(run_on_arrow, assignment), profile)
 
     def job() -> None:
-        with arrow_batches_of(prepared.frame.sparkSession, prepared.batch_rows):
+        with arrow_batches_of(session, prepared.batch_rows):
             collected = training.collect()
         if rows is not None:
             rows.extend(collected)
