@@ -56,9 +56,13 @@ fast: lint
 servers: $(VENV)/.test
 	@$(BIN)/python tests/servers/hadoop_jars.py || [ "$$SPARKDL_REQUIRE_SERVERS" != 1 ]
 
+# JVMs start in half of the time with it. Java makes none where it has no archive of its own to build on.
+$(VENV)/spark-classes.jsa: $(VENV)/.test
+	$(BIN)/python -m tests.servers.class_archive
+
 # Three processes, as some only wait: one begins with all that needs a cluster, two with what needs a local session, and
 # the rest is for whoever is done. The summary is the last line.
-test: lint types servers
+test: lint types servers $(VENV)/spark-classes.jsa
 	$(BIN)/python -m pytest -n 3 --dist loadgroup sparkdl tests
 
 # For a cluster: spark-submit --py-files dist/sparkdl.zip

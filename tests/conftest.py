@@ -23,10 +23,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.servers.java import java_options
+
 # Before anything imports TensorFlow, and before the JVM starts: Python workers inherit it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# No JVM of the tests lives long enough to earn back what the optimising compiler costs: half of their time.
-os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+os.environ.setdefault("JAVA_TOOL_OPTIONS", java_options())
 
 ROOT = Path(__file__).parents[1]
 # Each process of pytest-xdist has temporary files of its own: some tests look whether anything is left there.
