@@ -38,7 +38,7 @@ def calm_opencv() -> None:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
-def decode_image(content: Content, channels: int = 3, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def decode_image(content: Content, channels: int | None = 3, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """The pixels of a JPEG, PNG, GIF, BMP, WebP or TIFF file.
 
     Turned upright as EXIF says. Alpha is dropped, 16 bits become 8 (the upper ones), palettes and CMYK become
@@ -46,7 +46,8 @@ def decode_image(content: Content, channels: int = 3, max_pixels: int = MAX_PIXE
 
     Args:
         content: the file.
-        channels: 3 (blue, green, red: the order of OpenCV and of Spark's image struct) or 1 (gray).
+        channels: 3 (blue, green, red: the order of OpenCV and of Spark's image struct) or 1 (gray); None for 1 of
+            gray images and 3 of all others.
         max_pixels: more are refused, before memory is taken for them.
 
     Returns:
@@ -66,14 +67,14 @@ def decode_image(content: Content, channels: int = 3, max_pixels: int = MAX_PIXE
     height, width = image_size(content)
     if height * width > max_pixels:
         raise DataError(f"it has {height} x {width} pixels, more than max_pixels={max_pixels}")
-    flag = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR
+    flag = {1: cv2.IMREAD_GRAYSCALE, 3: cv2.IMREAD_COLOR, None: cv2.IMREAD_ANYCOLOR}[channels]
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), flag)
     except cv2.error as error:
         raise DataError(f"it cannot be read by OpenCV: {error.err}") from error
     if image is None:
         raise DataError("it is truncated, damaged, or of a kind that OpenCV does not read")
-    return image.reshape(*image.shape[:2], channels)
+    return image.reshape(*image.shape[:2], -1)
 
 
 def resize(image: np.ndarray, size: tuple[int, int], interpolation: Interpolation = "auto") -> np.ndarray:

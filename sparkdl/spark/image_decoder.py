@@ -56,7 +56,7 @@ class ImageDecoder:
     kept: tuple[str, ...]
     made: tuple[str, ...]
     size: tuple[int, int] | None
-    channels: int
+    channels: int | None
     invalid: Invalid
     max_pixels: int
 

@@ -38,7 +38,7 @@ def read(
     *,
     labels: Literal["folder"] | str | DataFrame | None = None,
     size: int | tuple[int, int] | None = None,
-    channels: int = 3,
+    channels: int | None = 3,
     invalid: Invalid = "error",
     recursive: bool = True,
     pattern: str | None = None,
@@ -54,7 +54,7 @@ def read(
             (relative to the folder) and `label`: a DataFrame, or the path of a CSV file with a header, whose labels
             are strings. Files that the table does not name have a null label.
         size: height and width to which images are resized (one number for a square); None leaves their own.
-        channels: 3 (blue, green, red) or 1 (gray).
+        channels: 3 (blue, green, red) or 1 (gray); None for 1 of gray images and 3 of all others.
         invalid: what to do with files that cannot be decoded: "error" fails naming the file, "skip" leaves them
             out and counts them in a warning of each task, "keep" lists them with a null image and a `reason`.
         recursive: whether folders within the folder are read too.
@@ -151,7 +151,7 @@ def _decoded(
     output: str,
     origin: str | None,
     size: int | tuple[int, int] | None,
-    channels: int,
+    channels: int | None,
     invalid: Invalid,
     max_pixels: int,
 ) -> DataFrame:
@@ -183,15 +183,15 @@ def to_array(image: Any) -> np.ndarray:
     return np.frombuffer(bytes(image["data"]), np.uint8).reshape(shape)
 
 
-def _check(size: Any, channels: int, invalid: str, max_pixels: int) -> None:
+def _check(size: Any, channels: int | None, invalid: str, max_pixels: int) -> None:
     sizes = (size, size) if isinstance(size, int) else size
     whole = sizes is None or len(sizes) == 2 and all(isinstance(item, int) and item > 0 for item in sizes)
     if not whole:
         raise ArgumentError(
             f"size must be a positive whole number or a pair (height, width) of them, received {size!r}."
         )
-    if channels not in (1, 3):
-        raise ArgumentError(f"channels must be 3 (blue, green, red) or 1 (gray), received {channels!r}.")
+    if channels not in (1, 3, None):
+        raise ArgumentError(f"channels must be 3 (blue, green, red), 1 (gray) or None, received {channels!r}.")
     if invalid not in ("error", "skip", "keep"):
         raise ArgumentError(f"invalid must be 'error', 'skip' or 'keep', received {invalid!r}.")
     if not isinstance(max_pixels, int) or max_pixels < 1:

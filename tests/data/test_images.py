@@ -60,6 +60,8 @@ def test_every_kind_of_pixel_becomes_three_bytes_or_one(mode: str) -> None:
     weighed = expected @ np.array([0.299, 0.587, 0.114])
     assert gray.shape == (HEIGHT, WIDTH, 1)
     np.testing.assert_allclose(gray[:, :, 0], weighed, atol=2)
+    own = decode_image(content, channels=None)
+    np.testing.assert_array_equal(own, gray if mode in ("L", "1", "I;16") else decode_image(content))
 
 
 def test_a_cmyk_jpeg_is_in_colour() -> None:

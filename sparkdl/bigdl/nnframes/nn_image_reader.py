@@ -32,11 +32,11 @@ class NNImageReader:
             minPartitions: the least number of partitions.
             resizeH: the height that all images get, with `resizeW`; -1 for their own sizes.
             resizeW: see `resizeH`.
-            image_codec: 0 for gray images, else three channels.
+            image_codec: OpenCV's flag: 0 for gray images, below 0 for gray or colours as in the file, else colours.
         """
         spark = SparkSession(sc or get_spark_context())
         size = (resizeH, resizeW) if resizeH > 0 and resizeW > 0 else None
-        channels = 1 if image_codec == 0 else 3
+        channels = None if image_codec < 0 else 3 if image_codec else 1
         parts = [read(spark, place, size=size, channels=channels, invalid="skip") for place in path.split(",")]
         images = functools.reduce(DataFrame.union, parts).select("image")
         return images if minPartitions <= 1 else images.repartition(minPartitions)

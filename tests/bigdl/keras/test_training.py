@@ -5,14 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
+from sparkdl.bigdl.feature.image import ImageResize
 from sparkdl.bigdl.keras.autograd import abs, mean
+from sparkdl.bigdl.keras.engine.data import image_rows
 from sparkdl.bigdl.keras.layers import Dense, Dropout, Flatten, Input, merge
 from sparkdl.bigdl.keras.models import Model, Sequential, load_model
 from sparkdl.bigdl.nn.keras import layer as early_layers
 from sparkdl.bigdl.nn.keras import topology as early
+from sparkdl.bigdl.nnframes import NNImageReader
 from sparkdl.bigdl.util.common import Sample
 from sparkdl.errors import ArgumentError, DataError
 
@@ -85,6 +89,13 @@ def test_samples_frames_and_several_inputs(spark_local: Any) -> None:
     two.compile("adam", lambda y_true, y_pred: mean(abs(y_true - y_pred), axis=1), ["mae"])
     two.fit([X, X], Y.reshape(-1, 1), batch_size=48, nb_epoch=2, validation_split=0.25)
     assert [np.shape(output) for output in two.predict([X[:3], X[:3]]).collect()] == [(1,)] * 3
+
+
+def test_gray_images_of_a_frame_have_the_axes_that_the_model_takes(spark_local: Any, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "gray.bmp"), np.full((8, 6), 30, np.uint8))
+    frame = NNImageReader.readImages(str(tmp_path), spark_local.sparkContext)
+    shapes = [image_rows(frame, None, ImageResize(4, 5), rank).first().feature.shape for rank in (3, 2)]
+    assert shapes == [(1, 4, 5), (4, 5)]
 
 
 def test_models_of_bigdl_0(spark_local: Any) -> None:

@@ -86,6 +86,14 @@ def test_the_older_names(frame: Any) -> None:
     assert DLModel.of(_linear(), [2]).getBatchSize() == 4 and DLClassifierModel.of(_linear(), [2]).getThreshold() == 0.5
 
 
+def test_gray_images_have_one_channel_unless_the_codec_says_otherwise(spark_local: Any, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "gray.bmp"), np.full((8, 6), 30, np.uint8))
+    cv2.imwrite(str(tmp_path / "blue.png"), np.full((8, 6, 3), (90, 0, 0), np.uint8))
+    for codec, expected in ((-1, {"gray.bmp": 1, "blue.png": 3}), (0, {"gray.bmp": 1, "blue.png": 1})):
+        images = NNImageReader.readImages(str(tmp_path), spark_local.sparkContext, image_codec=codec).collect()
+        assert {row.image.origin[-8:]: row.image.nChannels for row in images} == expected
+
+
 def test_images(spark_local: Any, tmp_path: Path) -> None:
     for number in (1, 2):
         cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((8, 6, 3), 10 * number, np.uint8))

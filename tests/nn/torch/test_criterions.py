@@ -163,6 +163,16 @@ def test_further_numbers() -> None:
             np.testing.assert_allclose(mine.ravel(), theirs.ravel(), atol=1e-4 * scale, err_msg=case["expr"])
 
 
+@pytest.mark.parametrize("expression", ["ClassNLLCriterion(None, False, False)", "O.SparseCategoricalCrossEntropy()"])
+def test_outputs_that_are_no_probabilities_are_taken_to_the_nearest(expression: str) -> None:
+    criterion = eval(expression, {**NAMES, "O": objectives})
+    outputs = np.array([[0.0, -64.0], [-243.0, 0.0], [2.0, 3.0]], np.float32)
+    labels = np.ones(3) if expression.startswith("O.") else np.full(3, 2.0)
+    rows = 3 if expression.startswith("O.") else 1  # the first is a sum
+    assert criterion.forward(outputs, labels) == pytest.approx(2 * 18.420681 / rows)
+    np.testing.assert_allclose(criterion.backward(outputs, labels), np.outer([1e8, 1e8, 1], [0, -1 / rows]), rtol=1e-6)
+
+
 def test_layers_inside_a_criterion_keep_their_weights() -> None:
     inner = layers.Linear(4, 2, init_weight=RANDOM.rand(2, 4), init_bias=RANDOM.rand(2))
     criterion = criterions.TransformerCriterion(criterions.MSECriterion(), inner)

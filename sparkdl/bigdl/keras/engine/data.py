@@ -84,20 +84,28 @@ def rows(frame: DataFrame, feature_cols: Sequence[str] | None, label_cols: Seque
     return frame.rdd.map(lambda row: _sample_of_row(row, features, labels))
 
 
-def image_rows(frame: DataFrame, label_cols: Sequence[str] | None, transform: Any) -> RDD:
-    """An RDD of samples of the column "image" of a DataFrame, after a transform of BigDL's, and of labels."""
+def image_rows(frame: DataFrame, label_cols: Sequence[str] | None, transform: Any, rank: int) -> RDD:
+    """An RDD of samples of the column "image" of a DataFrame, after a transform of BigDL's, and of labels.
+
+    Args:
+        frame: the DataFrame.
+        label_cols: columns of labels.
+        transform: of images.
+        rank: axes of a row of the model's input; where they are three, gray images get one of one channel.
+    """
     missing = [column for column in label_cols or () if column not in frame.columns]
     if missing:
         raise ArgumentError(f"label_cols= names {missing}, and the DataFrame has {frame.columns}.")
     steps = [RowToImageFeature(), *([transform] if transform is not None else []), ImageMatToTensor()]
     chain, labels = ChainedPreprocessing(steps), list(label_cols or ())
-    return frame.rdd.map(lambda row: _sample_of_image(chain, row, labels))
+    return frame.rdd.map(lambda row: _sample_of_image(chain, row, labels, rank))
 
 
-def _sample_of_image(chain: Any, row: Row, labels: Sequence[str]) -> Sample:
-    pixels = chain.convert(row[IMAGE])["imageTensor"]
+def _sample_of_image(chain: Any, row: Row, labels: Sequence[str], rank: int) -> Sample:
+    pixels = _array(chain.convert(row[IMAGE])["imageTensor"])
+    pixels = pixels[np.newaxis] if pixels.ndim == 2 and rank == 3 else pixels
     wanted = [_array(row[name]) for name in labels] or [np.zeros(1, np.float32)]
-    return Sample.from_ndarray(_array(pixels), wanted[0] if len(wanted) == 1 else wanted)
+    return Sample.from_ndarray(pixels, wanted[0] if len(wanted) == 1 else wanted)
 
 
 def _sample_of_row(row: Row, features: Sequence[str], labels: Sequence[str]) -> Sample:

@@ -257,7 +257,9 @@ class Training(ZooKerasLayer):
         if not isinstance(x, DataFrame):
             return samples(x, y)
         features, labels, transform = columns
-        return image_rows(x, labels, transform) if IMAGE in x.columns else rows(x, features, labels)
+        if IMAGE not in x.columns:
+            return rows(x, features, labels)
+        return image_rows(x, labels, transform, len(self.get_input_shape()) - 1)
 
 
 def _listed(output: Any) -> Any:

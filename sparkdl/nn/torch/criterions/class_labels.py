@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from sparkdl.errors import DataError
 from sparkdl.nn.torch.criterions.kinds import Call, Kind, Reduction
-from sparkdl.nn.torch.criterions.tensors import classes, picked, straight_through, with_gradient
+from sparkdl.nn.torch.criterions.tensors import classes, picked, with_gradient
+from sparkdl.nn.torch.kernels.gradients import through
 
 _AVERAGED: dict[str, Any] = {"weights": None, "size_average": True}
 _SMALLEST = 1e-8  # of a probability whose logarithm is taken
@@ -69,7 +70,7 @@ def _as_given(call: Call, rows: Any) -> Any:
     if call.a.logProbAsInput:
         return rows
     # The gradient does not stop at the bounds.
-    return tf.math.log(straight_through(tf.clip_by_value(rows, _SMALLEST, 1 - _SMALLEST), rows))
+    return tf.math.log(through(tf.clip_by_value(rows, _SMALLEST, 1 - _SMALLEST), rows))
 
 
 def _nll(logs: Callable[[Call, Any], Any]) -> Kind:
@@ -100,7 +101,7 @@ def _weighted(a: SimpleNamespace) -> Reduction:
 def _categorical_cross_entropy(call: Call, output: Any, target: Any) -> Any:
     """Probabilities and one-hot targets [batch, classes]; the softmax changes nothing where they add up to 1."""
     if call.a.clipped:
-        output = straight_through(tf.maximum(output, _SMALLEST), output)
+        output = through(tf.maximum(output, _SMALLEST), output)
     target = tf.reshape(target, tf.shape(output))
     return -tf.reduce_mean(picked(tf.nn.log_softmax(tf.math.log(output)), tf.argmax(target, -1, tf.int32)))
 

@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from sparkdl.errors import DataError
 from sparkdl.nn.torch.criterions.kinds import Call, Kind, Reduction, always
-from sparkdl.nn.torch.criterions.tensors import like, straight_through, with_gradient
+from sparkdl.nn.torch.criterions.tensors import like, with_gradient
+from sparkdl.nn.torch.kernels.gradients import through
 
 _AVERAGED = {"size_average": True}
 
@@ -42,7 +43,7 @@ def _cosine_distance(call: Call, x: Any, target: Any) -> Any:
         return total
     mean = total / tf.cast(tf.shape(x)[0], x.dtype)
     # Without a batch the loss is divided by the number of elements, but not the gradient.
-    return straight_through(mean, total) if x.shape.rank == 1 else mean
+    return through(mean, total) if x.shape.rank == 1 else mean
 
 
 def _cosine_embedding(call: Call, output: Any, target: Any) -> Any:
@@ -51,7 +52,7 @@ def _cosine_embedding(call: Call, output: Any, target: Any) -> Any:
     apart = tf.maximum(cosine - call.a.margin, 0)
     # Scripts have always seen that a single pair that belongs together costs nothing, with the gradient of the cosine;
     # batches, which are what is trained with, have the documented meaning.
-    together = 1 - cosine if a.shape.rank > 1 else straight_through(tf.zeros_like(cosine), cosine)
+    together = 1 - cosine if a.shape.rank > 1 else through(tf.zeros_like(cosine), cosine)
     total = tf.reduce_sum(tf.where(y == 1, together, tf.where(y == -1, apart, tf.zeros_like(cosine))))
     return total / tf.cast(tf.shape(y)[0], total.dtype) if call.a.size_average else total
 

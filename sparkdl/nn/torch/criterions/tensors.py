@@ -93,8 +93,3 @@ def with_gradient(value: Any, point: Any, gradient: Any) -> Any:
         return tf.identity(constant), lambda upstream: upstream * slope
 
     return function(point)
-
-
-def straight_through(changed: Any, value: Any) -> Any:
-    """The changed value, with the gradient of the unchanged one."""
-    return value + tf.stop_gradient(changed - value)
