@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping
 from types import SimpleNamespace
@@ -112,9 +113,23 @@ def _unit_norm(call: Call, x: Any) -> Any:
     p, axis = call.a.p, call.axis(min(1, x.shape.rank - 1), x.shape.rank)
     if p == sys.float_info.max:
         return x / (tf.reduce_max(tf.abs(x), axis, keepdims=True) + call.a.eps)
-    powers = tf.square(x) if p == 2 else tf.pow(tf.abs(x), p)
+    if p == math.inf:  # the root of that order is 1, whatever the sum
+        return tf.identity(x)
+    powers = tf.square(x) if p == 2 else _powers(x, p, call.a.eps)
     sums = tf.reduce_sum(powers, axis, keepdims=True) + call.a.eps
     return x / (tf.sqrt(sums) if p == 2 else tf.pow(sums, 1.0 / p))
+
+
+def _powers(x: Any, p: float, eps: float) -> Any:
+    """Powers of the absolute values; below 2, their gradients are those of values that are greater by `eps`."""
+
+    @tf.custom_gradient
+    def powers(x: Any) -> Any:
+        sizes = tf.abs(x)
+        slopes = p * x * tf.pow(sizes + eps if p < 2 else sizes, p - 2)
+        return tf.pow(sizes, p), lambda gradient: gradient * slopes
+
+    return powers(x)
 
 
 def _check_norm(a: SimpleNamespace) -> Mapping[str, Any]:

@@ -127,6 +127,24 @@ def test_norms(p: float, shape: tuple[int, ...]) -> None:
     _near(bigdl.Normalize(p).forward(x), x / expected)
 
 
+@pytest.mark.parametrize("p", [0.5, 1.0, 1.5])
+def test_gradients_of_norms_keep_away_from_zero(p: float) -> None:
+    x, back = _uniform(2, 5), _uniform(2, 5)
+    x[0, 1] = 0
+    sums = (np.abs(x) ** p).sum(1, keepdims=True) + 1e-3
+    slopes = x * (np.abs(x) + 1e-3) ** (p - 2) * (x * back).sum(1, keepdims=True)
+    expected = back * sums ** (-1 / p) - slopes * sums ** (-1 / p - 1)
+    layer = bigdl.Normalize(p, 1e-3)
+    layer.forward(x)
+    _near(layer.backward(x, back), expected)
+
+
+def test_the_norm_of_infinite_order_changes_nothing() -> None:
+    x, layer = _uniform(2, 5), bigdl.Normalize(float("inf"))
+    _near(layer.forward(x), x)
+    _near(layer.backward(x, 2 * x), 2 * x)
+
+
 def test_layer_normalization() -> None:
     layer, x = bigdl.LayerNormalization(5), _uniform(2, 3, 5)
     layer.set_weights([_uniform(5), _uniform(5)])
