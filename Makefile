@@ -11,6 +11,8 @@ HEAVY := engine nn importers spark ml bigdl
 LIGHT := $(foreach folder,$(HEAVY),--ignore=sparkdl/$(folder) --ignore=tests/$(folder))
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
+# The tests start hundreds of processes: they need not compile the package each.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types fast servers zip docs clean
