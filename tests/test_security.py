@@ -22,12 +22,15 @@ ALLOWED = {
     "sparkdl/engine/serialization.py: cloudpickle.loads": "the user's own classes, from the task closure",
     "sparkdl/engine/serialization.py: safe_mode=False": "the user's own lambdas, from the task closure",
     "sparkdl/engine/compile_arguments.py: safe_mode=False": "the user's own losses and metrics, from the task closure",
+    "sparkdl/engine/layout_process.py: cloudpickle.load": "a trial, from the process that started this one",
+    "sparkdl/engine/layout_process.py: cloudpickle.loads": "the user's own model, from the same process",
     "sparkdl/engine/step_speed.py: cloudpickle.load": "the user's own model, from the process that started this one",
     "sparkdl/engine/callback_pack.py: pickle.Unpickler": "the user's own callbacks, from the task closure",
     "sparkdl/spark/shipped.py: pickle.loads": "the user's model, as the driver gave it to Spark to bring here",
     "sparkdl/collective/rendezvous.py: create_server": "the one place that listens, on one address",
     "sparkdl/bigdl/__main__.py: runpy.run_path": "the script that the user gave on the command line",
     "sparkdl/bigdl/keras/datasets/stored.py: pickle.Unpickler": "lists, numbers and text alone: it finds no class",
+    "sparkdl/engine/layout_speed.py: subprocess.Popen": "processes that time a layout: a fixed program, no shell",
     "sparkdl/storage/temporary.py: subprocess.Popen": "the janitor of a temporary folder: a fixed script",
 }
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import json
 import math
-import os
 import resource
 import statistics
 import subprocess
@@ -23,6 +22,7 @@ import keras
 import numpy as np
 
 from sparkdl.engine.checks import check_compiled, is_sparse
+from sparkdl.engine.layout_speed import environment_of
 from sparkdl.engine.replica import KerasReplica
 from sparkdl.engine.serialization import pack_model, unpack_model
 from sparkdl.engine.synthetic import synthetic_batch
@@ -68,13 +68,11 @@ def measure_steps(model: keras.Model, fewest: int, most: int, cores: int = 1) ->
     check_compiled(model)
     spec = made_up_spec(model)
     code = f"from {__name__} import main; main()"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    environment |= {"OMP_NUM_THREADS": str(cores)}
     task = cloudpickle.dumps((pack_model(model), spec, fewest, most, cores))
     command = [sys.executable, "-c", code]
     try:
         done = subprocess.run(
-            command, input=task, env=environment, capture_output=True, check=False, timeout=_DEADLINE_SECONDS
+            command, input=task, env=environment_of(cores), capture_output=True, check=False, timeout=_DEADLINE_SECONDS
         )
     except subprocess.TimeoutExpired:
         raise ModelError(
@@ -166,14 +164,15 @@ def main() -> None:
     count = fewest
     while not gradients or (count != gradients[-1][0] and gradients[-1][1] < LONG_STEP):
         batch = synthetic_batch(model, spec, rows=count)
-        gradients.append((count, _seconds(functools.partial(replica.gradients, batch, count, 1.0))))
+        gradients.append((count, median_seconds(functools.partial(replica.gradients, batch, count, 1.0))))
         memory.append((count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024))
         count = min(4 * count, most)
-    updates = [_time_update(model, replica, part) for part in PARTS]
+    updates = [time_update(model, replica, part) for part in PARTS]
     sys.stdout.write(json.dumps({"gradients": gradients, "updates": updates, "memory": memory}) + "\n")
 
 
-def _time_update(model: keras.Model, replica: KerasReplica, parts: int) -> tuple[int, float]:
+def time_update(model: keras.Model, replica: KerasReplica, parts: int) -> tuple[int, float]:
+    """Parameters of one of so many parts of the weights, and median seconds of their update."""
     variables = model.trainable_variables
     bounds = shard_bounds(replica.layout, parts, model.optimizer, variables)
     length = bounds[1]
@@ -181,10 +180,10 @@ def _time_update(model: keras.Model, replica: KerasReplica, parts: int) -> tuple
     excluded = excluded_variables(model.optimizer, variables)
     updater = KerasUpdater(model.optimizer, variables, replica.layout, bounds, 0, weights, excluded)
     gradient = np.full(length, 1e-6, np.float32)
-    return length, _seconds(lambda: updater.apply(gradient.copy(), weights))
+    return length, median_seconds(lambda: updater.apply(gradient.copy(), weights))
 
 
-def _seconds(action: Callable[[], object]) -> float:
+def median_seconds(action: Callable[[], object]) -> float:
     """Median seconds, after a warm-up."""
     for _ in range(WARM_UP):
         action()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import secrets
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, get_args
+
+import cloudpickle
 
 from sparkdl.collective.certificate import Identity
 from sparkdl.engine.callback_files import folders_of, remote_folders
@@ -18,6 +21,7 @@ from sparkdl.engine.callback_state import apply_states
 from sparkdl.engine.capture import capture_model, restore_model
 from sparkdl.engine.checks import check_compiled
 from sparkdl.engine.layout import layout_of
+from sparkdl.engine.layout_speed import LayoutTrial
 from sparkdl.engine.precision import settle_precision
 from sparkdl.engine.probe import probe_extra_losses
 from sparkdl.engine.release import release_kernels
@@ -29,7 +33,7 @@ from sparkdl.spark.arguments import refuse, refuse_compiled
 from sparkdl.spark.assignment import Assignment
 from sparkdl.spark.attempt import Outlets
 from sparkdl.spark.checkpoint_writer import CheckpointWriter
-from sparkdl.spark.cluster import choose_workers, context_of
+from sparkdl.spark.cluster import Context, choose_workers, context_of, cores_per_task
 from sparkdl.spark.encryption import identity_of_run
 from sparkdl.spark.expectations import shapes_of
 from sparkdl.spark.file_writer import FileWriter
@@ -37,10 +41,18 @@ from sparkdl.spark.frames import DataArguments, Prepared, prepare
 from sparkdl.spark.launch import Attempts, Outcome, launch
 from sparkdl.spark.progress import Progress, Verbosity
 from sparkdl.spark.recording import Recording
-from sparkdl.spark.resuming import description_of, find_start, open_folder, precision_of, separate
+from sparkdl.spark.resuming import description_of, find_checkpoint, find_start, open_folder, precision_of, separate
 from sparkdl.spark.storage import check_folders, read_if_present, write_file
 from sparkdl.spark.validation_metrics import ValidationMetrics, measured_outputs
-from sparkdl.types import Precision, TrainingPlan, TrainingState
+from sparkdl.spark.worker_layout import (
+    LayoutChoice,
+    WorkerLayout,
+    choose_layout,
+    executors_of,
+    known_layout,
+    possible_layouts,
+)
+from sparkdl.types import Precision, SampleSpec, TrainingPlan, TrainingState
 
 logger = logging.getLogger("sparkdl")
 KERAS_DEFAULT_BATCH = 32
@@ -114,8 +126,11 @@ def fit(
         validation_freq: validate every so many epochs.
         validation_metrics: of `sdl.metrics`, over all validation rows exactly, weighted by `weight`: the value of
             AUROC() is logged as `val_auroc`. For several outputs a dict {output name: metrics}.
-        workers: training processes; None for one per task slot.
-        cores_per_worker: TensorFlow threads of each; None for `spark.task.cpus`.
+        workers: training processes; None for one per task slot, unless `cores_per_worker` is None too and the model
+            has two million parameters or more: then fewer workers of more threads are taken where they are more
+            than 5 % faster, or where more would not fit into memory. A few steps of each are timed on an executor
+            first, once per model; `History.choices` tells. Give it where runs must give the same bytes.
+        cores_per_worker: TensorFlow threads of each; None for `spark.task.cpus`, or as above.
         precision: what the layers compute in while training: "float32" (the model as it is), "bf16" (as under Keras's
             policy "mixed_bfloat16"; outputs, losses, weights, statistics, updates and validation stay float32), or
             "auto": the first batches are tried in both, and bfloat16 is taken where it is at least 5 % faster and
@@ -163,6 +178,7 @@ def fit(
     check_folders(remote_folders(callbacks), context)
     folder = open_folder(checkpoint, context) if checkpoint is not None else None
     count, cores = choose_workers(context, workers, cores_per_worker)
+    before = None if resume is None else find_checkpoint(resume, context)
 
     arguments = DataArguments(features, label, weight, validation_indicator, shapes or {}, dtypes or {}, transform)
 
@@ -172,6 +188,12 @@ def fit(
     prepared = rows_for(count)
     check_model(model, prepared.spec)
     possible, obstacle = settle_precision(model, prepared.spec, precision)
+    layout = None
+    if workers is None and cores_per_worker is None:
+        layout = own_layout(context, model, prepared.spec, batch_size or KERAS_DEFAULT_BATCH, possible, before)
+    if layout is not None and layout.chosen != WorkerLayout(count, cores):
+        count, cores = layout.chosen.workers, layout.chosen.cores
+        prepared = rows_for(count)
     validates = validation_data is not None or validation_indicator is not None or validation_split > 0
     measured = measured_outputs(validation_metrics, model, prepared.spec, validates)
     plan = TrainingPlan(
@@ -196,7 +218,7 @@ def fit(
         spill_directory=spill_directory,
         precision=possible,
     )
-    resumed = find_start(resume, checkpoint, model, plan, context)
+    resumed = find_start(resume, before, checkpoint, model, plan)
     plan = replace(plan, precision=precision_of(resumed, possible))
     packed = pack_callbacks(callbacks, model, functools.partial(read_if_present, spark=context))
     assignment = make_assignment(model, prepared, plan, packed, validates, identity)
@@ -206,14 +228,16 @@ def fit(
     if resumed is not None:
         history = History(**resumed.info["past"], params=history.params)
         start = TrainingState({**start.arrays, **resumed.arrays}, resumed.info)
+    if layout is not None:
+        history.choose("layout", asdict(layout))
     if precision == "auto" and plan.precision != "auto":
         history.choose("precision", known_precision(model, plan.precision, obstacle))
-    layout = layout_of(model.trainable_variables) if histograms else None
+    weights = layout_of(model.trainable_variables) if histograms else None
     with ExitStack() as stack:
         stack.callback(release_kernels)
         progress = stack.enter_context(closing(Progress(epochs, verbose)))
         files = stack.enter_context(FileWriter(functools.partial(write_file, spark=context)))
-        recording = stack.enter_context(closing(Recording(log_dir, files, layout, context))) if log_dir else None
+        recording = stack.enter_context(closing(Recording(log_dir, files, weights, context))) if log_dir else None
         writer = stack.enter_context(CheckpointWriter(folder, description_of(model))) if folder else None
         outlets = Outlets(progress, history, files, folders_of(callbacks), recording, writer)
         run = Attempts(context, rows_for, max_failures, outlets)
@@ -224,6 +248,40 @@ def fit(
         raise outcome.error from None
     files.check()
     return history
+
+
+def own_layout(
+    context: Context, model: Any, spec: SampleSpec, batch_size: int, precision: Precision, before: TrainingState | None
+) -> LayoutChoice | None:
+    """The layout where the user leaves it open; None where there is nothing to choose."""
+    executors = executors_of(context)
+    possible = possible_layouts(executors, cores_per_task(context))
+    if executors is None or not possible:
+        return None
+    size = sum(math.prod(variable.shape) for variable in model.trainable_variables)
+    if known := known_layout(before, possible, size):
+        return known
+    packed = cloudpickle.dumps(pack_model(model))
+    tried: Precision = "bf16" if precision == "bf16" else "float32"
+    trials = {
+        layout: LayoutTrial(
+            packed,
+            spec,
+            layout.workers // executors.count,
+            layout.cores,
+            -(-batch_size // layout.workers),
+            layout.workers,
+            tried,
+        )
+        for layout in possible
+    }
+    # Of a model that is built anew, layers and inputs have other names.
+    alike = (
+        tuple(tuple(variable.shape) for variable in model.weights),
+        tuple(type(layer).__qualname__ for layer in model._flatten_layers()),
+        tuple((column.shape, column.dtype) for column in spec.columns),
+    )
+    return choose_layout(context, executors, trials, size, (*alike, batch_size, tried))
 
 
 def make_assignment(

@@ -61,12 +61,15 @@ def find_checkpoint(path: str, spark: Any) -> TrainingState | None:
 
 
 def find_start(
-    resume: str | None, checkpoint: Checkpoint | None, model: Any, plan: TrainingPlan, context: Context
+    resume: str | None, state: TrainingState | None, checkpoint: Checkpoint | None, model: Any, plan: TrainingPlan
 ) -> TrainingState | None:
     """The state to go on from; None to begin at the beginning.
 
     A run that writes its checkpoints to the directory it resumes from may find it empty: the same command then
     starts the training and goes on with it.
+
+    Args:
+        state: what `find_checkpoint` found there.
 
     Raises:
         ArgumentError: where there is no checkpoint, or it is of a run that went through its rows in another way.
@@ -81,7 +84,6 @@ def find_start(
             f"fit was given resume={resume!r} and initial_epoch={plan.initial_epoch}: a checkpoint knows its epoch; "
             "leave initial_epoch= out."
         )
-    state = find_checkpoint(resume, context)
     if state is not None:
         check_same_model(state, model)
         check_same_order(state, plan)

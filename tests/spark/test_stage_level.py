@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 
 from sparkdl.errors import ClusterError
 from sparkdl.spark.cluster import choose_workers
+from sparkdl.spark.worker_layout import executors_of
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
@@ -46,6 +47,8 @@ def test_a_worker_has_the_cores_of_several_tasks(tmp_path: Path) -> None:
 @pytest.mark.spark
 def test_a_worker_does_not_span_executors(spark_cluster: SparkSession) -> None:
     context = spark_cluster.sparkContext
+    executors = executors_of(context)
+    assert executors is not None and (executors.count, executors.slots) == (2, 1)
     assert choose_workers(context, None, 1) == (2, 1)
     with pytest.raises(ClusterError, match=r"needs one worker of 2 core\(s\) at the same time"):
         choose_workers(context, None, 2)

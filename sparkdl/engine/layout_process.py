@@ -1,0 +1,40 @@
+"""The program of a process that times a model for `layout_speed`."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import resource
+import sys
+
+import cloudpickle
+
+from sparkdl.engine.layout_speed import READY, LayoutTrial
+from sparkdl.engine.replica import KerasReplica
+from sparkdl.engine.serialization import unpack_model
+from sparkdl.engine.step_speed import WARM_UP, median_seconds, time_update
+from sparkdl.engine.synthetic import synthetic_batch
+from sparkdl.engine.threads import configure_threads
+
+
+def main() -> None:
+    """The trial on its standard input; "ready" where all is compiled; figures when a line says to go on."""
+    trial: LayoutTrial = cloudpickle.load(sys.stdin.buffer)
+    configure_threads(trial.cores)
+    model = unpack_model(cloudpickle.loads(trial.model))
+    replica = KerasReplica(model, trial.spec, precision=trial.precision)
+    batch = synthetic_batch(model, trial.spec, rows=trial.rows)
+    step = functools.partial(replica.gradients, batch, trial.rows, 1.0)
+    for _ in range(WARM_UP):
+        step()
+    _tell(READY)
+    sys.stdin.buffer.readline()
+    compute = median_seconds(step)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    update = time_update(model, replica, trial.workers)[1]
+    _tell(json.dumps([compute, update, memory]))
+
+
+def _tell(line: str) -> None:
+    os.write(sys.stdout.fileno(), f"{line}\n".encode())
