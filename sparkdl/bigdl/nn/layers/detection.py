@@ -19,6 +19,10 @@ class RoiPooling(Layer):
     ) -> None:
         super().__init__(describe("RoiPooling", locals()), bigdl_type)
 
+    def backward(self, input: Any, grad_output: Any) -> Any:
+        """The gradient for the images alone; regions get none."""
+        return super().backward(input, grad_output)[0]
+
 
 class RoiAlign(Layer):
     """Means of interpolated values in parts of regions [left, top, right, bottom] of a table (images, regions)."""
@@ -32,6 +36,10 @@ class RoiAlign(Layer):
         bigdl_type: str = "float",
     ) -> None:
         super().__init__(describe("RoiAlign", locals()), bigdl_type)
+
+    def backward(self, input: Any, grad_output: Any) -> Any:
+        """The gradient for the images alone; regions get none."""
+        return super().backward(input, grad_output)[0]
 
 
 class Pooler(Layer):
