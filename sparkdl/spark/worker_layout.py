@@ -93,12 +93,15 @@ def executors_of(context: Context) -> Executors | None:
     slots = task_slots(context)
     if is_local(context):
         return Executors(1, slots)
-    blocks = context._jsc.sc().getExecutorMemoryStatus().keys().mkString(",").split(",")
-    hosts = Counter(block.rpartition(":")[0] for block in blocks)
-    count = len(blocks) - 1  # the driver is among them
+    scala = context._jsc.sc()
+    count = int(scala.getExecutorIds().size())
     if count < 1 or slots < count or slots % count:
         return None
-    return Executors(count, slots // count, max(hosts.values()))
+    # The driver is among them, and executors that have just come may not be: those of one host are as many at least
+    # as an even spread makes them.
+    blocks = scala.getExecutorMemoryStatus().keys().mkString(",").split(",")
+    hosts = Counter(block.rpartition(":")[0] for block in blocks)
+    return Executors(count, slots // count, max(*hosts.values(), -(-count // len(hosts))))
 
 
 def layout_of_state(state: TrainingState | None, possible: Sequence[WorkerLayout]) -> LayoutChoice | None:
