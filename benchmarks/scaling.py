@@ -105,7 +105,7 @@ def run(hosts: int, per_host: int, gbits: float, cores: float) -> list[Point]:
             )
             for rank in range(cluster.workers)
         ]
-        results = converse([places[task.rank // per_host] for task in tasks], tasks)
+        results = converse([places[task.rank // per_host] for task in tasks], tasks, len(lengths))
     return [
         Point(gbits, cluster, length, *(summary(told, name) / stretch for name in ("exchange", "update", "step")))
         for length, told in zip(lengths, results, strict=True)
@@ -117,22 +117,24 @@ def summary(told: Sequence[dict[str, list[float]]], name: str) -> float:
     return statistics.median(max(taken) for taken in zip(*(worker[name] for worker in told), strict=True))
 
 
-def converse(places: Sequence[Host], tasks: Sequence[Task]) -> list[list[Any]]:
-    """Runs the workers; what each told of every length."""
+def converse(
+    places: Sequence[Host], tasks: Sequence[Any], rounds: int, program: str = "scaling_worker.py"
+) -> list[list[Any]]:
+    """Runs the workers; what each told in every round."""
     secret = secrets.token_hex(32)
     processes, talks = [], []
     for place, task in zip(places, tasks, strict=True):
         ours, theirs = socket.socketpair()
         with theirs:
-            program = [*place.prefix, sys.executable, str(ROOT / "benchmarks" / "scaling_worker.py")]
+            started = [*place.prefix, sys.executable, str(ROOT / "benchmarks" / program)]
             environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-            command = [*program, str(theirs.fileno())]
+            command = [*started, str(theirs.fileno())]
             processes.append(subprocess.Popen(command, env=environment, pass_fds=[theirs.fileno()]))
         talks.append(ours.makefile("rwb", 0))
         ours.close()
         talks[-1].write(json.dumps(asdict(task) | {"secret": secret}).encode() + b"\n")
     results: list[list[Any]] = []
-    while len(results) < len(tasks[0].lengths):
+    while len(results) < rounds:
         messages = [json.loads(talk.readline()) for talk in talks]
         if "gather" in messages[0]:
             everything = json.dumps([message["gather"] for message in messages]).encode() + b"\n"

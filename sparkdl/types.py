@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -138,7 +138,7 @@ class WeightLayout:
 
 
 class Collective(Protocol):
-    """Sums and copies between `size` workers. All workers make the same calls in the same order.
+    """Sums and copies between `size` workers, over a network or not. All make the same calls in the same order.
 
     Every wait has a deadline; a peer that leaves or is late raises CollectiveError naming it. Sums are taken in rank
     order (`reduce_scatter`: first on each host of `groups`, if any), so all workers get the same bytes."""
@@ -146,6 +146,7 @@ class Collective(Protocol):
     rank: int
     size: int
     groups: tuple[tuple[int, ...], ...]
+    networked: bool
 
     def reduce_scatter(
         self, values: np.ndarray, bounds: Sequence[int], scalars: np.ndarray
@@ -153,29 +154,28 @@ class Collective(Protocol):
         """Sums float32 `values` (length,) over all workers; returns my part `[bounds[rank]:bounds[rank+1]]`
         of the sum (valid until the next call) and the sum over all workers of the few float64 `scalars`,
         which ride in the same messages. `values` may be overwritten."""
-        ...
 
     def all_gather(self, values: np.ndarray, bounds: Sequence[int]) -> None:
         """In place: my part of `values` is sent to all, the other parts are filled with theirs."""
-        ...
 
     def all_sum(self, values: np.ndarray) -> np.ndarray:
         """The sum of a small array of any numeric dtype over all workers, as a new array."""
-        ...
 
     def all_gather_bytes(self, payload: bytes) -> list[bytes]:
         """Every worker's payload, in rank order."""
-        ...
 
     def broadcast(self, payload: bytes, root: int = 0) -> bytes:
         """The payload of worker `root` (the others' is ignored)."""
-        ...
 
     def barrier(self) -> None:
         """Returns when all workers have called it."""
 
     def close(self) -> None:
         """Frees sockets and memory; safe to call twice and after errors."""
+
+
+# Takes the flat gradient and the number of a bucket of it that is complete.
+Arrived = Callable[[np.ndarray, int], None]
 
 
 class Replica(Protocol):
@@ -185,63 +185,54 @@ class Replica(Protocol):
     weights: np.ndarray
     scalar_names: tuple[str, ...]
 
-    def gradients(self, batch: Batch | None, global_rows: int, loss_scale: float) -> tuple[np.ndarray, np.ndarray]:
+    def gradients(
+        self, batch: Batch | None, global_rows: int, loss_scale: float, arrived: Arrived | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """This worker's additive part of the gradient of the objective of the whole global batch.
 
-        Updates the training metrics too. `batch` is None where this worker has no row in this step.
+        Updates the training metrics too. `batch` is None where this worker has no row in this step. `arrived` is
+        told, from any thread, of each bucket that is complete before the whole is; it need not be told of any.
 
         Returns:
             the gradient times `loss_scale`, float32 (layout.length,), which the caller may overwrite,
             and float64 scalars (len(scalar_names),), additive over workers; the first is the objective.
         """
-        ...
 
     def evaluate(self, batch: Batch) -> Sequence[Any]:
         """Adds a batch to the sums, in inference mode; returns the model's outputs, (rows, ...) each."""
-        ...
 
     def reset_sums(self) -> None:
         """Forgets what `gradients` and `evaluate` have summed."""
 
     def sums(self) -> np.ndarray:
         """What was summed since the reset, float64, additive over workers."""
-        ...
 
     def epoch_state(self) -> dict[str, np.ndarray]:
         """The same sums in the form they are kept in, additive over workers; reading them changes nothing."""
-        ...
 
     def set_epoch_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Restores what `epoch_state` gave."""
-        ...
 
     def results(self, sums: np.ndarray) -> dict[str, float]:
         """Keras-named logs (`loss`, metrics) from sums that were added over all workers."""
-        ...
 
     def statistics(self) -> np.ndarray:
         """Floating-point non-trainable state (BatchNorm's), float64, to be averaged by rows."""
-        ...
 
     def set_statistics(self, values: np.ndarray) -> None:
         """Puts averaged statistics back."""
-        ...
 
     def local_state(self) -> dict[str, np.ndarray]:
         """State that stays local to a worker: seed generators, by name."""
-        ...
 
     def set_local_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Restores what `local_state` gave."""
-        ...
 
     def weights_written(self) -> None:
         """To be called after `weights` was written, before the model is used."""
-        ...
 
     def refresh_weights(self) -> bool:
         """Copies the model's variables into `weights` if somebody assigned them; True if so."""
-        ...
 
 
 class Predictor(Protocol):
@@ -251,35 +242,31 @@ class Predictor(Protocol):
 
 
 class Updater(Protocol):
-    """The user's optimizer over the part of the weights that this worker owns."""
+    """The user's optimizer over the part of the weights that this worker owns.
 
-    bounds: tuple[int, ...]
+    `buckets` cut the flat vector into ranges that travel one by one; workers + 1 offsets each say who owns what."""
+
+    buckets: tuple[tuple[int, ...], ...]
     learning_rate: float
 
     @property
     def loss_scale(self) -> float:
         """Factor for the gradients of the next step (1.0 without loss scaling)."""
-        ...
 
     def apply(self, gradient: np.ndarray, weights: np.ndarray) -> None:
-        """Updates `weights` (my part of the flat vector) in place from my part of the summed gradient."""
-        ...
+        """Updates my part of `weights` (the flat vector) in place from my part of the summed gradient."""
 
     def finalize(self, weights: np.ndarray) -> None:
-        """Writes the final values (moving average) into my part of the flat vector."""
-        ...
+        """Writes the final values (moving average) into my part of `weights` (the flat vector)."""
 
     def state(self) -> dict[str, np.ndarray]:
         """My part of the optimizer's state, in a form that `merge_state` can join over workers."""
-        ...
 
     def merge_state(self, parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
         """Joins what `state` gave on every worker, in rank order, into one complete state (`optimizer/...`)."""
-        ...
 
     def load_state(self, merged: Mapping[str, np.ndarray]) -> None:
         """Takes my part out of a merged state (of any former number of workers)."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,18 +290,15 @@ class CallbackRunner(Protocol):
 
     def run(self, hook: str, index: int | None = None, logs: Mapping[str, float] | None = None) -> Decision:
         """Runs one hook of every callback, e.g. run("on_epoch_end", 3, {"loss": 0.1})."""
-        ...
 
     def saves_at(self, hook: str, index: int | None) -> bool:
         """Whether a callback may save the model in this hook, so that optimizer slices are needed."""
-        ...
 
     def load_optimizer_state(self, merged: Mapping[str, np.ndarray]) -> None:
         """Puts the gathered optimizer state where a saving callback finds it (model.optimizer)."""
 
     def state(self) -> dict[str, Any]:
         """The callbacks' own attributes: JSON values and ndarrays, no pickle."""
-        ...
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Restores what `state` gave."""
@@ -381,20 +365,15 @@ class Storage(Protocol):
 
     def read(self, name: str) -> bytes:
         """The content of a file."""
-        ...
 
     def write(self, name: str, content: Content) -> None:
         """Makes or replaces a file. A reader sees the old content or the new, never a part of it."""
-        ...
 
     def list(self, folder: str = "") -> list[str]:
         """Names of the files and folders in a folder, sorted; none where there is no such folder."""
-        ...
 
     def delete(self, name: str) -> None:
         """Removes a file, or a folder with all that is in it; nothing happens where there is none."""
-        ...
 
     def exists(self, name: str) -> bool:
         """Whether there is a file or folder of this name."""
-        ...

@@ -19,6 +19,7 @@ class Solo:
     rank = 0
     size = 1
     groups: tuple[tuple[int, ...], ...] = ()
+    networked = False
 
     def reduce_scatter(
         self, values: np.ndarray, bounds: Sequence[int], scalars: np.ndarray

@@ -42,6 +42,8 @@ class Mesh:
     Whoever fails closes its connections and says who is to blame, so that all others fail at once too.
     """
 
+    networked = True
+
     def __init__(self, rank: int, links: Iterable[Link], hosts: Sequence[str], deadline: float) -> None:
         """Takes over connections.
 
@@ -62,7 +64,7 @@ class Mesh:
         self._hosts = tuple(hosts)
         self._sequence = 0
         self._closed: str | None = None
-        self._inbox = Inbox(self.size, 0, 0)
+        self._inbox = Inbox(self.size)
 
     def group(self, members: Sequence[int]) -> Mesh:
         """The mesh of some of the workers, this one among them, who count from 0 there; all of them call it.
@@ -75,7 +77,7 @@ class Mesh:
         part.rank, part.size = part._places[self.rank], len(part.members)
         part._links = [link for link in self._links if link.rank in part._places]
         part._sequence = 0
-        part._inbox = Inbox(part.size, 0, 0)
+        part._inbox = Inbox(part.size)
         return part
 
     @property
@@ -92,8 +94,7 @@ class Mesh:
         sequence = self._begin()
         mine = values[bounds[self.rank] : bounds[self.rank + 1]]
         inbox = self._inbox
-        if not inbox.fits(len(mine), len(scalars)):
-            inbox = self._inbox = Inbox(self.size, len(mine), len(scalars))
+        inbox.fit(len(mine), len(scalars))
         data, extra = byte_view(values), byte_view(scalars)
         for link in self._links:
             peer = self._place(link)
@@ -263,17 +264,27 @@ class Mesh:
 
 
 class Inbox:
-    """Where the pieces of the others arrive; kept between steps, because the sizes stay the same."""
+    """Where the pieces of the others arrive; the memory is kept, because the same sizes come again in every step."""
 
-    def __init__(self, size: int, length: int, scalars: int) -> None:
-        self.length = length
+    def __init__(self, size: int) -> None:
+        self._memory = np.empty((size, 0), np.float32)
+        self._shape = (0, 0)
+        self._open(0, 0)
+
+    def fit(self, length: int, scalars: int) -> None:
+        """Makes it one for pieces of this length and so many scalars."""
+        if self._shape != (length, scalars):
+            self._open(length, scalars)
+
+    def _open(self, length: int, scalars: int) -> None:
+        size, room = self._memory.shape
+        if room < length:
+            self._memory = np.empty((size, length), np.float32)
+        self._shape = (length, scalars)
         self.scalars = np.empty((size, scalars), np.float64)
-        self.pieces = [np.empty(length, np.float32) for _ in range(size)]
+        self.pieces = [row[:length] for row in self._memory]
         self.scalar_views = [byte_view(row) for row in self.scalars]
         self.piece_views = [byte_view(piece) for piece in self.pieces]
-
-    def fits(self, length: int, scalars: int) -> bool:
-        return self.length == length and self.scalars.shape[1] == scalars
 
     def with_own(self, rank: int, mine: np.ndarray) -> list[np.ndarray]:
         return [mine if other == rank else piece for other, piece in enumerate(self.pieces)]

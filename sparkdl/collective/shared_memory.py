@@ -88,6 +88,8 @@ def _answered(memory: mmap.mmap, layout: Layout, token: bytes) -> bool:
 class SharedMemory:
     """Implements `sparkdl.types.Collective` in shared memory; made by `share_memory`."""
 
+    networked = False
+
     def __init__(self, mesh: Mesh, memory: mmap.mmap, layout: Layout) -> None:
         """Takes over a mesh and the memory that its workers share."""
         self.rank = mesh.rank

@@ -82,6 +82,8 @@ def _sentence(ranks: Sequence[int], what: str, operation: str) -> str:
 class ThreadCollective:
     """One rank of `threads(size)`. Implements `sparkdl.types.Collective`."""
 
+    networked = False
+
     def __init__(self, rank: int, room: _Room) -> None:
         self.rank = rank
         self.size = room.size

@@ -52,6 +52,8 @@ def by_hosts(mesh: Mesh, place: str | None = None) -> Collective:
 class TwoLevel:
     """Implements `sparkdl.types.Collective` over hosts; made by `by_hosts`."""
 
+    networked = True
+
     def __init__(self, mesh: Mesh, local: SharedMemory | None, routes: Routes) -> None:
         """Takes over the connections of all workers, and the memory of those on this host (None: nobody else is)."""
         self.rank = mesh.rank
@@ -64,7 +66,7 @@ class TwoLevel:
         self._carriers = routes.carriers(mesh.rank)
         self._shares = [(rank, *routes.carried(rank)) for rank in routes.hosts[self._host]]
         self._sums = np.empty(0, np.float32)
-        self._inbox = Inbox(len(routes.hosts), 0, 0)
+        self._inbox = Inbox(len(routes.hosts))
 
     def reduce_scatter(
         self, values: np.ndarray, bounds: Sequence[int], scalars: np.ndarray
@@ -85,10 +87,11 @@ class TwoLevel:
         if self._local is None:
             return [values[low:high] for low, high in mine], scalars
         lengths = [high - low for low, high in mine]
-        if len(self._sums) != sum(lengths):
+        if len(self._sums) < sum(lengths):
             self._sums = np.empty(sum(lengths), np.float32)
-        _, totals = self._local.reduce_runs(self._runs(values, bounds), self._sums, scalars)
-        return np.split(self._sums, np.cumsum(lengths)[:-1]), totals
+        sums = self._sums[: sum(lengths)]
+        _, totals = self._local.reduce_runs(self._runs(values, bounds), sums, scalars)
+        return np.split(sums, np.cumsum(lengths)[:-1]), totals
 
     def _runs(self, values: np.ndarray, bounds: Sequence[int]) -> list[Runs]:
         """What each worker of this host sums up, or brings, for all of them."""
@@ -97,8 +100,7 @@ class TwoLevel:
     def _sum_of_hosts(self, parts: Sequence[np.ndarray], scalars: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         mine, *others = parts
         inbox = self._inbox
-        if not inbox.fits(len(mine), len(scalars)):
-            inbox = self._inbox = Inbox(len(self.groups), len(mine), len(scalars))
+        inbox.fit(len(mine), len(scalars))
         inbox.scalars[self._host] = scalars
         extra = byte_view(scalars)
         outgoing = {rank: (extra, byte_view(part)) for rank, part in zip(self._carried, others, strict=True)}

@@ -113,6 +113,19 @@ class FlatWeights:
         for index in self._assigned:
             self._variables[index].assign(tf.constant(self._views[index]))
 
+    def check_in_place(self) -> None:
+        """Refuses models that assign their own weights.
+
+        Raises:
+            UnsupportedError: somebody assigned a variable.
+        """
+        moved = self.moved()
+        if moved:
+            raise UnsupportedError(
+                f"the trainable variable {moved[0]!r} is assigned while the model is called, which cannot be shared "
+                f"between workers: remove the layer that does it (SpectralNormalization, ...)."
+            )
+
     def moved(self) -> tuple[str, ...]:
         """Names of the variables that somebody assigned since, so that they left the vector (or differ from it)."""
         return tuple(self.layout.variables[index].name for index in self._moved())

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from sparkdl.collective.buckets import spans
 from sparkdl.engine.shards import (
     Piece,
     clone_optimizer,
@@ -119,9 +120,9 @@ def part_state(slots: Sequence[Slot], pieces: Sequence[Piece]) -> dict[str, np.n
 
 
 def load_part(
-    slots: Sequence[Slot], pieces: Sequence[Piece], offset: int, layout: WeightLayout, merged: Mapping[str, np.ndarray]
+    slots: Sequence[Slot], pieces: Sequence[Piece], layout: WeightLayout, merged: Mapping[str, np.ndarray]
 ) -> None:
-    """Puts a merged state into the slots of an optimizer over pieces of the part that begins at `offset`.
+    """Puts a merged state into the slots of an optimizer over pieces.
 
     Raises:
         ModelError: if the state is of another optimizer or another model.
@@ -132,13 +133,11 @@ def load_part(
             values.append((slot.name, slot.variable, _entry(merged, PREFIX + slot.name)))
         elif slot.index < len(pieces):
             piece = pieces[slot.index]
-            values.append((slot.name, slot.variable, _piece_value(slot.name, piece, offset, layout, merged)))
+            values.append((slot.name, slot.variable, _piece_value(slot.name, piece, layout, merged)))
     _assign_all(values)
 
 
-def _piece_value(
-    name: str, piece: Piece, offset: int, layout: WeightLayout, merged: Mapping[str, np.ndarray]
-) -> np.ndarray:
+def _piece_value(name: str, piece: Piece, layout: WeightLayout, merged: Mapping[str, np.ndarray]) -> np.ndarray:
     parts = []
     for index, start, stop in piece.cuts:
         value = _entry(merged, f"{PREFIX}{name}/{index}")
@@ -146,7 +145,7 @@ def _piece_value(
             return value
         if value.size != layout.variables[index].size:
             raise _misshapen(name, value.shape, layout.variables[index].shape)
-        skipped = piece.start + offset + start - layout.variables[index].offset
+        skipped = piece.place + start - layout.variables[index].offset
         parts.append(value.reshape(-1)[skipped : skipped + stop - start])
     value = np.zeros(piece.shape, parts[0].dtype)
     for (_, start, stop), part in zip(piece.cuts, parts, strict=True):
@@ -155,14 +154,14 @@ def _piece_value(
 
 
 def merge_states(
-    states: Sequence[Mapping[str, np.ndarray]], layout: WeightLayout, bounds: Sequence[int]
+    states: Sequence[Mapping[str, np.ndarray]], layout: WeightLayout, buckets: Sequence[Sequence[int]]
 ) -> dict[str, np.ndarray]:
     """Joins the parts of all workers, in rank order, into the state of the whole optimizer.
 
     Args:
         states: what each worker's `Updater.state()` gave.
         layout: where the variables lie.
-        bounds: who owned what, workers + 1 offsets.
+        buckets: who owned what, workers + 1 offsets for each bucket; no variable lies in two of them.
 
     Returns:
         `optimizer/<slot>/<variable index>` arrays of the variables' shapes (or the slot's own, where it
@@ -171,7 +170,7 @@ def merge_states(
     Raises:
         UnsupportedError: if something that belongs to no variable differs between workers.
     """
-    owners = [rank for rank in range(len(states)) if bounds[rank] < bounds[rank + 1]] or [0]
+    owners = [rank for rank in range(len(states)) if spans(buckets, rank)] or [0]
     parts: dict[str, list[np.ndarray]] = {}
     merged: dict[str, np.ndarray] = {}
     for rank in owners:

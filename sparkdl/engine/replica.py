@@ -13,16 +13,16 @@ import tensorflow as tf
 from sparkdl.engine.building import build_model, structured
 from sparkdl.engine.calls import CompiledStep
 from sparkdl.engine.exchange import Exchange
-from sparkdl.engine.gradients import flatten_gradients, writable
 from sparkdl.engine.layout import FlatWeights
 from sparkdl.engine.metrics import MetricSums, log_values, spread_row_means
 from sparkdl.engine.model_state import ModelState
 from sparkdl.engine.objective import Part, compute_part, divide, loss_calls, loss_terms
 from sparkdl.engine.precision import bfloat16_layers, call_model
 from sparkdl.engine.probe import ExtraLosses, own_losses, probe_extra_losses
+from sparkdl.engine.streaming import GradientStream
 from sparkdl.engine.sums import LossSums
 from sparkdl.errors import DataError, UnsupportedError
-from sparkdl.types import Batch, Precision, SampleSpec
+from sparkdl.types import Arrived, Batch, Precision, SampleSpec
 
 logger = logging.getLogger("sparkdl")
 
@@ -88,6 +88,7 @@ class KerasReplica:
         self._steps: dict[Precision, CompiledStep] = {}
         self.compute_in(precision)
         self._test = self._compiled(self._test_step)
+        self._stream = GradientStream(self.layout)
         self._checked = False
         self._unreached: tuple[int, ...] = ()
 
@@ -104,19 +105,31 @@ class KerasReplica:
         """Frees the compiled steps that are not in use."""
         self._steps = {precision: step for precision, step in self._steps.items() if step is self._train}
 
-    def gradients(self, batch: Batch | None, global_rows: int, loss_scale: float) -> tuple[np.ndarray, np.ndarray]:
+    def stream_gradients(self, buckets: Sequence[Sequence[int]]) -> None:
+        """From now on `gradients` tells of each bucket as soon as it is computed; to be called before it.
+
+        Args:
+            buckets: workers + 1 offsets for each; with a single one nothing changes.
+        """
+        self._stream = GradientStream(self.layout, buckets)
+
+    def gradients(
+        self, batch: Batch | None, global_rows: int, loss_scale: float, arrived: Arrived | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """See `sparkdl.types.Replica`."""
         if batch is None:
             self._exchange.zeros(self._exchanged_sums())
             return np.zeros(self.layout.length, np.float32), np.zeros(len(self.scalar_names))
+        self._stream.arrived = arrived
         with self._exchange:
-            flat, values = self._train([*self._arrays(batch), np.array([global_rows, loss_scale], np.float64)])
+            *flat, values = self._train([*self._arrays(batch), np.array([global_rows, loss_scale], np.float64)])
         scalars = np.asarray(values)
         self._losses.trained(batch.rows, global_rows, scalars)
         self._metrics.updated(_elements(batch))
         if not self._checked:
-            self._check_in_place()
-        return writable(flat), scalars
+            self._flat.check_in_place()
+            self._checked = True
+        return self._stream.vector(flat), scalars
 
     def evaluate(self, batch: Batch) -> list[Any]:
         """See `sparkdl.types.Replica`."""
@@ -137,7 +150,7 @@ class KerasReplica:
         return [*batch.features, *batch.labels, weights]
 
     def _train_step(self, *tensors: tf.Tensor) -> list[tf.Tensor]:
-        features, labels, weights, numbers = self._grouped(tensors)
+        features, labels, weights, numbers = _grouped(self.spec, tensors)
         variables = [variable.value for variable in self.model.trainable_variables]
         rows, global_rows = _rows(features), numbers[0]
         y = structured(labels, self.spec.labels, self.spec.label_structure)
@@ -153,10 +166,11 @@ class KerasReplica:
         self._note_unreached(gradients)
         self._update_metrics(y, y_pred, weights)
         scalars = [objective, *losses] if len(self._terms) > 1 else [objective]
-        return [flatten_gradients(gradients, self.layout), tf.stack([tf.cast(value, tf.float64) for value in scalars])]
+        values = tf.stack([tf.cast(value, tf.float64) for value in scalars])
+        return self._stream.outputs(gradients, values)
 
     def _test_step(self, *tensors: tf.Tensor) -> list[tf.Tensor]:
-        features, labels, weights, _ = self._grouped(tensors)
+        features, labels, weights, _ = _grouped(self.spec, tensors)
         rows = _rows(features)
         y = structured(labels, self.spec.labels, self.spec.label_structure)
         y_pred = self._forward(features, training=False)
@@ -167,14 +181,6 @@ class KerasReplica:
         denominators = [part.denominator for part in parts]
         values = [rows, additive, tf.cast(averaged, tf.float64) * rows, *numerators, *denominators]
         return [tf.stack([tf.cast(value, tf.float64) for value in values]), *map(_readable, keras.tree.flatten(y_pred))]
-
-    def _grouped(self, tensors: Sequence[tf.Tensor]) -> tuple[list[Any], list[Any], Any, Any]:
-        """Features, labels, sample weights or None, and the numbers behind them (or None)."""
-        queue = list(tensors)
-        features = [queue.pop(0) for _ in self.spec.features]
-        labels = [queue.pop(0) for _ in self.spec.labels]
-        weights = queue.pop(0) if self.spec.weighted else None
-        return features, labels, weights, queue.pop(0) if queue else None
 
     def _forward(self, features: list[tf.Tensor], training: bool) -> Any:
         inputs = structured(features, self.spec.features, self.spec.feature_structure)
@@ -239,15 +245,6 @@ class KerasReplica:
             logger.warning("no gradient reaches %s: they stay as they are.", names)
         self._unreached = found
 
-    def _check_in_place(self) -> None:
-        self._checked = True
-        moved = self._flat.moved()
-        if moved:
-            raise UnsupportedError(
-                f"the trainable variable {moved[0]!r} is assigned while the model is called, which cannot be shared "
-                f"between workers: remove the layer that does it (SpectralNormalization, ...)."
-            )
-
     # -- sums ----------------------------------------------------------------------------------------------------
 
     def reset_sums(self) -> None:
@@ -306,6 +303,15 @@ class KerasReplica:
     def refresh_weights(self) -> bool:
         """See `sparkdl.types.Replica`."""
         return self._flat.refresh()
+
+
+def _grouped(spec: SampleSpec, tensors: Sequence[tf.Tensor]) -> tuple[list[Any], list[Any], Any, Any]:
+    """Features, labels, sample weights or None, and the numbers behind them (or None)."""
+    queue = list(tensors)
+    features = [queue.pop(0) for _ in spec.features]
+    labels = [queue.pop(0) for _ in spec.labels]
+    weights = queue.pop(0) if spec.weighted else None
+    return features, labels, weights, queue.pop(0) if queue else None
 
 
 def _rows(features: Sequence[tf.Tensor]) -> tf.Tensor:

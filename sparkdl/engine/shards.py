@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,8 +44,9 @@ class Piece:
     """A range of my part of the flat vector that is one variable of my optimizer.
 
     Attributes:
-        start: first element, counted from the start of my part.
+        start: first element, counted from the start of my part (of all buckets).
         stop: one past the last element.
+        place: where it begins in the flat vector.
         shape: the piece's shape: one axis, or the shape of the one variable it is.
         cuts: for each variable in it: its index in the layout, and the range of the piece it has.
         flat: whether the optimizer works element by element here.
@@ -52,9 +54,15 @@ class Piece:
 
     start: int
     stop: int
+    place: int
     shape: tuple[int, ...]
     cuts: tuple[tuple[int, int, int], ...]
     flat: bool
+
+    @property
+    def whole(self) -> slice:
+        """Where it lies in the flat vector."""
+        return slice(self.place, self.place + self.stop - self.start)
 
 
 def inner_optimizer(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
@@ -128,18 +136,19 @@ def is_elementwise(optimizer: keras.optimizers.Optimizer, variables: Sequence[ke
     )
 
 
-def shard_bounds(
+def shard_buckets(
     layout: WeightLayout,
     workers: int,
     optimizer: keras.optimizers.Optimizer,
     variables: Sequence[keras.Variable],
     coupled: bool | None = None,
-) -> tuple[int, ...]:
-    """Who owns what: worker r updates the elements `[bounds[r], bounds[r + 1])` of the flat vector.
+    bucket_size: int | None = None,
+) -> tuple[tuple[int, ...], ...]:
+    """Who owns what: worker r updates the elements `[bounds[r], bounds[r + 1])` of the flat vector, in each bucket.
 
-    Element-wise optimizers own equal slices (at 64-byte boundaries), others whole variables in runs
-    balanced by size. An optimizer of the user's that couples variables is found by trying it, and
-    then worker 0 owns everything.
+    Element-wise optimizers own equal slices (at 64-byte boundaries) of each bucket. Others own whole variables, in
+    runs balanced by size, of a single bucket. An optimizer of the user's that couples variables is found by trying
+    it, and then worker 0 owns everything.
 
     Args:
         layout: where the variables lie.
@@ -147,9 +156,11 @@ def shard_bounds(
         optimizer: the user's optimizer; it is not changed.
         variables: the model's trainable variables, in the order of the layout.
         coupled: what `couples_variables` found on the driver; None to try here.
+        bucket_size: about how many elements to exchange at a time while gradients are still being computed; None
+            for all at once.
 
     Returns:
-        workers + 1 offsets, from 0 to `layout.length`.
+        workers + 1 offsets for each bucket, from 0 to `layout.length`.
 
     Raises:
         UnsupportedError: for optimizers and variables that cannot be divided.
@@ -161,13 +172,33 @@ def shard_bounds(
                 "over workers; use float32, bfloat16 or mixed_float16"
             )
     if is_elementwise(optimizer, variables):
-        share = -(-layout.length // (workers * _ALIGNMENT)) * _ALIGNMENT
-        return tuple(min(rank * share, layout.length) for rank in range(workers)) + (layout.length,)
+        cuts = bucket_cuts(layout, bucket_size or layout.length)
+        return tuple(_equal_slices(low, high, workers) for low, high in itertools.pairwise(cuts))
     if workers > 1 and (couples_variables(optimizer, variables) if coupled is None else coupled):
-        return (0,) + (layout.length,) * workers
+        return ((0,) + (layout.length,) * workers,)
     starts = [spec.offset for spec in layout.variables] + [layout.length]
     inside = [_nearest(starts, layout.length * rank / workers) for rank in range(1, workers)]
-    return (0, *inside, layout.length)
+    return ((0, *inside, layout.length),)
+
+
+def bucket_cuts(layout: WeightLayout, size: int) -> list[int]:
+    """Cuts the flat vector between variables into buckets of at least `size` elements, counted from its end.
+
+    Example:
+        >>> specs = [VariableSpec("a", (8,), 0), VariableSpec("b", (32,), 16), VariableSpec("c", (8,), 48)]
+        >>> bucket_cuts(WeightLayout(tuple(specs), 64), 40)
+        [0, 16, 64]
+    """
+    cuts = [layout.length]
+    for spec in reversed(layout.variables):
+        if spec.offset and cuts[-1] - spec.offset >= size:
+            cuts.append(spec.offset)
+    return [0, *reversed(cuts)]
+
+
+def _equal_slices(low: int, high: int, workers: int) -> tuple[int, ...]:
+    share = -(-(high - low) // (workers * _ALIGNMENT)) * _ALIGNMENT
+    return tuple(min(low + rank * share, high) for rank in range(workers)) + (high,)
 
 
 def _nearest(starts: Sequence[int], target: float) -> int:
@@ -178,41 +209,42 @@ def _nearest(starts: Sequence[int], target: float) -> int:
 
 def pieces_of(
     layout: WeightLayout,
-    begin: int,
-    end: int,
+    spans: Sequence[tuple[int, int]],
     elementwise: bool,
     keys: Sequence[Any],
 ) -> tuple[Piece, ...]:
-    """Divides my part `[begin, end)` of the flat vector into pieces.
+    """Divides my part of the flat vector, which may lie in several spans of it, into pieces.
 
     Element-wise: the longest runs of variables of equal `keys` (dtype, exclusion from weight decay), with
     the padding between them, because few large variables are faster than many small ones. Else one
     piece for each variable.
     """
-    owned = [
-        (index, spec)
-        for index, spec in enumerate(layout.variables)
-        if spec.size and spec.offset < end and spec.offset + spec.size > begin
-    ]
-    if not elementwise:
-        return tuple(
-            Piece(spec.offset - begin, spec.offset - begin + spec.size, spec.shape, ((index, 0, spec.size),), False)
-            for index, spec in owned
-        )
-    runs: list[list[tuple[int, VariableSpec]]] = []
-    for index, spec in owned:
-        if runs and keys[runs[-1][-1][0]] == keys[index]:
-            runs[-1].append((index, spec))
-        else:
-            runs.append([(index, spec)])
-    return tuple(_run_piece(run, begin, end) for run in runs)
+    pieces: list[Piece] = []
+    before = 0
+    for low, high in spans:
+        owned = [
+            (index, spec)
+            for index, spec in enumerate(layout.variables)
+            if spec.size and spec.offset < high and spec.offset + spec.size > low
+        ]
+        runs: list[list[tuple[int, VariableSpec]]] = []
+        for index, spec in owned:
+            if elementwise and runs and keys[runs[-1][-1][0]] == keys[index]:
+                runs[-1].append((index, spec))
+            else:
+                runs.append([(index, spec)])
+        pieces += [_run_piece(run, low, high, before, elementwise) for run in runs]
+        before += high - low
+    return tuple(pieces)
 
 
-def _run_piece(run: Sequence[tuple[int, VariableSpec]], begin: int, end: int) -> Piece:
+def _run_piece(run: Sequence[tuple[int, VariableSpec]], low: int, high: int, before: int, elementwise: bool) -> Piece:
+    """The piece of some variables in the span [low, high) of the flat vector, which has `before` elements before it."""
     first, last = run[0][1], run[-1][1]
-    low, high = max(first.offset, begin), min(last.offset + last.size, end)
-    cuts = tuple((index, max(spec.offset, low) - low, min(spec.offset + spec.size, high) - low) for index, spec in run)
-    return Piece(low - begin, high - begin, (high - low,), cuts, True)
+    begin, end = max(first.offset, low), min(last.offset + last.size, high)
+    cuts = tuple((index, max(spec.offset - begin, 0), min(spec.offset + spec.size, end) - begin) for index, spec in run)
+    start = before + begin - low
+    return Piece(start, start + end - begin, begin, (end - begin,) if elementwise else first.shape, cuts, elementwise)
 
 
 def variable_like(variable: keras.Variable, value: np.ndarray) -> keras.Variable:

@@ -27,7 +27,7 @@ from sparkdl.engine.replica import KerasReplica
 from sparkdl.engine.serialization import pack_model, unpack_model
 from sparkdl.engine.synthetic import synthetic_batch
 from sparkdl.engine.threads import configure_threads
-from sparkdl.engine.updater import KerasUpdater, excluded_variables, shard_bounds
+from sparkdl.engine.updater import KerasUpdater, excluded_variables, shard_buckets
 from sparkdl.errors import ModelError
 from sparkdl.types import SampleSpec, TensorSpec
 
@@ -174,11 +174,11 @@ def main() -> None:
 def time_update(model: keras.Model, replica: KerasReplica, parts: int) -> tuple[int, float]:
     """Parameters of one of so many parts of the weights, and median seconds of their update."""
     variables = model.trainable_variables
-    bounds = shard_bounds(replica.layout, parts, model.optimizer, variables)
-    length = bounds[1]
-    weights = replica.weights[:length].copy()
+    buckets = shard_buckets(replica.layout, parts, model.optimizer, variables)
+    length = buckets[0][1]
+    weights = replica.weights.copy()
     excluded = excluded_variables(model.optimizer, variables)
-    updater = KerasUpdater(model.optimizer, variables, replica.layout, bounds, 0, weights, excluded)
+    updater = KerasUpdater(model.optimizer, variables, replica.layout, buckets, 0, weights, excluded)
     gradient = np.full(length, 1e-6, np.float32)
     return length, median_seconds(lambda: updater.apply(gradient.copy(), weights))
 

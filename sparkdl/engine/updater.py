@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from sparkdl.collective.buckets import spans
 from sparkdl.engine.calls import CompiledStep
 from sparkdl.engine.optimizer_state import build_slots, load_part, merge_states, part_state
 from sparkdl.engine.shards import (
@@ -17,13 +18,13 @@ from sparkdl.engine.shards import (
     inner_optimizer,
     is_elementwise,
     pieces_of,
-    shard_bounds,
+    shard_buckets,
     variable_like,
 )
 from sparkdl.nn.torch_optim import halve_in_place
 from sparkdl.types import WeightLayout
 
-__all__ = ["KerasUpdater", "excluded_variables", "shard_bounds"]
+__all__ = ["KerasUpdater", "excluded_variables", "shard_buckets"]
 
 
 def _only_mine(values: np.ndarray) -> np.ndarray:
@@ -41,9 +42,9 @@ class KerasUpdater:
         variables: the model's trainable variables, in the order of the layout; only names, dtypes and
             constraints are taken from them.
         layout: where the variables lie in the flat vector.
-        bounds: who owns what, from `shard_bounds`; workers + 1 offsets.
+        buckets: who owns what, from `shard_buckets`; workers + 1 offsets for each bucket.
         rank: this worker's number.
-        weights: float32, the initial values of my part, `[bounds[rank]:bounds[rank + 1]]` of the vector.
+        weights: float32 (layout.length,), the flat vector with the initial values.
         excluded: positions of the variables without weight decay, from `excluded_variables`.
         sum_over_workers: sums a small float64 array over all workers (`Collective.all_sum`).
         unreached: positions of the variables that no gradient reaches: they are never changed.
@@ -55,7 +56,7 @@ class KerasUpdater:
         >>> from sparkdl.types import VariableSpec
         >>> layout = WeightLayout((VariableSpec("w", (2,), 0),), 2)
         >>> weights = np.array([1.0, 2.0], "float32")
-        >>> updater = KerasUpdater(keras.optimizers.SGD(0.5), [keras.Variable(weights)], layout, (0, 2), 0, weights)
+        >>> updater = KerasUpdater(keras.optimizers.SGD(0.5), [keras.Variable(weights)], layout, ((0, 2),), 0, weights)
         >>> updater.apply(np.array([1.0, -1.0], "float32"), weights)
         >>> weights.tolist()
         [0.5, 2.5]
@@ -66,25 +67,23 @@ class KerasUpdater:
         optimizer: keras.optimizers.Optimizer | Mapping[str, Any],
         variables: Sequence[keras.Variable],
         layout: WeightLayout,
-        bounds: Sequence[int],
+        buckets: Sequence[Sequence[int]],
         rank: int,
         weights: np.ndarray,
         excluded: Sequence[int] = (),
         sum_over_workers: Callable[[np.ndarray], np.ndarray] = _only_mine,
         unreached: Sequence[int] = (),
     ) -> None:
-        self.bounds = tuple(bounds)
+        self.buckets = tuple(map(tuple, buckets))
         self._layout = layout
-        self._offset = self.bounds[rank]
-        self._size = self.bounds[rank + 1] - self._offset
+        self._spans = spans(self.buckets, rank)
         self._sum_over_workers = sum_over_workers
         self._optimizer = clone_optimizer(optimizer)
         self._inner = inner_optimizer(self._optimizer)
         no_decay = frozenset(excluded)
         self._pieces = pieces_of(
             layout,
-            self._offset,
-            self._offset + self._size,
+            self._spans,
             is_elementwise(self._optimizer, variables),
             [(variable.dtype, index in no_decay) for index, variable in enumerate(variables)],
         )
@@ -105,9 +104,10 @@ class KerasUpdater:
         self._halved = bool(getattr(self._inner, "halved", False))
         self._totals = tf.zeros(2, tf.float64)
         self._share_tests()
-        flat = tf.TensorSpec((self._size,), tf.float32)
-        self._run_measure = CompiledStep(self._measure, [flat])
-        self._run_step = CompiledStep(self._step, [flat, flat, tf.TensorSpec((2,), tf.float64)])
+        mine = tf.TensorSpec((sum(high - low for low, high in self._spans),), tf.float32)
+        whole = tf.TensorSpec((layout.length,), tf.float32)
+        self._run_measure = CompiledStep(self._measure, [mine])
+        self._run_step = CompiledStep(self._step, [mine, whole, tf.TensorSpec((2,), tf.float64)])
 
     @property
     def learning_rate(self) -> float:
@@ -140,7 +140,7 @@ class KerasUpdater:
 
         Args:
             gradient: float32, my part of the summed gradient, times `loss_scale`; it may be overwritten.
-            weights: float32, my part of the flat vector; its present values are what is updated.
+            weights: float32 (layout.length,), the flat vector; the present values of my part are what is updated.
         """
         if self._halved:
             halve_in_place(gradient)
@@ -152,7 +152,7 @@ class KerasUpdater:
         weights[self._kept] = kept
 
     def finalize(self, weights: np.ndarray) -> None:
-        """Writes the final values (the moving average, where the optimizer keeps one) into my part."""
+        """Writes the final values (the moving average, where the optimizer keeps one) into my part of the vector."""
         if self._inner.use_ema:
             self._assign(tf.convert_to_tensor(weights))
             self._optimizer.finalize_variable_values(self._variables)
@@ -164,7 +164,7 @@ class KerasUpdater:
 
     def merge_state(self, parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
         """Joins what `state` gave on every worker, in rank order; see `merge_states`."""
-        return merge_states(parts, self._layout, self.bounds)
+        return merge_states(parts, self._layout, self.buckets)
 
     def load_state(self, merged: Mapping[str, np.ndarray]) -> None:
         """Takes my part out of a merged state of any number of workers; an empty one changes nothing.
@@ -173,37 +173,40 @@ class KerasUpdater:
             ModelError: if the state is of another optimizer or another model.
         """
         if merged:
-            load_part(self._slots, self._pieces, self._offset, self._layout, merged)
+            load_part(self._slots, self._pieces, self._layout, merged)
 
     def _assign(self, weights: tf.Tensor) -> None:
         # Each step begins with the weights as they are: callbacks and restored checkpoints may have changed them.
-        for variable, part in zip(self._variables, self._split(weights), strict=True):
-            variable.value.assign(part)
+        for variable, piece in zip(self._variables, self._pieces, strict=False):
+            part = tf.reshape(weights[piece.whole], piece.shape)
+            variable.value.assign(tf.cast(part, variable.dtype))
 
     def _values(self) -> list[tf.Tensor]:
         return [variable.value.read_value() for variable in self._variables]
 
     def _collect(self, values: Sequence[tf.Tensor], weights: np.ndarray) -> None:
         for piece, value in zip(self._pieces, values, strict=False):
-            np.copyto(weights[piece.start : piece.stop], np.asarray(value).reshape(-1), casting="same_kind")
+            np.copyto(weights[piece.whole], np.asarray(value).reshape(-1), casting="same_kind")
         if self._gaps.size:
             weights[self._gaps] = 0.0  # 0 / 0 of an optimizer with epsilon=0 must not stay in the padding
 
     def _find_gaps(self) -> np.ndarray:
-        gap = np.ones(self._size, bool)
+        gap = np.zeros(self._layout.length, bool)
+        for low, high in self._spans:
+            gap[low:high] = True
         for piece in self._pieces:
             for _, start, stop in piece.cuts:
-                gap[piece.start + start : piece.start + stop] = False
+                gap[piece.place + start : piece.place + stop] = False
         return np.flatnonzero(gap)
 
     def _find_kept(self, unreached: frozenset[int]) -> np.ndarray:
-        spans = [
-            np.arange(piece.start + start, piece.start + stop)
+        places = [
+            np.arange(piece.place + start, piece.place + stop)
             for piece in self._pieces
             for index, start, stop in piece.cuts
             if index in unreached
         ]
-        return np.concatenate([np.empty(0, np.int64), *spans])
+        return np.concatenate([np.empty(0, np.int64), *places])
 
     def _make_variables(self, variables: Sequence[keras.Variable], weights: np.ndarray) -> list[keras.Variable]:
         if not self._pieces:
@@ -211,7 +214,7 @@ class KerasUpdater:
             return [keras.Variable(np.ones(1, "float32"), name="none_owned")]
         made = []
         for piece in self._pieces:
-            twin = variable_like(variables[piece.cuts[0][0]], weights[piece.start : piece.stop].reshape(piece.shape))
+            twin = variable_like(variables[piece.cuts[0][0]], weights[piece.whole].reshape(piece.shape))
             made.append(twin)
         return made
 

@@ -15,12 +15,15 @@ from sparkdl.engine.replica import KerasReplica
 from sparkdl.engine.serialization import set_model_arrays, unpack_model
 from sparkdl.engine.threads import configure_threads
 from sparkdl.engine.tree import decode_tree
-from sparkdl.engine.updater import KerasUpdater, shard_bounds
+from sparkdl.engine.updater import KerasUpdater, shard_buckets
 from sparkdl.spark.assignment import Assignment
 from sparkdl.spark.rows import ToDriver
 from sparkdl.train.precision import choose_precision
 from sparkdl.train.run import Run
 from sparkdl.types import Collective, TrainingState
+
+# 4 MiB: at 1 Gbit/s what leaves last takes 34 ms. What memory carries is not worth cutting up.
+BUCKET_SIZE = 2**20
 
 __all__ = ["build_callbacks", "build_replica", "release_models", "take_precision"]
 
@@ -43,15 +46,16 @@ def build_replica(
     )
     replica.seed_generators(plan.seed, collective.rank)
     variables = model.trainable_variables
-    bounds = shard_bounds(replica.layout, collective.size, model.optimizer, variables, assignment.coupled)
-    low, high = bounds[collective.rank], bounds[collective.rank + 1]
+    size = BUCKET_SIZE if collective.networked else None
+    buckets = shard_buckets(replica.layout, collective.size, model.optimizer, variables, assignment.coupled, size)
+    replica.stream_gradients(buckets)
     updater = KerasUpdater(
         model.optimizer,
         variables,
         replica.layout,
-        bounds,
+        buckets,
         collective.rank,
-        replica.weights[low:high],
+        replica.weights,
         assignment.excluded_from_weight_decay,
         collective.all_sum,
         replica.unreached,

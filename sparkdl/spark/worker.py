@@ -190,6 +190,7 @@ def _build(
         transform=transform,
         measured=assignment.measured,
     )
+    stack.callback(run.exchange.close)
     take_precision(run, replica, channel)
     goes_on = "weights" in start.arrays
     if goes_on and collective.rank == 0 and (warning := changed_rows(start.info["fingerprint"], run.fingerprint)):

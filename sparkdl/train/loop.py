@@ -56,9 +56,8 @@ def train(run: Run, state: TrainingState | None = None) -> None:
         position.stopped |= do_wanted(run, hooks, epochs, position)
         if _rank0_wants_state(run) or run.plan.capture_epochs:
             _capture(run, epochs, position, due=run.plan.capture_epochs)
-    low, high = run.updater.bounds[run.collective.rank], run.updater.bounds[run.collective.rank + 1]
-    run.updater.finalize(run.replica.weights[low:high])
-    run.collective.all_gather(run.replica.weights, run.updater.bounds)
+    run.updater.finalize(run.replica.weights)
+    run.exchange.gather(run.replica.weights)
     run.replica.weights_written()
     hooks("on_train_end", None, logs)
     _capture(run, epochs, position, due=True, finished=True)
@@ -86,9 +85,7 @@ def run_epoch(run: Run, hooks: Hooks, epochs: EpochPlan, position: Position) -> 
         rows = epochs.batch_rows(step)
         wanted = run.collective.rank == 0 and run.observer.wants_state(in_epoch=True)
         try:
-            scalars, wanted = train_step(
-                run.replica, run.updater, run.collective, batch, rows, run.clock, signal=wanted
-            )
+            scalars, wanted = train_step(run.replica, run.updater, run.exchange, batch, rows, run.clock, signal=wanted)
         except NonFiniteLossError as error:
             if hooks.terminates_on_nan:
                 return True

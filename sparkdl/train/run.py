@@ -10,6 +10,7 @@ import numpy as np
 
 from sparkdl.data.augment import BatchTransform
 from sparkdl.data.store import RowsView
+from sparkdl.train.exchange import Exchange
 from sparkdl.train.timing import PhaseClock
 from sparkdl.train.validation_metrics import Measured
 from sparkdl.types import Batch, CallbackRunner, Collective, Replica, TrainingPlan, TrainingState, Updater
@@ -48,6 +49,7 @@ class Run:
         measured: metrics of the validation rows, beside those of the model.
         place: where it is, told when something fails.
         transform: what is done to the images of a batch.
+        exchange: of gradients and weights, over the collective; to be closed before it.
     """
 
     plan: TrainingPlan
@@ -63,6 +65,10 @@ class Run:
     measured: Measured = ()
     place: str = "before the first step"
     transform: BatchTransform | None = None
+    exchange: Exchange = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.exchange = Exchange(self.collective, self.updater.buckets)
 
     def weighted(self, batch: Batch) -> Batch:
         """The batch with weights where the replica expects some: with class weights, 1 for each validation row."""

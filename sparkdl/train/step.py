@@ -7,20 +7,21 @@ from time import perf_counter
 import numpy as np
 
 from sparkdl.errors import NonFiniteLossError
+from sparkdl.train.exchange import Exchange
 from sparkdl.train.timing import PhaseClock
-from sparkdl.types import Batch, Collective, Replica, Updater
+from sparkdl.types import Batch, Replica, Updater
 
 
 def train_step(
     replica: Replica,
     updater: Updater,
-    collective: Collective,
+    exchange: Exchange,
     batch: Batch | None,
     global_rows: int,
     clock: PhaseClock,
     signal: bool = False,
 ) -> tuple[np.ndarray, bool]:
-    """Gradient, reduce-scatter, update of what this worker owns, all-gather.
+    """Gradient and (beside it, where it has several buckets) reduce-scatter, update of what is owned here, all-gather.
 
     Args:
         batch: this worker's share of the minibatch; None where it has no row in it.
@@ -36,18 +37,17 @@ def train_step(
     """
     start = perf_counter()
     loss_scale = updater.loss_scale
-    gradient, scalars = replica.gradients(batch, global_rows, loss_scale)
+    gradient, scalars = replica.gradients(batch, global_rows, loss_scale, exchange.arrived)
     # One more scalar tells everybody whether anybody's gradient is not finite, another one carries the signal.
     scalars = np.append(scalars, [gradient.sum() if loss_scale == 1.0 else 0.0, float(signal)])
     computed = perf_counter()
-    mine, scalars = collective.reduce_scatter(gradient, updater.bounds, scalars)
+    mine, scalars = exchange.reduce(gradient, scalars)
     reduced = perf_counter()
     if not (np.isfinite(scalars[0]) and np.isfinite(scalars[-2])):
         raise NonFiniteLossError(describe_non_finite(float(scalars[0])))
-    low, high = updater.bounds[collective.rank], updater.bounds[collective.rank + 1]
-    updater.apply(mine, replica.weights[low:high])
+    updater.apply(mine, replica.weights)
     updated = perf_counter()
-    collective.all_gather(replica.weights, updater.bounds)
+    exchange.gather(replica.weights)
     replica.weights_written()
     clock.add("compute", computed - start)
     clock.add("update", updated - reduced)

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
+
+from sparkdl.collective.buckets import spans
+from sparkdl.train.exchange import Exchange
 
 LENGTHS = (0, 1, 2, 5, 1000, 70_001)
 
@@ -198,10 +202,34 @@ def mixed(collective) -> None:
         check_all_gather(collective, f"mixed {turn}", 100 * turn, even(100 * turn, collective.size))
 
 
+def buckets(collective) -> None:
+    """Several steps in buckets, whichever of them the worker tells of and in whatever order, are those in one piece."""
+    size, rank, length = collective.size, collective.rank, 5000
+    cuts = [0, 16, 16, 1000, 1001, 4000, length]
+    bucketed = [tuple(low + bound for bound in even(high - low, size)) for low, high in itertools.pairwise(cuts)]
+    exchange = Exchange(collective, bucketed)
+    mine = [slice(low, high) for low, high in spans(bucketed, rank)]
+    for turn in range(3):
+        everyone = [vector(f"buckets {turn}", other, length) for other in range(size)]
+        gradient = everyone[rank].copy()
+        for number in [(), (5, 4, 3, 2, 1, 0), (3, 5, 1)][(turn + rank) % 3]:
+            exchange.arrived(gradient, number)
+        part, totals = exchange.reduce(gradient, np.array([float(rank)]))
+        expected = summed_by(collective, everyone)
+        same_bytes(part, np.concatenate([expected[:0], *(expected[span] for span in mine)]), turn)
+        same_bytes(totals, np.array([size * (size - 1) / 2]), turn)
+        weights = np.zeros(length, np.float32)
+        for span in mine:
+            weights[span] = expected[span]
+        exchange.gather(weights)
+        same_bytes(weights, expected, turn)
+    exchange.close()
+
+
 CASES: dict[str, Callable[..., None]] = {
     case.__name__: case
     for case in (
         reduce_scatter, read_only_values, no_scalars, many_scalars, all_gather, partial_bounds, large, steps, all_sum,
-        all_sum_is_new, all_sum_of_a_view, all_gather_bytes, broadcast, barrier, mixed,
+        all_sum_is_new, all_sum_of_a_view, all_gather_bytes, broadcast, barrier, mixed, buckets,
     )
 }  # fmt: skip

@@ -19,7 +19,7 @@ from workers import plan_for, run_workers, stores
 
 from sparkdl.engine.replica import KerasReplica
 from sparkdl.engine.serialization import model_arrays, pack_model, set_model_arrays, unpack_model
-from sparkdl.engine.updater import KerasUpdater, excluded_variables, shard_bounds
+from sparkdl.engine.updater import KerasUpdater, excluded_variables, shard_buckets
 from sparkdl.train.run import Run
 from sparkdl.types import Collective
 
@@ -64,7 +64,12 @@ def network(optimizer: keras.optimizers.Optimizer) -> keras.Model:
 
 
 def train_on(
-    model: keras.Model, columns: list[np.ndarray], counts: tuple[int, ...], labels: int = 1, **plan
+    model: keras.Model,
+    columns: list[np.ndarray],
+    counts: tuple[int, ...],
+    labels: int = 1,
+    bucket: int | None = None,
+    **plan,
 ) -> list[Run]:
     """The engine, the loop and the collective of threads on copies of the model."""
     payload, arrays = pack_model(model), model_arrays(model)
@@ -75,15 +80,16 @@ def train_on(
         twin = unpack_model(payload)
         set_model_arrays(twin, arrays)
         replica = KerasReplica(twin, filled[0].spec, workers=collective.size, sum_over_workers=collective.all_sum)
-        bounds = shard_bounds(replica.layout, collective.size, twin.optimizer, twin.trainable_variables)
-        mine = replica.weights[bounds[collective.rank] : bounds[collective.rank + 1]]
+        variables = twin.trainable_variables
+        buckets = shard_buckets(replica.layout, collective.size, twin.optimizer, variables, bucket_size=bucket)
+        replica.stream_gradients(buckets)
         updater = KerasUpdater(
             twin.optimizer,
             twin.trainable_variables,
             replica.layout,
-            bounds,
+            buckets,
             collective.rank,
-            mine,
+            replica.weights,
             excluded,
             collective.all_sum,
         )
@@ -112,6 +118,19 @@ def test_ten_epochs_equal_keras_on_all_rows(name: str, workers: int) -> None:
     np.testing.assert_allclose(runs[0].observer.losses, losses, rtol=1e-4)
     for run in runs[1:]:
         assert run.replica.weights.tobytes() == runs[0].replica.weights.tobytes()
+
+
+@pytest.mark.parametrize("bucket", [1, 60])
+def test_gradients_that_leave_during_the_backward_pass_give_the_same_training(bucket: int) -> None:
+    x, y = data()
+    whole, early = (
+        train_on(network(OPTIMIZERS["adam"]()), [x, y], (30, 0, 30), batch_size=16, epochs=3, bucket=size)
+        for size in (None, bucket)
+    )
+    assert len(early[0].updater.buckets) > 1
+    assert difference(early[0].replica.model, whole[0].replica.model) < 1e-6
+    np.testing.assert_allclose(early[0].observer.losses, whole[0].observer.losses, rtol=1e-6)
+    assert early[2].replica.weights.tobytes() == early[0].replica.weights.tobytes()
 
 
 def test_the_same_seed_gives_the_same_bytes() -> None:

@@ -61,7 +61,7 @@ class Loop:
             model.optimizer,
             model.trainable_variables,
             layout,
-            (0, layout.length),
+            ((0, layout.length),),
             0,
             self.replica.weights,
             excluded_variables(model.optimizer, model.trainable_variables),

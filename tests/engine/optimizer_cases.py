@@ -5,7 +5,8 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from sparkdl.engine.updater import KerasUpdater, excluded_variables, shard_bounds
+from sparkdl.collective.buckets import spans
+from sparkdl.engine.updater import KerasUpdater, excluded_variables, shard_buckets
 from sparkdl.types import VariableSpec, WeightLayout
 
 SHAPES = {"hidden/kernel": (7, 9), "hidden/bias": (9,), "output/kernel": (9, 3)}
@@ -126,21 +127,19 @@ def gradients_of(step, variables):
 class Workers:
     """Several updaters in one process, stepped in two phases so that sums over all of them are right."""
 
-    def __init__(self, optimizer, variables, workers):
+    def __init__(self, optimizer, variables, workers, bucket_size=None):
         self.layout = layout_of(variables)
         self.weights = flatten(self.layout, [np.asarray(variable.value) for variable in variables])
-        self.bounds = shard_bounds(self.layout, workers, optimizer, variables)
+        self.buckets = shard_buckets(self.layout, workers, optimizer, variables, bucket_size=bucket_size)
         excluded = excluded_variables(optimizer, variables)
         self.updaters = [
-            KerasUpdater(
-                optimizer, variables, self.layout, self.bounds, rank, self.part(rank, self.weights), excluded, self._sum
-            )
+            KerasUpdater(optimizer, variables, self.layout, self.buckets, rank, self.weights, excluded, self._sum)
             for rank in range(workers)
         ]
         self._flat, self._measured = None, []
 
     def part(self, rank, flat):
-        return flat[self.bounds[rank] : self.bounds[rank + 1]]
+        return np.concatenate([flat[:0], *(flat[low:high] for low, high in spans(self.buckets, rank))])
 
     def _sum(self, _):
         return np.sum(self._measured, axis=0)
@@ -152,11 +151,11 @@ class Workers:
             for rank, updater in enumerate(self.updaters)
         ]
         for rank, updater in enumerate(self.updaters):
-            updater.apply(self.part(rank, self._flat), self.part(rank, self.weights))
+            updater.apply(self.part(rank, self._flat), self.weights)
 
     def finalize(self):
-        for rank, updater in enumerate(self.updaters):
-            updater.finalize(self.part(rank, self.weights))
+        for updater in self.updaters:
+            updater.finalize(self.weights)
 
 
 class Plain:

@@ -19,12 +19,12 @@ def run(subject, steps, first=0):
 
 
 def merged(workers):
-    return merge_states([updater.state() for updater in workers.updaters], workers.layout, workers.bounds)
+    return merge_states([updater.state() for updater in workers.updaters], workers.layout, workers.buckets)
 
 
-def moved(name, before, count):
+def moved(name, before, count, bucket_size=None):
     """New workers that continue where `before` stands."""
-    after = Workers(ALL[name](), make_variables(), count)
+    after = Workers(ALL[name](), make_variables(), count, bucket_size)
     after.weights[:] = before.weights
     for updater in after.updaters:
         updater.load_state(merged(before))
@@ -36,13 +36,14 @@ def moved(name, before, count):
     before=st.integers(1, 5),
     after=st.integers(1, 5),
     name=st.sampled_from(["adam", "nadam", "adafactor", "accumulation clip", "loss scale", "custom", "muon"]),
+    sizes=st.tuples(*[st.sampled_from([None, 1, 64, 300])] * 2),
 )
-def test_any_number_of_workers_continues_as_any_other(before, after, name):
+def test_any_number_of_workers_continues_as_any_other(before, after, name, sizes):
     undisturbed = Plain(ALL[name](), make_variables())
     run(undisturbed, 9)
-    workers = Workers(ALL[name](), make_variables(), before)
+    workers = Workers(ALL[name](), make_variables(), before, sizes[0])
     run(workers, 4)
-    workers = moved(name, workers, after)
+    workers = moved(name, workers, after, sizes[1])
     run(workers, 5, first=4)
     np.testing.assert_allclose(workers.weights, undisturbed.weights, rtol=2e-6, atol=1e-6)
 
@@ -133,7 +134,7 @@ def test_what_differs_between_workers_is_refused_by_name():
     states = [updater.state() for updater in workers.updaters]
     states[1]["optimizer/iterations"] = states[1]["optimizer/iterations"] + 1
     with pytest.raises(UnsupportedError, match="'iterations'.*worker 0 and worker 1"):
-        merge_states(states, workers.layout, workers.bounds)
+        merge_states(states, workers.layout, workers.buckets)
 
 
 def test_a_state_of_something_else_is_refused():

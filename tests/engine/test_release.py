@@ -32,7 +32,7 @@ def train():
     replica = KerasReplica(make_model(), SPEC)
     model, layout = replica.model, replica.layout
     variables = model.trainable_variables
-    updater = KerasUpdater(model.optimizer, variables, layout, (0, layout.length), 0, replica.weights)
+    updater = KerasUpdater(model.optimizer, variables, layout, ((0, layout.length),), 0, replica.weights)
     before = replica.weights.copy()
     gradient, _ = replica.gradients(BATCH, 4, 1.0)
     updater.apply(gradient, replica.weights)

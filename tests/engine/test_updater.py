@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from sparkdl.engine.updater import KerasUpdater, excluded_variables, shard_bounds
+from sparkdl.engine.updater import KerasUpdater, excluded_variables, shard_buckets
 from sparkdl.errors import UnsupportedError
 from tests.engine.optimizer_cases import ALL, Plain, Workers, flatten, gradients_of, layout_of, make_variables
 
@@ -55,6 +55,20 @@ def test_slices_give_the_same_bytes_for_any_number_of_workers():
         run(workers, STEPS)
         results.append(workers.weights.tobytes())
     assert len(set(results)) == 1
+
+
+@pytest.mark.parametrize("name", ["adamw", "ftrl", "loss scale", "ema", "lamb"])
+def test_buckets_change_no_byte(name):
+    results = []
+    for size in (None, 1, 100, 2000):
+        workers = Workers(ALL[name](), make_variables(), 3, size)
+        run(workers, STEPS)
+        workers.finalize()
+        results.append(workers.weights.tobytes())
+    assert len(set(results)) == 1
+    assert len(workers.buckets) == 1 and (
+        name == "lamb" or len(Workers(ALL[name](), make_variables(), 3, 1).buckets) > 2
+    )
 
 
 def test_more_workers_than_elements():
@@ -168,7 +182,7 @@ def test_an_error_of_the_sum_over_workers_surfaces_as_itself():
     layout = layout_of(variables)
     weights = np.zeros(layout.length, "float32")
     updater = KerasUpdater(
-        ALL["global_clipnorm"](), variables, layout, (0, layout.length), 0, weights, sum_over_workers=fail
+        ALL["global_clipnorm"](), variables, layout, ((0, layout.length),), 0, weights, sum_over_workers=fail
     )
     with pytest.raises(Gone, match="worker 3 left"):
         updater.apply(np.ones(layout.length, "float32"), weights)
@@ -177,14 +191,14 @@ def test_an_error_of_the_sum_over_workers_surfaces_as_itself():
 def test_bounds_of_slices_are_equal_and_of_whole_variables_at_their_starts():
     variables = make_variables({"a/kernel": (40, 40), "b/kernel": (10, 4), "c/kernel": (400, 4)})
     layout = layout_of(variables)
-    sizes = np.diff(shard_bounds(layout, 4, keras.optimizers.Adam(), variables))
+    sizes = np.diff(*shard_buckets(layout, 4, keras.optimizers.Adam(), variables))
     assert sizes.sum() == layout.length and np.ptp(sizes) <= 16
     starts = {spec.offset for spec in layout.variables} | {layout.length}
     for count in (1, 2, 3, 4, 7):
-        bounds = shard_bounds(layout, count, keras.optimizers.Lamb(), variables)
+        (bounds,) = shard_buckets(layout, count, keras.optimizers.Lamb(), variables)
         assert len(bounds) == count + 1 and set(bounds) <= starts and list(bounds) == sorted(bounds)
-    assert shard_bounds(layout, 2, keras.optimizers.Lamb(), variables)[1] in (1600, 1648)
-    assert shard_bounds(layout, 3, ALL["coupled"](), variables) == (0, *[layout.length] * 3)
+    assert shard_buckets(layout, 2, keras.optimizers.Lamb(), variables)[0][1] in (1600, 1648)
+    assert shard_buckets(layout, 3, ALL["coupled"](), variables) == ((0, *[layout.length] * 3),)
 
 
 def test_what_cannot_be_divided_is_refused_by_name():
@@ -192,10 +206,10 @@ def test_what_cannot_be_divided_is_refused_by_name():
     layout = layout_of(variables)
     several = keras.optimizers.MultiOptimizer(keras.optimizers.OptimizerMap(default_optimizer=keras.optimizers.SGD()))
     with pytest.raises(UnsupportedError, match="MultiOptimizer"):
-        shard_bounds(layout, 2, several, variables)
+        shard_buckets(layout, 2, several, variables)
     variables[0].overwrite_with_gradient = True
     with pytest.raises(UnsupportedError, match="hidden/kernel"):
-        shard_bounds(layout, 2, keras.optimizers.Adam(), variables)
+        shard_buckets(layout, 2, keras.optimizers.Adam(), variables)
 
 
 def test_a_serialised_optimizer_will_do():
@@ -203,7 +217,7 @@ def test_a_serialised_optimizer_will_do():
     variables = make_variables()
     layout = layout_of(variables)
     weights = np.ones(layout.length, "float32")
-    updater = KerasUpdater(config, variables, layout, (0, layout.length), 0, weights)
+    updater = KerasUpdater(config, variables, layout, ((0, layout.length),), 0, weights)
     updater.apply(np.ones(layout.length, "float32"), weights)
     assert weights[0] == 0.5
 
@@ -214,7 +228,7 @@ def test_variables_that_no_gradient_reaches_stay_as_they_are(name):
     layout = layout_of(variables)
     weights = flatten(layout, [np.asarray(variable.value) for variable in variables])
     excluded = excluded_variables(optimizer, variables)
-    updater = KerasUpdater(optimizer, variables, layout, (0, layout.length), 0, weights, excluded, unreached=(0,))
+    updater = KerasUpdater(optimizer, variables, layout, ((0, layout.length),), 0, weights, excluded, unreached=(0,))
     optimizer.build(twins)
     for step in range(3):
         gradients = [np.zeros((7, 9)), *gradients_of(step, variables)[1:]]

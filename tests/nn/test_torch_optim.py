@@ -12,7 +12,7 @@ import pytest
 from keras.optimizers import schedules
 
 from sparkdl.engine.optimizer_state import load_into_optimizer, state_of_optimizer
-from sparkdl.engine.shards import couples_variables, is_elementwise, shard_bounds, update_scope
+from sparkdl.engine.shards import couples_variables, is_elementwise, shard_buckets, update_scope
 from sparkdl.engine.updater import KerasUpdater
 from sparkdl.nn.torch_optim import (
     LinearWarmup,
@@ -125,12 +125,11 @@ def test_twenty_steps_cut_into_three_slices_whose_state_moves_on(case: str) -> N
         flat[spec.offset : spec.offset + spec.size] = np.asarray(weight).reshape(-1)
     assert is_elementwise(optimizer, problem.weights) == (case != "036")
     assert couples_variables(optimizer, problem.weights) == (case == "036")
-    bounds = shard_bounds(layout, 3, optimizer, problem.weights)
+    buckets = shard_buckets(layout, 3, optimizer, problem.weights)
 
     def updaters() -> list[KerasUpdater]:
         config = keras.optimizers.serialize(optimizer)
-        parts = [flat[bounds[rank] : bounds[rank + 1]] for rank in range(3)]
-        return [KerasUpdater(config, problem.weights, layout, bounds, rank, parts[rank]) for rank in range(3)]
+        return [KerasUpdater(config, problem.weights, layout, buckets, rank, flat) for rank in range(3)]
 
     workers, losses, merged = updaters(), [], state_of_optimizer(optimizer, problem.weights)
     for step in range(20):
@@ -144,8 +143,8 @@ def test_twenty_steps_cut_into_three_slices_whose_state_moves_on(case: str) -> N
         for spec, gradient in zip(specs, gradients, strict=True):
             joined[spec.offset : spec.offset + spec.size] = gradient.reshape(-1)
         for rank, worker in enumerate(workers):
-            mine = slice(bounds[rank], bounds[rank + 1])
-            worker.apply(joined[mine].copy(), flat[mine])
+            mine = slice(buckets[0][rank], buckets[0][rank + 1])
+            worker.apply(joined[mine].copy(), flat)
         for spec, weight in zip(specs, problem.weights, strict=True):
             weight.assign(flat[spec.offset : spec.offset + spec.size].reshape(spec.shape))
         merged = workers[0].merge_state([worker.state() for worker in workers])

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from sparkdl.types import Batch, VariableSpec, WeightLayout
+from sparkdl.collective.buckets import spans
+from sparkdl.types import Arrived, Batch, VariableSpec, WeightLayout
 
 
 class LinearReplica:
@@ -18,10 +19,13 @@ class LinearReplica:
         self.layout = WeightLayout((VariableSpec("w", (width,), 0),), width)
         self.weights = np.zeros(width, np.float32)
         self.seen: list[int] = []
+        self.early: Sequence[int] = ()  # buckets that it tells of, in this order
         self.seconds_statistics = np.zeros(1)
         self.reset_sums()
 
-    def gradients(self, batch: Batch | None, global_rows: int, loss_scale: float) -> tuple[np.ndarray, np.ndarray]:
+    def gradients(
+        self, batch: Batch | None, global_rows: int, loss_scale: float, arrived: Arrived | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         if batch is None:
             return np.zeros_like(self.weights), np.zeros(1)
         x, y = batch.features[0], batch.labels[0]
@@ -29,6 +33,8 @@ class LinearReplica:
         self.seen.extend(int(value) for value in x[:, 0])
         self._sums += [float(residual @ residual), batch.rows]
         gradient = (2 * loss_scale / global_rows * (x.T @ residual)).astype(np.float32)
+        for number in self.early if arrived is not None else ():
+            arrived(gradient, number)
         return gradient, np.array([residual @ residual / global_rows], np.float64)
 
     def evaluate(self, batch: Batch) -> list[np.ndarray]:
@@ -71,20 +77,26 @@ class LinearReplica:
         return False
 
 
+def places(buckets: tuple[tuple[int, ...], ...], rank: int) -> np.ndarray:
+    """The positions in the flat vector that a worker owns."""
+    return np.concatenate([np.arange(low, high) for low, high in spans(buckets, rank)] or [np.arange(0)])
+
+
 class MomentumUpdater:
     """SGD with momentum over this worker's part; its velocity is the optimizer state."""
 
     loss_scale = 1.0
 
-    def __init__(self, bounds: tuple[int, ...], rank: int, learning_rate: float = 0.05) -> None:
-        self.bounds = bounds
+    def __init__(self, buckets: tuple[tuple[int, ...], ...], rank: int, learning_rate: float = 0.05) -> None:
+        self.buckets = buckets
+        self.mine = places(buckets, rank)
         self.rank = rank
         self.learning_rate = learning_rate
-        self.velocity = np.zeros(bounds[rank + 1] - bounds[rank], np.float32)
+        self.velocity = np.zeros(len(self.mine), np.float32)
 
     def apply(self, gradient: np.ndarray, weights: np.ndarray) -> None:
         self.velocity = np.float32(0.9) * self.velocity - np.float32(self.learning_rate) * gradient
-        weights += self.velocity
+        weights[self.mine] += self.velocity
 
     def finalize(self, weights: np.ndarray) -> None:
         pass
@@ -93,7 +105,10 @@ class MomentumUpdater:
         return {"velocity": self.velocity}
 
     def merge_state(self, parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
-        return {"optimizer/velocity": np.concatenate([part["velocity"] for part in parts])}
+        velocity = np.zeros(self.buckets[-1][-1], np.float32)
+        for rank, part in enumerate(parts):
+            velocity[places(self.buckets, rank)] = part["velocity"]
+        return {"optimizer/velocity": velocity}
 
     def load_state(self, merged: Mapping[str, np.ndarray]) -> None:
-        self.velocity = np.array(merged["optimizer/velocity"][self.bounds[self.rank] : self.bounds[self.rank + 1]])
+        self.velocity = merged["optimizer/velocity"][self.mine]

@@ -26,7 +26,7 @@ def table(rows: int) -> tuple[np.ndarray, np.ndarray]:
 
 def linear(collective: Collective, learning_rate: float = 0.05) -> tuple[LinearReplica, MomentumUpdater]:
     bounds = tuple(np.linspace(0, WIDTH, collective.size + 1).astype(int).tolist())
-    return LinearReplica(WIDTH), MomentumUpdater(bounds, collective.rank, learning_rate)
+    return LinearReplica(WIDTH), MomentumUpdater((bounds,), collective.rank, learning_rate)
 
 
 @pytest.mark.parametrize("counts", [(96,), (60, 36), (1, 95, 0), (10, 20, 30, 36)])
@@ -41,6 +41,24 @@ def test_full_batches_give_the_same_weights_on_any_number_of_workers(counts: tup
         np.testing.assert_allclose(run.replica.weights, weights, rtol=1e-4)
         assert run.replica.weights.tobytes() == runs[0].replica.weights.tobytes()
         assert run.observer.losses == runs[0].observer.losses
+
+
+@pytest.mark.parametrize("early", [(), (2, 1, 0), (1, 2)])
+def test_buckets_that_leave_early_change_no_byte(early: tuple[int, ...]) -> None:
+    x, y = table(96)
+
+    def bucketed(collective: Collective) -> tuple[LinearReplica, MomentumUpdater]:
+        replica = LinearReplica(WIDTH)
+        replica.early = early
+        buckets = ((0, 1, 1, 2), (2, 2, 3, 3), (3, 4, 4, 5))
+        return replica, MomentumUpdater(buckets, collective.rank)
+
+    plan = plan_for(3, batch_size=20, epochs=3)
+    runs = [run_workers(plan, stores([x, y], (50, 0, 46)), build) for build in (linear, bucketed)]
+    assert len({run.replica.weights.tobytes() for both in runs for run in both}) == 1
+    assert runs[0][0].observer.losses == runs[1][0].observer.losses
+    states = [both[0].observer.states[-1].arrays["optimizer/velocity"].tobytes() for both in runs]
+    assert states[0] == states[1]
 
 
 @settings(max_examples=25, deadline=None)

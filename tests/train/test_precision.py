@@ -52,7 +52,7 @@ def choose(replicas: list[Pretending], able: tuple[bool, ...]) -> list[Precision
 
     def work(collective: Collective) -> PrecisionChoice:
         rank, replica = collective.rank, replicas[collective.rank]
-        updater: Any = MomentumUpdater((0, 1, WIDTH), rank)
+        updater: Any = MomentumUpdater(((0, 1, WIDTH),), rank)
         plan = plan_for(2, batch_size=10, precision="auto")
         run = Run(plan, replica, updater, collective, filled[rank].view(0), None, Notes(rank), PhaseClock())
         try:

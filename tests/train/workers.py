@@ -89,6 +89,7 @@ def run_workers(
         try:
             train(run, state)
         finally:
+            run.exchange.close()
             collective.close()
         return run
 

@@ -1,0 +1,101 @@
+"""Exchanges gradients and weights between workers, beside the backward pass where there are several buckets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+
+from sparkdl.collective.buckets import spans
+from sparkdl.types import Collective
+
+NO_SCALARS = np.zeros(0)
+
+
+class Exchange:
+    """Reduce-scatter and all-gather of a step.
+
+    A backward pass reaches the last layers first, so buckets leave from the last to the first: each as soon as it and
+    those behind it are complete, in a thread that works while the backward pass goes on. Sums are the same bytes as
+    those of one message, since each element is summed in the same order of workers.
+
+    Args:
+        collective: of all workers; nobody else may use it between `arrived` and the end of `reduce`.
+        buckets: who owns what, see `sparkdl.types.Updater`.
+    """
+
+    def __init__(self, collective: Collective, buckets: Sequence[Sequence[int]]) -> None:
+        self._collective = collective
+        self._buckets = [tuple(bounds) for bounds in buckets]
+        self._thread = ThreadPoolExecutor(1, "sparkdl-exchange")  # it starts with the first bucket that is sent ahead
+        self._mine = np.empty(sum(high - low for low, high in spans(buckets, collective.rank)), np.float32)
+        self._begin_step()
+
+    def arrived(self, gradient: np.ndarray, number: int) -> None:
+        """Tells that a bucket of the gradient is complete, and sends it unless one behind it is still missing.
+
+        Args:
+            gradient: float32, the flat vector; its bucket stays as it is until `reduce` returns.
+            number: of the bucket.
+        """
+        self._complete.add(number)
+        while self._next > 0 and self._next in self._complete:
+            self._send(gradient)
+
+    def reduce(self, gradient: np.ndarray, scalars: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Sends what is still here, and waits for the sums.
+
+        Args:
+            gradient: float32, the whole flat vector; it may be overwritten.
+            scalars: float64, to be summed too.
+
+        Returns:
+            this worker's part of the summed gradient, bucket behind bucket (valid until the next step), and the
+            summed scalars.
+
+        Raises:
+            CollectiveError: another worker was lost.
+        """
+        if len(self._buckets) == 1:
+            return self._collective.reduce_scatter(gradient, self._buckets[0], scalars)
+        while self._next > 0:
+            self._send(gradient)
+        last = self._thread.submit(self._reduce, gradient, 0, scalars)
+        try:
+            for sent in self._sent:
+                sent.result()
+            return self._mine, last.result()
+        finally:
+            self._begin_step()
+
+    def gather(self, weights: np.ndarray) -> None:
+        """Fills the flat vector of weights with the parts of all workers.
+
+        Raises:
+            CollectiveError: another worker was lost.
+        """
+        for bounds in self._buckets:
+            low, high = bounds[0], bounds[-1]
+            self._collective.all_gather(weights[low:high], [bound - low for bound in bounds])
+
+    def close(self) -> None:
+        """Ends the thread: at once, or when the collective, which is to be closed next, lets it go."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _begin_step(self) -> None:
+        self._complete: set[int] = set()
+        self._next = len(self._buckets) - 1
+        self._sent: list[Future[np.ndarray]] = []
+
+    def _send(self, gradient: np.ndarray) -> None:
+        self._sent.append(self._thread.submit(self._reduce, gradient, self._next, NO_SCALARS))
+        self._next -= 1
+
+    def _reduce(self, gradient: np.ndarray, number: int, scalars: np.ndarray) -> np.ndarray:
+        bounds = self._buckets[number]
+        low, high = bounds[0], bounds[-1]
+        piece, totals = self._collective.reduce_scatter(gradient[low:high], [bound - low for bound in bounds], scalars)
+        start = sum(stop - begin for begin, stop in spans(self._buckets[:number], self._collective.rank))
+        self._mine[start : start + len(piece)] = piece
+        return totals
