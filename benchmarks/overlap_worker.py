@@ -17,8 +17,7 @@ from sparkdl.engine.replica import KerasReplica
 from sparkdl.engine.shards import shard_buckets
 from sparkdl.engine.threads import configure_threads
 from sparkdl.engine.updater import KerasUpdater
-from sparkdl.spark.build import BUCKET_SIZE
-from sparkdl.train.exchange import Exchange
+from sparkdl.train.exchange import BUCKET_SIZE, Exchange
 from sparkdl.train.step import train_step
 from sparkdl.train.timing import PhaseClock
 from sparkdl.types import Batch, Collective, SampleSpec, TensorSpec

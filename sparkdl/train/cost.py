@@ -1,7 +1,8 @@
 """What a step of training costs on a cluster: pure functions of its size, for `sparkdl.plan` and the benchmarks.
 
-A step of `train_step` is, one after the other: the gradient of a worker's rows; waiting for the slowest worker; the
-exchange, a reduce-scatter and an all-gather; and the update of the slice of the weights that a worker owns.
+A step of `train_step` is, one after the other: the gradient of a worker's rows; waiting for the slowest worker; of the
+exchange, a reduce-scatter and an all-gather, what did not go on beside the gradient; and the update of the slice of the
+weights that a worker owns.
 docs/scaling.md has the formula.
 """
 
@@ -13,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from sparkdl.train.exchange import BUCKET_SIZE
 
 BYTES = 4  # per parameter: float32 on the wire
 PHASES = 2  # reduce-scatter and all-gather
@@ -93,7 +96,7 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class StepTime:
-    """The parts of a step, in seconds.
+    """The parts of a step, in seconds; of the exchange what the computation did not hide.
 
     Example:
         >>> StepTime(compute=0.8, stragglers=0.05, exchange=0.1, update=0.05).total
@@ -188,6 +191,29 @@ def exchange_seconds(parameters: int, cluster: Cluster, costs: Costs) -> float:
     return seconds
 
 
+def hidden_seconds(parameters: int, beside: float, cluster: Cluster, costs: Costs) -> float:
+    """Seconds of an exchange in which a worker computes gradients instead of waiting for the network.
+
+    The reduce-scatter goes on beside the backward pass, but for the bucket that leaves last. What it costs a core is
+    not hidden: the core has to do it all the same.
+
+    Args:
+        beside: seconds of the backward pass.
+
+    Example:
+        >>> free = Way(0.0, 0.0, 0.0)
+        >>> cluster = Cluster(hosts=2, bandwidth=1e8)
+        >>> hidden = hidden_seconds(32 * BUCKET_SIZE, 10.0, cluster, Costs(free, free, 1.0))
+        >>> hidden / wire_seconds(31 * BUCKET_SIZE, cluster)
+        0.5
+    """
+    if cluster.hosts == 1 or parameters <= BUCKET_SIZE:
+        return 0.0
+    working = costs.tcp.byte * outer_bytes(parameters, cluster)
+    waiting = max(0.0, costs.framing * wire_seconds(parameters, cluster) - working)
+    return min(waiting / PHASES, beside) * (1.0 - BUCKET_SIZE / parameters)
+
+
 def _inner_seconds(parameters: int, cluster: Cluster, way: Way) -> float:
     if cluster.workers_per_host == 1:
         return 0.0
@@ -195,7 +221,15 @@ def _inner_seconds(parameters: int, cluster: Cluster, way: Way) -> float:
     return fixed + way.byte * inner_bytes(parameters, cluster)
 
 
-def step_time(parameters: int, compute: float, noise: float, update: float, cluster: Cluster, costs: Costs) -> StepTime:
+def step_time(
+    parameters: int,
+    compute: float,
+    noise: float,
+    update: float,
+    cluster: Cluster,
+    costs: Costs,
+    beside: float = 0.0,
+) -> StepTime:
     """The parts of a step.
 
     Args:
@@ -203,6 +237,7 @@ def step_time(parameters: int, compute: float, noise: float, update: float, clus
         compute: mean seconds in which a worker computes the gradient of its rows.
         noise: standard deviation of these seconds, as a share of their mean.
         update: seconds in which a worker updates its slice.
+        beside: seconds of `compute` beside which gradients travel.
 
     Example:
         >>> tcp, memory = Way(1e-4, 1e-5, 1e-9), Way(1e-5, 1e-6, 5e-10)
@@ -213,7 +248,7 @@ def step_time(parameters: int, compute: float, noise: float, update: float, clus
     return StepTime(
         compute=compute,
         stragglers=compute * noise * expected_maximum(cluster.workers),
-        exchange=exchange_seconds(parameters, cluster, costs),
+        exchange=exchange_seconds(parameters, cluster, costs) - hidden_seconds(parameters, beside, cluster, costs),
         update=update,
     )
 

@@ -10,6 +10,8 @@ import numpy as np
 from sparkdl.collective.buckets import spans
 from sparkdl.types import Collective
 
+# Elements, 4 MiB: at 1 Gbit/s what leaves last takes 34 ms.
+BUCKET_SIZE = 2**20
 NO_SCALARS = np.zeros(0)
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 from sparkdl.train.cost import BYTES, Cluster, Costs, Line, StepTime, step_time
 
+# Of the computation of a gradient: a layer's forward pass is one product, its backward pass two.
+BACKWARD = 2 / 3
 # Copies of all parameters in a worker: weights, gradient, and what arrives from others; and those of which it has only
 # its slice, the optimizer's.
 WHOLE_COPIES, SLICED_COPIES = 3, 2
@@ -109,7 +111,7 @@ class Workload:
         """The parts of a step."""
         compute = self.compute.at(self.share(cluster.workers))
         update = self.update.at(self.parameters / cluster.workers)
-        return step_time(self.parameters, compute, self.noise, update, cluster, costs)
+        return step_time(self.parameters, compute, self.noise, update, cluster, costs, BACKWARD * compute)
 
 
 def forecast(workload: Workload, cluster: Cluster, costs: Costs) -> Forecast:

@@ -21,11 +21,13 @@ from sparkdl.train.cost import (
     expected_maximum,
     fit_costs,
     fit_line,
+    hidden_seconds,
     inner_bytes,
     outer_bytes,
     step_time,
     wire_seconds,
 )
+from sparkdl.train.exchange import BUCKET_SIZE
 
 WAYS = st.builds(Way, phase=st.floats(1e-5, 1e-3), peer=st.floats(1e-6, 1e-4), byte=st.floats(1e-10, 1e-9))
 COSTS = st.builds(Costs, tcp=WAYS, memory=WAYS, framing=st.floats(1.0, 1.2))
@@ -74,6 +76,18 @@ def test_more_parameters_more_hosts_and_more_noise_cost_more(
     assert more.stragglers >= step.stragglers
     if cluster.hosts > 1:
         assert more.exchange >= step.exchange
+
+
+@given(COSTS, CLUSTERS, st.integers(1, 10**8), st.floats(0.0, 10.0))
+def test_no_more_is_hidden_than_half_of_what_the_cable_takes_beyond_the_core(
+    costs: Costs, cluster: Cluster, size: int, beside: float
+) -> None:
+    hidden = hidden_seconds(size, beside, cluster, costs)
+    assert 0.0 <= hidden <= min(beside, exchange_seconds(size, cluster, costs) / 2)
+    step = step_time(size, beside, 0.0, 0.0, cluster, costs, beside)
+    assert step.total >= exchange_seconds(size, cluster, costs)
+    assert step_time(2 * size, beside, 0.0, 0.0, cluster, costs, beside).total >= step.total * (1 - 1e-9)
+    assert hidden == 0.0 or (size > BUCKET_SIZE and cluster.hosts > 1)
 
 
 @given(st.integers(2, 16), st.integers(1, 8))
