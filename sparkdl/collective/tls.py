@@ -199,6 +199,10 @@ class TlsSocket:
         """See `socket.socket`."""
         self._inner.setblocking(flag)
 
+    def shutdown(self, how: int) -> None:
+        """See `socket.socket`; a thread that reads meanwhile finds the end of the stream."""
+        socket.socket.shutdown(self._inner, how)
+
     def close(self) -> None:
         """See `socket.socket`."""
         self._inner.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import select
 import socket
@@ -208,4 +209,6 @@ class Link:
                 self._connection.send(pack_header(Kind.GOODBYE, REASONS.index(reason), culprit))
             except OSError:
                 pass  # The peer is gone, or its buffer is full: the end of the stream tells it enough.
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)  # which wakes a thread that waits for it, as close does not
         self._connection.close()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import functools
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -120,6 +121,20 @@ def test_who_left_is_noticed_without_reading(mesh):
     assert str(first.fail(error, "waiting")) == "rank 2 (127.0.0.1) left during waiting."
     time.sleep(0.05)
     assert str(second.lost([0])) == "rank 2 left"
+
+
+def test_closing_wakes_a_thread_that_waits(mesh):
+    first, second = mesh(2, deadline=120)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(first.barrier)
+        while first._sequence == 0:
+            time.sleep(0.01)
+        time.sleep(0.1)
+        started = time.monotonic()
+        first.close()
+        with pytest.raises((CollectiveError, OSError, ValueError)):
+            waiting.result(20)
+    assert time.monotonic() - started < 5
 
 
 def test_wrong_arguments_are_refused_before_anything_is_sent(mesh):
