@@ -12,6 +12,7 @@ CHANGED: Mapping[str, str] = {
     "`create_spark_conf()`, `get_spark_context()`": "work without spark-submit too, with their own Java if need be",
     "batch size": "any number, of all workers together: it need not divide by the cores, and may exceed the rows",
     "cores": "one worker per task slot, `spark.task.cpus` threads each; no `coreNumber`, `mklNumThreads` and the like",
+    "`LocalOptimizer(cores=)`": "the greatest number of workers; on one machine no more than it has cores",
     "engine types": "`MklDnn` and its layouts have no counterpart; `get_bigdl_engine_type()` says `MklBlas`",
     "a training": "one Spark job with a barrier stage; dynamic allocation must be off",
     "a lost executor": "the training goes on from the newest state in memory; no checkpoint is needed for that",
@@ -27,6 +28,11 @@ CHANGED: Mapping[str, str] = {
     "`PixelBytesToMat` on encoded images": "decodes them; BigDL left them out",
     "random transforms of images in an RDD": "draw once per image; `sparkdl.fit(transform=)` draws in every epoch",
     "`get_image()` and the like of local frames": "are lists, no iterators",
+    "gradients that 2.4 got wrong": "are right: of arrays that `CMulTable` repeats, of the bias of "
+    "`VolumetricFullConvolution` in groups, of a row alone in `LocallyConnected1D` and in NHWC convolutions, of `Pack` "
+    "of one tensor",
+    "`SReLU`": "keeps its weights; each `forward` of 2.4 moved its right thresholds",
+    "`SpatialConvolutionMap` with two strides": "takes each for its own axis",
     "word numbers of words that are as frequent": "follow the alphabet, so that every run gives the same",
     "`NNModel`, `NNClassifierModel` files": "hold a `.bigdl` model and JSON; those of BigDL itself are not read",
     "`quantize()`": "products of int8 with the ranges of the last `forward`; before any, weights of int8 alone, which "
