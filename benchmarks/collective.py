@@ -2,8 +2,9 @@
 
 Prints a table of medians and minima in milliseconds and, as its last line, the same as JSON. The bounds are what the
 same bytes cost without us: a plain socket loop that only moves them (loopback), and numpy copies through one block of
-shared memory with a busy wait and nothing else (memcpy). Bounds are for two workers. Backends and bounds take turns
-(A B A B), so that a change of the machine's load meets all of them.
+shared memory with a busy wait and nothing else (memcpy). Bounds are for two workers. `--peers gloo tensorflow` measures
+all-reduce of PyTorch (pip install torch) and of TensorFlow beside them. All take turns (A B A B), so that a change of
+the machine's load meets all of them.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
+from collective_peers import PEERS
 
 from sparkdl.collective.mesh import Mesh
 from sparkdl.collective.rendezvous import connect_mesh, open_listener
@@ -30,7 +32,14 @@ from sparkdl.collective.shared_memory import share_memory
 from sparkdl.collective.sums import byte_view
 from sparkdl.types import Collective
 
-SIZES = {"240 KB": 60_000, "2.7 MB": 675_000, "20 MB": 5_000_000, "100 MB": 25_000_000}
+SIZES = {
+    "4 KB": 1_000,
+    "240 KB": 60_000,
+    "2.7 MB": 675_000,
+    "20 MB": 5_000_000,
+    "100 MB": 25_000_000,
+    "500 MB": 125_000_000,
+}
 PAGE = 4096
 
 
@@ -95,7 +104,16 @@ class PlainCopies:
             pass
 
 
-def work(rank: int, size: int, rounds: int, secret: bytes, block: Any, pipe: Connection) -> None:
+def work(
+    rank: int,
+    size: int,
+    rounds: int,
+    sizes: tuple[str, ...],
+    peers: tuple[str, ...],
+    secret: bytes,
+    block: Any,
+    pipe: Connection,
+) -> None:
     gather = gather_through(pipe)
 
     def connect(name: str) -> Mesh:
@@ -108,8 +126,9 @@ def work(rank: int, size: int, rounds: int, secret: bytes, block: Any, pipe: Con
     subjects["shared memory"] = functools.partial(step, shared)
     if size == 2:
         subjects["memcpy bound"] = PlainCopies(rank, block)
-    for name, length in SIZES.items():
-        pipe.send((name, measure(subjects, mesh, rounds, length)))
+    subjects |= {peer: PEERS[peer](rank, size, gather) for peer in peers}
+    for name in sizes:
+        pipe.send((name, measure(subjects, mesh, rounds, SIZES[name])))
     for collective in (mesh, shared):
         collective.close()
 
@@ -154,20 +173,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workers", type=int, default=2, help="number of processes (default 2)")
     parser.add_argument("--rounds", type=int, default=4, help="turns of each subject per size (default 4)")
+    parser.add_argument("--sizes", nargs="*", choices=SIZES, default=[*SIZES][:-1], help="all but 500 MB by default")
+    parser.add_argument("--peers", nargs="*", choices=PEERS, default=[], help="others to measure")
     options = parser.parse_args()
     context = multiprocessing.get_context("spawn")
     pipes, processes = [], []
     secret = secrets.token_bytes(32)
-    block = context.RawArray("B", PAGE + 2 * 4 * max(SIZES.values()))
+    block = context.RawArray("B", PAGE + 2 * 4 * max(SIZES[name] for name in options.sizes))
     for rank in range(options.workers):
         ours, theirs = context.Pipe()
-        arguments = (rank, options.workers, options.rounds, secret, block, theirs)
+        given = (options.rounds, tuple(options.sizes), tuple(options.peers))
+        arguments = (rank, options.workers, *given, secret, block, theirs)
         processes.append(context.Process(target=work, args=arguments, daemon=True))
         processes[-1].start()
         theirs.close()
         pipes.append(ours)
     results: dict[str, dict[str, tuple[float, float]]] = {}
-    while len(results) < len(SIZES):
+    while len(results) < len(options.sizes):
         messages = [pipe.recv() for pipe in pipes]
         if isinstance(messages[0], str):
             for pipe in pipes:
