@@ -17,7 +17,7 @@ from sparkdl.engine.replica import KerasReplica
 from sparkdl.engine.shards import shard_buckets
 from sparkdl.engine.threads import configure_threads
 from sparkdl.engine.updater import KerasUpdater
-from sparkdl.train.exchange import BUCKET_SIZE, Exchange
+from sparkdl.train.gradient_exchange import BUCKET_SIZE, GradientExchange
 from sparkdl.train.step import train_step
 from sparkdl.train.timing import PhaseClock
 from sparkdl.types import Batch, Collective, SampleSpec, TensorSpec
@@ -69,7 +69,7 @@ class Trainer:
         self.updater = KerasUpdater(
             model.optimizer, variables, self.replica.layout, buckets, self.collective.rank, self.replica.weights
         )
-        self.exchange = Exchange(self.collective, buckets)
+        self.exchange = GradientExchange(self.collective, buckets)
         features, labels = workload.rows(task.rows, task.rank)
         self.batch = Batch((features,), (labels,))
 

@@ -18,7 +18,7 @@ from sparkdl.engine.tree import decode_tree
 from sparkdl.engine.updater import KerasUpdater, shard_buckets
 from sparkdl.spark.assignment import Assignment
 from sparkdl.spark.rows import ToDriver
-from sparkdl.train.exchange import BUCKET_SIZE
+from sparkdl.train.gradient_exchange import BUCKET_SIZE
 from sparkdl.train.precision import choose_precision
 from sparkdl.train.run import Run
 from sparkdl.types import Collective, TrainingState

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sparkdl.train.exchange import BUCKET_SIZE
+from sparkdl.train.gradient_exchange import BUCKET_SIZE
 
 BYTES = 4  # per parameter: float32 on the wire
 PHASES = 2  # reduce-scatter and all-gather

@@ -10,7 +10,7 @@ import numpy as np
 
 from sparkdl.data.augment import BatchTransform
 from sparkdl.data.store import RowsView
-from sparkdl.train.exchange import Exchange
+from sparkdl.train.gradient_exchange import GradientExchange
 from sparkdl.train.timing import PhaseClock
 from sparkdl.train.validation_metrics import Measured
 from sparkdl.types import Batch, CallbackRunner, Collective, Replica, TrainingPlan, TrainingState, Updater
@@ -65,10 +65,10 @@ class Run:
     measured: Measured = ()
     place: str = "before the first step"
     transform: BatchTransform | None = None
-    exchange: Exchange = field(init=False)
+    exchange: GradientExchange = field(init=False)
 
     def __post_init__(self) -> None:
-        self.exchange = Exchange(self.collective, self.updater.buckets)
+        self.exchange = GradientExchange(self.collective, self.updater.buckets)
 
     def weighted(self, batch: Batch) -> Batch:
         """The batch with weights where the replica expects some: with class weights, 1 for each validation row."""

@@ -7,7 +7,7 @@ from time import perf_counter
 import numpy as np
 
 from sparkdl.errors import NonFiniteLossError
-from sparkdl.train.exchange import Exchange
+from sparkdl.train.gradient_exchange import GradientExchange
 from sparkdl.train.timing import PhaseClock
 from sparkdl.types import Batch, Replica, Updater
 
@@ -15,7 +15,7 @@ from sparkdl.types import Batch, Replica, Updater
 def train_step(
     replica: Replica,
     updater: Updater,
-    exchange: Exchange,
+    exchange: GradientExchange,
     batch: Batch | None,
     global_rows: int,
     clock: PhaseClock,

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from sparkdl.collective.buckets import spans
-from sparkdl.train.exchange import Exchange
+from sparkdl.train.gradient_exchange import GradientExchange
 
 LENGTHS = (0, 1, 2, 5, 1000, 70_001)
 
@@ -207,7 +207,7 @@ def buckets(collective) -> None:
     size, rank, length = collective.size, collective.rank, 5000
     cuts = [0, 16, 16, 1000, 1001, 4000, length]
     bucketed = [tuple(low + bound for bound in even(high - low, size)) for low, high in itertools.pairwise(cuts)]
-    exchange = Exchange(collective, bucketed)
+    exchange = GradientExchange(collective, bucketed)
     mine = [slice(low, high) for low, high in spans(bucketed, rank)]
     for turn in range(3):
         everyone = [vector(f"buckets {turn}", other, length) for other in range(size)]

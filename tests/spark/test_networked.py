@@ -11,7 +11,7 @@ import numpy as np
 from pyspark.sql import SparkSession
 
 import sparkdl as sdl
-from sparkdl.train.exchange import BUCKET_SIZE
+from sparkdl.train.gradient_exchange import BUCKET_SIZE
 
 
 def without_shared_memory(folder: Path) -> Callable[[Iterable[Any]], Iterable[Any]]:

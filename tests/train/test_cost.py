@@ -27,7 +27,7 @@ from sparkdl.train.cost import (
     step_time,
     wire_seconds,
 )
-from sparkdl.train.exchange import BUCKET_SIZE
+from sparkdl.train.gradient_exchange import BUCKET_SIZE
 
 WAYS = st.builds(Way, phase=st.floats(1e-5, 1e-3), peer=st.floats(1e-6, 1e-4), byte=st.floats(1e-10, 1e-9))
 COSTS = st.builds(Costs, tcp=WAYS, memory=WAYS, framing=st.floats(1.0, 1.2))

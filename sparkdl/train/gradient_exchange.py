@@ -15,7 +15,7 @@ BUCKET_SIZE = 2**20
 NO_SCALARS = np.zeros(0)
 
 
-class Exchange:
+class GradientExchange:
     """Reduce-scatter and all-gather of a step.
 
     A backward pass reaches the last layers first, so buckets leave from the last to the first: each as soon as it and
