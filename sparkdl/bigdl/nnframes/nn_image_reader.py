@@ -6,6 +6,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
+from sparkdl.bigdl.transform.vision.feature import channels_of
 from sparkdl.bigdl.util.bridge import callZooFunc  # noqa: F401
 from sparkdl.bigdl.util.contexts import get_spark_context
 from sparkdl.spark.images import read
@@ -36,7 +37,7 @@ class NNImageReader:
         """
         spark = SparkSession(sc or get_spark_context())
         size = (resizeH, resizeW) if resizeH > 0 and resizeW > 0 else None
-        channels = None if image_codec < 0 else 3 if image_codec else 1
+        channels = channels_of(image_codec)
         parts = [read(spark, place, size=size, channels=channels, invalid="skip") for place in path.split(",")]
         images = functools.reduce(DataFrame.union, parts).select("image")
         return images if minPartitions <= 1 else images.repartition(minPartitions)

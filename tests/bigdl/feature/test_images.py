@@ -50,6 +50,14 @@ def test_further_transforms() -> None:
     np.testing.assert_array_equal(never.mat, MAT)
 
 
+@pytest.mark.parametrize(("codec", "gray", "coloured"), [(-1, 1, 3), (0, 1, 1), (1, 3, 3)])
+def test_a_codec_says_how_files_become_pixels(tmp_path: Path, codec: int, gray: int, coloured: int) -> None:
+    for name, mat in (("0", MAT[..., :1]), ("1", MAT)):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), mat)
+    found = image.ImageSet.read(str(tmp_path), image_codec=codec)
+    assert [pixels.shape for pixels in found.get_image()] == [(gray, 4, 6), (coloured, 4, 6)]
+
+
 def test_sets_with_labels_of_folders(tmp_path: Path) -> None:
     for name, value in (("cats", 10), ("dogs", 20)):
         (tmp_path / name).mkdir()
@@ -91,6 +99,18 @@ def test_volumes_are_cropped() -> None:
     assert _of(volumes.RandomCrop3D(2, 2, 2)).shape == (2, 2, 2, 1)
     with pytest.raises(DataError, match="not inside a volume of"):
         _of(volumes.CenterCrop3D(9, 1, 1))
+
+
+def test_sets_give_volumes_as_they_are() -> None:
+    frames = image.LocalImageSet([VOLUME[..., None]])
+    np.testing.assert_array_equal(frames.get_image()[0], VOLUME[..., None])
+    frames.transform(volumes.CenterCrop3D(1, 2, 3))
+    np.testing.assert_array_equal(frames.get_image(key="imageTensor")[0], VOLUME[1:2, 1:3, 1:4, None])
+
+
+def test_the_pixels_of_a_tensor_are_those_it_was_made_of() -> None:
+    frames = image.LocalImageSet([MAT]).transform(image.ImageMatToTensor())
+    np.testing.assert_array_equal(frames.get_image(key="imageTensor")[0], MAT.transpose(2, 0, 1))
 
 
 def test_volumes_are_turned_and_moved() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from sparkdl.bigdl.feature.preprocessing import Preprocessing
 from sparkdl.bigdl.transform.vision import image as vision
-from sparkdl.bigdl.transform.vision.feature import BYTES, ImageFeature, current_random
+from sparkdl.bigdl.transform.vision.feature import BYTES, ImageFeature, channels_of, current_random
 from sparkdl.bigdl.util.common import *  # noqa: F403
 from sparkdl.bigdl.util.sample import JTensor, Sample
 from sparkdl.data.images import opencv
@@ -30,10 +30,11 @@ class ImagePreprocessing(Preprocessing):
 
 
 class ImageBytesToMat(ImagePreprocessing):
-    """Decodes the file of an image."""
+    """Decodes the file of an image, by OpenCV's flag: gray for 0, as in the file below 0, else in colours."""
 
     def __init__(self, byte_key: str = "bytes", image_codec: int = -1, bigdl_type: str = "float") -> None:
         super().__init__(bigdl_type, vision.BytesToMat(byte_key))
+        self.transformer.channels = channels_of(image_codec)
 
 
 class ImagePixelBytesToMat(ImagePreprocessing):

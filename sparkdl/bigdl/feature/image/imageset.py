@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from sparkdl.bigdl.feature.image.imagePreprocessing import ImageBytesToMat
 from sparkdl.bigdl.feature.preprocessing import Preprocessing
 from sparkdl.bigdl.transform.vision.feature import FeatureTransformer, ImageFeature, drawing_from
 from sparkdl.bigdl.transform.vision.frames import DistributedImageFrame, ImageFrame, LocalImageFrame
@@ -84,11 +85,13 @@ class ImageSet(JavaValue):
             min_partitions: of the RDD.
             resize_height: all images get this height and `resize_width`; -1 for their own sizes.
             resize_width: see `resize_height`.
-            image_codec: no matter: files become three channels, blue first.
+            image_codec: OpenCV's flag: 0 for gray images, below 0 for gray or colours as in the file, else colours.
             with_label: whether the names of the folders are the classes, in their order.
             one_based_label: whether classes count from 1; else from 0.
         """
-        frame = ImageFrame.read(os.path.join(path, "*") if with_label and sc is not None else path, sc, min_partitions)
+        place = os.path.join(path, "*") if with_label and sc is not None else path
+        frame = ImageFrame.read_encoded(place, sc, min_partitions)
+        frame.transform(ImageBytesToMat(image_codec=image_codec).transformer)
         if resize_height > 0 and resize_width > 0:
             frame.transform(Resize(resize_height, resize_width))
         found = ImageSet(frame.value, bigdl_type)

@@ -115,10 +115,22 @@ class ImageFeature(JavaValue):
         self.state[LABEL] = label if isinstance(label, RoiLabel) else JTensor.from_ndarray(np.asarray(label))
 
     def get_image(self, float_key: str = FLOATS, to_chw: bool = True) -> np.ndarray:
-        """The pixels as float32, channels first if wanted; those under `float_key` if there are any."""
-        floats = self.state.get(float_key)
+        """The pixels as float32, channels first if wanted; those under `float_key` if there are any.
+
+        A volume comes as it is: (depth, height, width, 1).
+        """
+        volume = self._volume()
+        if volume is not None:
+            return volume
+        floats = self.state.get(FLOATS if float_key == TENSOR else float_key)
         image = self.mat.astype(np.float32) if floats is None else np.asarray(floats).reshape(self.size)
         return np.ascontiguousarray(image.transpose(2, 0, 1)) if to_chw else image
+
+    def _volume(self) -> np.ndarray | None:
+        mat, tensor = self.state.get(MAT), self.state.get(TENSOR)
+        if mat is not None:
+            return mat.astype(np.float32) if mat.ndim == 4 else None
+        return tensor.to_ndarray() if isinstance(tensor, JTensor) and FLOATS not in self.state else None
 
     def get_label(self) -> np.ndarray | None:
         """The label as an array; None where there is none."""
@@ -202,11 +214,26 @@ class Pipeline(FeatureTransformer):
         return feature
 
 
+def channels_of(image_codec: int) -> int | None:
+    """The channels that OpenCV's flag for decoding asks for; None for those of the file.
+
+    Example:
+        >>> channels_of(0), channels_of(1), channels_of(-1)
+        (1, 3, None)
+    """
+    return None if image_codec < 0 else 3 if image_codec else 1
+
+
 class BytesToMat(FeatureTransformer):
     """Decodes the file of an image; one made of an array keeps its pixels.
 
     What cannot be decoded is not valid from then on, and said in the log.
+
+    Attributes:
+        channels: of the pixels: 3, 1, or None for one of gray images and three of others.
     """
+
+    channels: int | None = 3
 
     def __init__(self, byte_key: str = BYTES, bigdl_type: str = "float") -> None:
         super().__init__(bigdl_type)
@@ -217,7 +244,7 @@ class BytesToMat(FeatureTransformer):
         if feature[MAT] is not None and not feature[self.byte_key]:
             return
         try:
-            feature.mat = decode_image(feature[self.byte_key] or b"")
+            feature.mat = decode_image(feature[self.byte_key] or b"", self.channels)
             feature[ORIGINAL_SIZE] = feature.mat.shape
         except DataError as error:
             logger.warning("the image %s is left out: %s", feature[URI], error)

@@ -59,14 +59,18 @@ class ImageFrame(JavaValue):
         Raises:
             DataError: there is no file.
         """
+        return cls.read_encoded(path, sc, min_partitions).transform(BytesToMat())
+
+    @staticmethod
+    def read_encoded(path: str, sc: SparkContext | None, min_partitions: int) -> ImageFrame:
+        """The same files, not decoded."""
         if sc is not None:
-            files = sc.binaryFiles(path, min_partitions)
-            return DistributedImageFrame(jvalue=files.map(_encoded)).transform(BytesToMat())
+            return DistributedImageFrame(jvalue=sc.binaryFiles(path, min_partitions).map(_encoded))
         features = []
         for name in _local_files(path):
             with open(name, "rb") as file:
                 features.append(_encoded((os.path.abspath(name), file.read())))
-        return LocalImageFrame(jvalue=features).transform(BytesToMat())
+        return LocalImageFrame(jvalue=features)
 
     @classmethod
     def read_parquet(cls, path: str, sc: Any, bigdl_type: str = "float") -> ImageFrame:
