@@ -27,6 +27,7 @@ def test_from_words_to_samples(tmp_path: Path) -> None:
         [1, 2, 4, 1, 0],
         [5, 3, 2, 6, 0],
     ]
+    assert [sample.label.storage.tolist() for sample in texts.get_samples()] == [[0], [1]]
     assert texts.get_labels() == [0, 1] and texts.get_predicts() == [(None, None)] * 2
     texts.save_word_index(str(tmp_path / "index"))
     assert LocalTextSet(["x"]).load_word_index(str(tmp_path / "index")).get_word_index() == INDEX
@@ -49,6 +50,8 @@ def test_what_is_missing_is_said() -> None:
     ):
         with pytest.raises(DataError, match=message):
             change(LocalTextSet(TEXTS))
+    with pytest.raises(DataError, match="no folder of texts at /absent"):
+        TextSet.read("/absent")
     with pytest.raises(ModelError, match="no word index to save"):
         LocalTextSet(TEXTS).save_word_index("x")
     with pytest.raises(UnsupportedError, match="to_distributed"):

@@ -70,12 +70,17 @@ class TextSet(JavaValue):
         """The texts of a folder of folders, one per class; classes count from 0 in the order of their names.
 
         Of local texts, as in BigDL, only files whose name is a number are read.
+
+        Raises:
+            DataError: there is no such folder on the driver.
         """
         if sc is not None:
             files = sc.wholeTextFiles(os.path.join(path, "*"), min_partitions)
             names = sorted(files.keys().map(_folder).distinct().collect())
             labels = {name: number for number, name in enumerate(names)}
             return DistributedTextSet(jvalue=files.map(lambda f: TextFeature(f[1], labels[_folder(f[0])], f[0])))
+        if not os.path.isdir(path):
+            raise DataError(f"there is no folder of texts at {path}: give one that has a folder of files per class.")
         folders = sorted(entry.path for entry in os.scandir(path) if entry.is_dir())
         features = []
         for label, folder in enumerate(folders):

@@ -125,5 +125,5 @@ class TextFeatureToSample(TextTransformer):
     def change(self, feature: TextFeature) -> None:
         """Makes it."""
         numbers = np.array(_needed(feature, "indexedTokens", "turn words into numbers (word2idx)"), np.float32)
-        sample = Sample.from_ndarray(numbers, float(feature.get_label()))
+        sample = Sample.from_ndarray(numbers, np.array([feature.get_label()], np.float32))
         feature["sample"] = sample if feature.has_label() else Sample(sample.features, [])
