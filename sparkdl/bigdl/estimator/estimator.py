@@ -17,7 +17,7 @@ class Estimator(JavaValue):
     Args:
         model: the model; it is trained itself, no copy of it.
         optim_methods: the optim method; None for SGD().
-        model_dir: where checkpoints go; None for none.
+        model_dir: where checkpoints go; None or "" for none.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Estimator(JavaValue):
             name, bounds = self._clipping
             getattr(optimizer, name)(*bounds)
         often = checkpoint_trigger or EveryEpoch()
-        if self.model_dir is not None:
+        if self.model_dir:
             optimizer.set_checkpoint(often, self.model_dir)
         if validation_set is not None and validation_method:
             optimizer.set_validation(batch_size, samples(validation_set), often, validation_method)

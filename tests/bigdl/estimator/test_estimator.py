@@ -42,6 +42,9 @@ def test_training_passes_everything_on(monkeypatch: pytest.MonkeyPatch, tmp_path
     estimator.clear_gradient_clipping()
     estimator.train_imagefeature(data, "criterion")
     assert "set_gradclip_l2norm" not in dict(_Optimizer.made[-1].told)
+    for folder in (None, ""):
+        Estimator("model", "method", folder).train(data, "criterion")
+        assert "set_checkpoint" not in dict(_Optimizer.made[-1].told)
 
 
 def test_data_of_every_kind(spark_local: Any) -> None:
