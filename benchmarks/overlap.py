@@ -22,13 +22,25 @@ from overlap_worker import ALONE, BEHIND, BESIDE, Task
 from scaling import QUIET_LOAD, converse, leave
 from workloads import WORKLOADS
 
+from sparkdl.collective.codecs import CODECS
+
 
 def measure(arguments: argparse.Namespace, gbits: float) -> dict[str, dict[str, float]]:
     """Medians over all steps, of the slowest worker in each: seconds of a step, and share of it spent waiting."""
     turns = (ALONE, BEHIND, BESIDE) * arguments.turns
     with network(arguments.workers, gbits) as hosts:
         tasks = [
-            Task(rank, arguments.workers, host.address, arguments.model, arguments.rows, arguments.steps, turns, "")
+            Task(
+                rank,
+                arguments.workers,
+                host.address,
+                arguments.model,
+                arguments.rows,
+                arguments.steps,
+                turns,
+                "",
+                precision=arguments.exchange_precision,
+            )
             for rank, host in enumerate(hosts)
         ]
         told = converse(hosts, tasks, len(turns), "overlap_worker.py")
@@ -51,6 +63,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=16, help="rows per worker and step (16)")
     parser.add_argument("--workers", type=int, default=2, help="each on a host of its own (2)")
     parser.add_argument("--gbits", type=float, nargs="*", default=[1, 10], help="Gbit/s of each cable (1 10)")
+    parser.add_argument(
+        "--exchange-precision", choices=sorted(CODECS), default="float32", help="between hosts (float32)"
+    )
     parser.add_argument("--steps", type=int, default=3, help="steps of a turn (3)")
     parser.add_argument("--turns", type=int, default=2, help="turns of each kind (2)")
     arguments = parser.parse_args()
@@ -58,7 +73,8 @@ def main() -> None:
         parser.error("shaping networks needs root, and the commands `ip` and `tc` (Debian: iproute2)")
     signal.signal(signal.SIGTERM, leave)
     load = os.getloadavg()[0]
-    print(f"{arguments.model}, {arguments.workers} hosts, {arguments.rows} rows per worker")
+    precision = arguments.exchange_precision
+    print(f"{arguments.model}, {arguments.workers} hosts, {arguments.rows} rows per worker, {precision} between hosts")
     head = f"{'network':>12}{'exchange':>10}{'step ms':>10}{'waits ms':>10}{'share':>8}{'of alone':>10}"
     print(head, "-" * len(head), sep="\n")
     rows = []
@@ -73,7 +89,8 @@ def main() -> None:
             rows.append({"gbits": gbits, "exchange": kind, "step": step, "waits": waits, "of_alone": alone})
     if load > QUIET_LOAD:
         print(f"The machine was busy before the start (load average {load:.1f}): what its cores did was slower.")
-    print(json.dumps({"benchmark": "overlap", "load": load, "model": arguments.model, "rows": rows}))
+    told = {"load": load, "model": arguments.model, "exchange_precision": precision, "rows": rows}
+    print(json.dumps({"benchmark": "overlap", **told}))
 
 
 if __name__ == "__main__":

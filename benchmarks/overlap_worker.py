@@ -20,7 +20,7 @@ from sparkdl.engine.updater import KerasUpdater
 from sparkdl.train.gradient_exchange import BUCKET_SIZE, GradientExchange
 from sparkdl.train.step import train_step
 from sparkdl.train.timing import PhaseClock
-from sparkdl.types import Batch, Collective, SampleSpec, TensorSpec
+from sparkdl.types import Batch, Collective, ExchangePrecision, SampleSpec, TensorSpec
 
 # How gradients leave, or that nobody else is there.
 ALONE, BEHIND, BESIDE = "alone", "behind", "beside"
@@ -39,6 +39,8 @@ class Task:
         steps: of each turn.
         turns: what each turn measures.
         secret: of the run, in hex.
+        alone: whether nobody else is on its host.
+        precision: what is rounded to between hosts.
     """
 
     rank: int
@@ -49,7 +51,8 @@ class Task:
     steps: int
     turns: tuple[str, ...]
     secret: str
-    alone: bool = True  # on its host
+    alone: bool = True
+    precision: ExchangePrecision = "float32"
 
 
 class Trainer:
@@ -95,6 +98,7 @@ def main() -> None:
         task = Task(**json.loads(talk.readline()))
         configure_threads(1)
         collective: Any = scaling_worker.connect(task, talk)
+        collective.round_to(task.precision)
         trainers = {kind: Trainer(task, kind, collective) for kind in dict.fromkeys(task.turns)}
         for trainer in trainers.values():
             trainer.measure(2)

@@ -10,6 +10,7 @@ import numpy as np
 
 Structure = Literal["single", "list", "dict"]
 Precision = Literal["float32", "bf16", "auto"]
+ExchangePrecision = Literal["float32", "bf16", "fp16"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +142,14 @@ class Collective(Protocol):
     """Sums and copies between `size` workers, over a network or not. All make the same calls in the same order.
 
     Every wait has a deadline; a peer that leaves or is late raises CollectiveError naming it. Sums are taken in rank
-    order (`reduce_scatter`: first on each host of `groups`, if any), so all workers get the same bytes."""
+    order (`reduce_scatter`: first on each host of `groups`, if any, and then of what `precision` leaves of those), so
+    all workers get the same bytes."""
 
     rank: int
     size: int
     groups: tuple[tuple[int, ...], ...]
     networked: bool
+    precision: ExchangePrecision
 
     def reduce_scatter(
         self, values: np.ndarray, bounds: Sequence[int], scalars: np.ndarray
@@ -156,7 +159,7 @@ class Collective(Protocol):
         which ride in the same messages. `values` may be overwritten."""
 
     def all_gather(self, values: np.ndarray, bounds: Sequence[int]) -> None:
-        """In place: my part of `values` is sent to all, the other parts are filled with theirs."""
+        """In place: my part of `values`, of any dtype, is sent to all, the other parts are filled with theirs."""
 
     def all_sum(self, values: np.ndarray) -> np.ndarray:
         """The sum of a small array of any numeric dtype over all workers, as a new array."""
@@ -247,6 +250,7 @@ class Updater(Protocol):
     `buckets` cut the flat vector into ranges that travel one by one; workers + 1 offsets each say who owns what."""
 
     buckets: tuple[tuple[int, ...], ...]
+    exact_weights: bool  # whether new weights must not be rounded: they satisfy constraints
     learning_rate: float
 
     @property
@@ -309,7 +313,8 @@ class TrainingPlan:
     """All that a worker must know about a run beside the model and the data. Picklable and JSON-able.
 
     `capture_steps` and `capture_epochs` say when a checkpoint is due: after so many steps, or every epoch. Layers
-    compute in `precision` while training; it is "auto" until the workers have chosen.
+    compute in `precision` while training; it is "auto" until the workers have chosen. What travels between hosts is
+    rounded to `exchange_precision`.
     """
 
     generation: str
@@ -332,6 +337,7 @@ class TrainingPlan:
     memory_limit: int | None = None
     spill_directory: str | None = None
     precision: Precision = "float32"
+    exchange_precision: ExchangePrecision = "float32"
 
 
 @dataclass(frozen=True)

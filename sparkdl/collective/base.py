@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sparkdl.types import ExchangePrecision
+
 
 class Solo:
     """The Collective of a run with a single worker.
@@ -20,6 +22,7 @@ class Solo:
     size = 1
     groups: tuple[tuple[int, ...], ...] = ()
     networked = False
+    precision: ExchangePrecision = "float32"
 
     def reduce_scatter(
         self, values: np.ndarray, bounds: Sequence[int], scalars: np.ndarray

@@ -9,17 +9,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
+from sparkdl.collective.codecs import CODECS
+from sparkdl.collective.part_sums import PartSums
 from sparkdl.collective.sums import (
     add_in_rank_order,
     byte_view,
     check_flat,
     check_root,
-    check_scalars,
+    check_summands,
     check_writeable,
     numeric,
 )
-from sparkdl.collective.wire import CHUNK, CONFUSED, LATE, LEFT, Kind, Link, PeerError
+from sparkdl.collective.wire import CONFUSED, LATE, LEFT, Kind, Link, PeerError
 from sparkdl.errors import CollectiveError, PeerTimeoutError
+from sparkdl.types import ExchangePrecision
 
 EXPLANATIONS = {
     LEFT: "left during {operation}.",
@@ -64,7 +67,12 @@ class Mesh:
         self._hosts = tuple(hosts)
         self._sequence = 0
         self._closed: str | None = None
-        self._inbox = Inbox(self.size)
+        self.round_to("float32")
+
+    def round_to(self, precision: ExchangePrecision) -> None:
+        """What contributions to a reduce_scatter are rounded to from now on; all workers call it."""
+        self.precision: ExchangePrecision = precision
+        self._sums = PartSums(CODECS[precision], self.size)
 
     def group(self, members: Sequence[int]) -> Mesh:
         """The mesh of some of the workers, this one among them, who count from 0 there; all of them call it.
@@ -77,7 +85,7 @@ class Mesh:
         part.rank, part.size = part._places[self.rank], len(part.members)
         part._links = [link for link in self._links if link.rank in part._places]
         part._sequence = 0
-        part._inbox = Inbox(part.size)
+        part.round_to(self.precision)
         return part
 
     @property
@@ -89,33 +97,27 @@ class Mesh:
         self, values: np.ndarray, bounds: Sequence[int], scalars: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """See `sparkdl.types.Collective`."""
-        check_flat(values, bounds, self.size, "reduce_scatter")
-        check_scalars(scalars)
+        check_summands(values, bounds, self.size, scalars)
         sequence = self._begin()
-        mine = values[bounds[self.rank] : bounds[self.rank + 1]]
-        inbox = self._inbox
-        inbox.fit(len(mine), len(scalars))
-        data, extra = byte_view(values), byte_view(scalars)
+        sums = self._sums
+        sums.begin(self.rank, values[bounds[self.rank] : bounds[self.rank + 1]], scalars)
         for link in self._links:
             peer = self._place(link)
-            link.send(Kind.REDUCE_SCATTER, sequence, extra, data[4 * bounds[peer] : 4 * bounds[peer + 1]])
-            link.expect(Kind.REDUCE_SCATTER, sequence, inbox.scalar_views[peer], inbox.piece_views[peer])
-        reduction = Reduction(inbox.with_own(self.rank, mine), inbox.pieces[1 if self.rank == 0 else 0])
-        self._run(Kind.REDUCE_SCATTER, self._links, reduction.advance)
-        inbox.scalars[self.rank] = scalars
-        return reduction.total, add_in_rank_order(list(inbox.scalars), np.empty_like(scalars))
+            link.send(Kind.REDUCE_SCATTER, sequence, *sums.outgoing(values[bounds[peer] : bounds[peer + 1]]))
+            link.expect(Kind.REDUCE_SCATTER, sequence, *sums.incoming(peer))
+        self._run(Kind.REDUCE_SCATTER, self._links, sums.advance)
+        return sums.result()
 
     def all_gather(self, values: np.ndarray, bounds: Sequence[int]) -> None:
         """See `sparkdl.types.Collective`."""
         check_flat(values, bounds, self.size, "all_gather")
         check_writeable(values)
         sequence = self._begin()
-        data = byte_view(values)
-        mine = data[4 * bounds[self.rank] : 4 * bounds[self.rank + 1]]
+        mine = byte_view(values[bounds[self.rank] : bounds[self.rank + 1]])
         for link in self._links:
             link.send(Kind.ALL_GATHER, sequence, mine)
             peer = self._place(link)
-            link.expect(Kind.ALL_GATHER, sequence, data[4 * bounds[peer] : 4 * bounds[peer + 1]])
+            link.expect(Kind.ALL_GATHER, sequence, byte_view(values[bounds[peer] : bounds[peer + 1]]))
         self._run(Kind.ALL_GATHER, self._links)
 
     def all_sum(self, values: np.ndarray) -> np.ndarray:
@@ -261,48 +263,3 @@ class Mesh:
             poller.register(link.descriptor, link.events)
         if not poller.poll(self.deadline * 1000):
             raise PeerError(links[0].rank, LATE)
-
-
-class Inbox:
-    """Where the pieces of the others arrive; the memory is kept, because the same sizes come again in every step."""
-
-    def __init__(self, size: int) -> None:
-        self._memory = np.empty((size, 0), np.float32)
-        self._shape = (0, 0)
-        self._open(0, 0)
-
-    def fit(self, length: int, scalars: int) -> None:
-        """Makes it one for pieces of this length and so many scalars."""
-        if self._shape != (length, scalars):
-            self._open(length, scalars)
-
-    def _open(self, length: int, scalars: int) -> None:
-        size, room = self._memory.shape
-        if room < length:
-            self._memory = np.empty((size, length), np.float32)
-        self._shape = (length, scalars)
-        self.scalars = np.empty((size, scalars), np.float64)
-        self.pieces = [row[:length] for row in self._memory]
-        self.scalar_views = [byte_view(row) for row in self.scalars]
-        self.piece_views = [byte_view(piece) for piece in self.pieces]
-
-    def with_own(self, rank: int, mine: np.ndarray) -> list[np.ndarray]:
-        return [mine if other == rank else piece for other, piece in enumerate(self.pieces)]
-
-
-class Reduction:
-    """Adds up pieces in rank order while they are still arriving."""
-
-    def __init__(self, parts: list[np.ndarray], total: np.ndarray) -> None:
-        self.total = total
-        self._parts = parts
-        self._done = 0
-
-    def advance(self, links: Sequence[Link]) -> None:
-        length = len(self.total)
-        ready = min(max(length - -(-link.missing // 4), 0) for link in links)
-        if ready - self._done < min(CHUNK // 8, length - self._done) or ready == self._done:
-            return
-        window = slice(self._done, ready)
-        add_in_rank_order([part[window] for part in self._parts], self.total[window])
-        self._done = ready

@@ -20,7 +20,7 @@ from sparkdl.collective.tls import Connection, Tls
 from sparkdl.collective.two_level import by_hosts
 from sparkdl.collective.wire import Link
 from sparkdl.errors import ArgumentError, CollectiveError
-from sparkdl.types import Collective
+from sparkdl.types import Collective, ExchangePrecision
 
 Gather = Callable[[str], list[str]]
 # Unauthenticated connections held at the same time, beside one for each worker: more would use up the descriptors of
@@ -118,6 +118,7 @@ def connect(
     deadline: float,
     host: str,
     identity: Identity | None = None,
+    precision: ExchangePrecision = "float32",
 ) -> Collective:
     """Connects this worker with all others by the fastest way that they have; every worker calls it.
 
@@ -130,6 +131,7 @@ def connect(
         deadline: seconds for the connections to be made, and of silence in every operation.
         host: the address of this worker's machine at which the others reach it.
         identity: of the run, where its connections are encrypted; memory that workers of one host share is not.
+        precision: what is rounded to before it leaves a host for a sum.
 
     Raises:
         CollectiveError: naming the workers that did not come.
@@ -138,7 +140,7 @@ def connect(
         return Solo()
     mesh = connect_mesh(rank, size, open_listener(host), gather, secret, generation, deadline, identity)
     try:
-        return by_hosts(mesh)
+        return by_hosts(mesh, precision=precision)
     except BaseException:
         mesh.close()
         raise

@@ -23,6 +23,7 @@ class Runs:
     """
 
     def __init__(self, values: np.ndarray, spans: Sequence[tuple[int, int]]) -> None:
+        self.dtype = values.dtype
         self._views = [values[low:high] for low, high in spans if low < high]
         self._starts = [0, *itertools.accumulate(map(len, self._views))]
 

@@ -22,9 +22,9 @@ from sparkdl.collective.bell import Bell
 from sparkdl.collective.mesh import Mesh
 from sparkdl.collective.runs import Runs
 from sparkdl.collective.segment import LINE, SLOTS, Layout, Segment, answer, attach, boot_id, create
-from sparkdl.collective.sums import add_in_rank_order, byte_view, check_flat, check_scalars, check_writeable, numeric
+from sparkdl.collective.sums import add_in_rank_order, byte_view, check_flat, check_summands, check_writeable, numeric
 from sparkdl.collective.wire import LATE, PeerError
-from sparkdl.types import Collective
+from sparkdl.types import Collective, ExchangePrecision
 
 TOKEN = 32
 # Looks at the counts before sleeping: some 50 microseconds, what waking up again would cost.
@@ -89,6 +89,7 @@ class SharedMemory:
     """Implements `sparkdl.types.Collective` in shared memory; made by `share_memory`."""
 
     networked = False
+    precision: ExchangePrecision = "float32"
 
     def __init__(self, mesh: Mesh, memory: mmap.mmap, layout: Layout) -> None:
         """Takes over a mesh and the memory that its workers share."""
@@ -115,8 +116,7 @@ class SharedMemory:
         self, values: np.ndarray, bounds: Sequence[int], scalars: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """See `sparkdl.types.Collective`."""
-        check_flat(values, bounds, self.size, "reduce_scatter")
-        check_scalars(scalars)
+        check_summands(values, bounds, self.size, scalars)
         if not self.holds(scalars):
             return self._mesh.reduce_scatter(values, bounds, scalars)
         return self.reduce_runs(_parts(values, bounds), self._room_for(values, bounds), scalars)
@@ -157,17 +157,18 @@ class SharedMemory:
 
     def gather_runs(self, parts: Sequence[Runs]) -> None:
         """As `all_gather`, where the part of each worker may consist of several runs."""
-        quota = self._slot_bytes // 4
+        dtype = parts[self.rank].dtype
+        quota = self._slot_bytes // dtype.itemsize
         rounds = max(1, -(-max(map(len, parts)) // quota))
 
         def put(number: int, slot: np.ndarray) -> None:
             for start, piece in parts[self.rank].between(number * quota, (number + 1) * quota):
-                slot.view(np.float32)[start : start + len(piece)] = piece
+                slot.view(dtype)[start : start + len(piece)] = piece
 
         def take(number: int, slots: Sequence[np.ndarray]) -> None:
             for rank in self._peers:
                 for start, piece in parts[rank].between(number * quota, (number + 1) * quota):
-                    piece[:] = slots[rank].view(np.float32)[start : start + len(piece)]
+                    piece[:] = slots[rank].view(dtype)[start : start + len(piece)]
 
         self._exchange("all_gather", rounds, put, take)
 

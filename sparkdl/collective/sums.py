@@ -44,15 +44,15 @@ def byte_view(array: np.ndarray) -> memoryview:
 
 
 def check_flat(values: np.ndarray, bounds: Sequence[int], size: int, operation: str) -> None:
-    """Refuses what cannot be cut into `size` parts of a flat float32 vector.
+    """Refuses what cannot be cut into `size` parts of a flat vector of numbers.
 
     Raises:
         ArgumentError: wrong dtype, shape, memory layout or bounds.
     """
-    if values.dtype != np.float32 or values.ndim != 1 or not values.flags.c_contiguous:
+    if values.dtype.kind not in "iuf" or values.ndim != 1 or not values.flags.c_contiguous:
         raise ArgumentError(
-            f"{operation} needs a contiguous float32 array of one dimension, but received "
-            f"{values.dtype} of shape {values.shape}; pass np.ascontiguousarray(values, 'float32').ravel()."
+            f"{operation} needs a contiguous array of numbers of one dimension, but received {values.dtype} of shape "
+            f"{values.shape}; pass np.ascontiguousarray(values, 'float32').ravel()."
         )
     if (
         len(bounds) != size + 1
@@ -65,6 +65,25 @@ def check_flat(values: np.ndarray, bounds: Sequence[int], size: int, operation: 
         )
 
 
+def check_summands(values: np.ndarray, bounds: Sequence[int], size: int, scalars: np.ndarray) -> None:
+    """Refuses what reduce_scatter cannot add up: other numbers than float32, other scalars than a flat float64 array.
+
+    Raises:
+        ArgumentError: wrong dtype, shape, memory layout or bounds.
+    """
+    check_flat(values, bounds, size, "reduce_scatter")
+    if values.dtype != np.float32:
+        raise ArgumentError(
+            f"reduce_scatter adds up float32 numbers, but received {values.dtype}; convert them with "
+            "np.asarray(values, 'float32')."
+        )
+    if scalars.dtype != np.float64 or scalars.ndim != 1:
+        raise ArgumentError(
+            f"The scalars of reduce_scatter must be float64 of one dimension, but they are {scalars.dtype} of "
+            f"shape {scalars.shape}; convert them with np.asarray(scalars, 'float64').ravel()."
+        )
+
+
 def check_writeable(values: np.ndarray) -> None:
     """Refuses an array that all_gather cannot fill.
 
@@ -73,19 +92,6 @@ def check_writeable(values: np.ndarray) -> None:
     """
     if not values.flags.writeable:
         raise ArgumentError("all_gather fills the array in place, but received a read-only one; pass a copy of it.")
-
-
-def check_scalars(scalars: np.ndarray) -> None:
-    """Refuses scalars that are not a flat float64 array.
-
-    Raises:
-        ArgumentError: wrong dtype or shape.
-    """
-    if scalars.dtype != np.float64 or scalars.ndim != 1:
-        raise ArgumentError(
-            f"The scalars of reduce_scatter must be float64 of one dimension, but they are {scalars.dtype} of "
-            f"shape {scalars.shape}; convert them with np.asarray(scalars, 'float64').ravel()."
-        )
 
 
 def check_root(root: int, size: int) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from sparkdl.collective.sums import add_in_rank_order, check_flat, check_root, check_scalars, check_writeable, numeric
+from sparkdl.collective.sums import add_in_rank_order, check_flat, check_root, check_summands, check_writeable, numeric
 from sparkdl.errors import CollectiveError
+from sparkdl.types import ExchangePrecision
 
 
 def threads(size: int, deadline: float = 60.0) -> list[ThreadCollective]:
@@ -83,6 +84,7 @@ class ThreadCollective:
     """One rank of `threads(size)`. Implements `sparkdl.types.Collective`."""
 
     networked = False
+    precision: ExchangePrecision = "float32"
 
     def __init__(self, rank: int, room: _Room) -> None:
         self.rank = rank
@@ -102,8 +104,7 @@ class ThreadCollective:
         self, values: np.ndarray, bounds: Sequence[int], scalars: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """See `sparkdl.types.Collective`."""
-        check_flat(values, bounds, self.size, "reduce_scatter")
-        check_scalars(scalars)
+        check_summands(values, bounds, self.size, scalars)
         low, high = bounds[self.rank], bounds[self.rank + 1]
 
         def add(items: list[Any]) -> tuple[np.ndarray, np.ndarray]:

@@ -11,22 +11,25 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sparkdl.collective.mesh import Inbox, Mesh, Reduction
+from sparkdl.collective.codecs import CODECS
+from sparkdl.collective.mesh import Mesh
+from sparkdl.collective.part_sums import PartSums
 from sparkdl.collective.routes import Routes
 from sparkdl.collective.runs import Runs
 from sparkdl.collective.segment import boot_id
 from sparkdl.collective.shared_memory import SharedMemory, share_memory
-from sparkdl.collective.sums import add_in_rank_order, byte_view, check_flat, check_scalars, check_writeable
+from sparkdl.collective.sums import byte_view, check_flat, check_summands, check_writeable
 from sparkdl.collective.wire import Kind
-from sparkdl.types import Collective
+from sparkdl.types import Collective, ExchangePrecision
 
 
-def by_hosts(mesh: Mesh, place: str | None = None) -> Collective:
+def by_hosts(mesh: Mesh, place: str | None = None, precision: ExchangePrecision = "float32") -> Collective:
     """The fastest way that connected workers have; every worker calls it.
 
     Args:
         mesh: the connections of all workers; closed with what is returned.
         place: names this worker's host; by default its kernel and its address.
+        precision: what is rounded to before it leaves a host for a sum.
 
     Returns:
         a SharedMemory where all workers see the same memory, a TwoLevel where those of each host do, otherwise the
@@ -38,10 +41,14 @@ def by_hosts(mesh: Mesh, place: str | None = None) -> Collective:
     place = place or f"{boot_id() or mesh.rank} {mesh.host}"
     routes = Routes.of([told.decode() for told in mesh.all_gather_bytes(place.encode())])
     if not routes.useful:
-        return share_memory(mesh)
+        collective = share_memory(mesh)
+        if collective is mesh:
+            mesh.round_to(precision)
+        return collective
     members = routes.hosts[routes.host(mesh.rank)]
     local = share_memory(mesh.group(members)) if len(members) > 1 else None
     shared = not isinstance(local, Mesh)
+    mesh.round_to(precision)
     if all(vote == b"yes" for vote in mesh.all_gather_bytes(b"yes" if shared else b"no")):
         return TwoLevel(mesh, local if isinstance(local, SharedMemory) else None, routes)
     if isinstance(local, SharedMemory):
@@ -65,15 +72,15 @@ class TwoLevel:
         self._carried = routes.carried(mesh.rank)
         self._carriers = routes.carriers(mesh.rank)
         self._shares = [(rank, *routes.carried(rank)) for rank in routes.hosts[self._host]]
-        self._sums = np.empty(0, np.float32)
-        self._inbox = Inbox(len(routes.hosts))
+        self.precision = mesh.precision
+        self._host_memory = np.empty(0, np.float32)
+        self._sums = PartSums(CODECS[mesh.precision], len(routes.hosts))
 
     def reduce_scatter(
         self, values: np.ndarray, bounds: Sequence[int], scalars: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """See `sparkdl.types.Collective`."""
-        check_flat(values, bounds, self.size, "reduce_scatter")
-        check_scalars(scalars)
+        check_summands(values, bounds, self.size, scalars)
         if self._local is not None and not self._local.holds(scalars):
             return self._mesh.reduce_scatter(values, bounds, scalars)
         parts, scalars = self._host_sums(values, bounds, scalars)
@@ -87,9 +94,9 @@ class TwoLevel:
         if self._local is None:
             return [values[low:high] for low, high in mine], scalars
         lengths = [high - low for low, high in mine]
-        if len(self._sums) < sum(lengths):
-            self._sums = np.empty(sum(lengths), np.float32)
-        sums = self._sums[: sum(lengths)]
+        if len(self._host_memory) < sum(lengths):
+            self._host_memory = np.empty(sum(lengths), np.float32)
+        sums = self._host_memory[: sum(lengths)]
         _, totals = self._local.reduce_runs(self._runs(values, bounds), sums, scalars)
         return np.split(sums, np.cumsum(lengths)[:-1]), totals
 
@@ -99,24 +106,20 @@ class TwoLevel:
 
     def _sum_of_hosts(self, parts: Sequence[np.ndarray], scalars: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         mine, *others = parts
-        inbox = self._inbox
-        inbox.fit(len(mine), len(scalars))
-        inbox.scalars[self._host] = scalars
-        extra = byte_view(scalars)
-        outgoing = {rank: (extra, byte_view(part)) for rank, part in zip(self._carried, others, strict=True)}
-        incoming = {rank: (inbox.scalar_views[host], inbox.piece_views[host]) for host, rank in self._carriers}
-        reduction = Reduction(inbox.with_own(self._host, mine), inbox.pieces[1 if self._host == 0 else 0])
-        self._mesh.swap(Kind.REDUCE_SCATTER, outgoing, incoming, reduction.advance)
-        return reduction.total, add_in_rank_order(list(inbox.scalars), np.empty_like(scalars))
+        sums = self._sums
+        sums.begin(self._host, mine, scalars)
+        outgoing = {rank: sums.outgoing(part) for rank, part in zip(self._carried, others, strict=True)}
+        incoming = {rank: sums.incoming(host) for host, rank in self._carriers}
+        self._mesh.swap(Kind.REDUCE_SCATTER, outgoing, incoming, sums.advance)
+        return sums.result()
 
     def all_gather(self, values: np.ndarray, bounds: Sequence[int]) -> None:
         """See `sparkdl.types.Collective`."""
         check_flat(values, bounds, self.size, "all_gather")
         check_writeable(values)
-        data = byte_view(values)
 
         def part(rank: int) -> tuple[memoryview]:
-            return (data[4 * bounds[rank] : 4 * bounds[rank + 1]],)
+            return (byte_view(values[bounds[rank] : bounds[rank + 1]]),)
 
         outgoing = {rank: part(self.rank) for _, rank in self._carriers}
         self._mesh.swap(Kind.ALL_GATHER, outgoing, {rank: part(rank) for rank in self._carried})

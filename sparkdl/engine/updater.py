@@ -102,6 +102,7 @@ class KerasUpdater:
         self._scaled = self._inner is not self._optimizer
         self._clipped = bool(self._inner.global_clipnorm)
         self._halved = bool(getattr(self._inner, "halved", False))
+        self.exact_weights = self._halved or any(variable.constraint is not None for variable in variables)
         self._totals = tf.zeros(2, tf.float64)
         self._share_tests()
         mine = tf.TensorSpec((sum(high - low for low, high in self._spans),), tf.float32)

@@ -169,6 +169,7 @@ def _nearest(verb: str, name: str) -> str:
         "output",
         "validation_metrics",
         "precision",
+        "exchange_precision",
     ]
     known = [*VERDICTS[verb], *own]
     found = difflib.get_close_matches(name, known, n=1)

@@ -130,6 +130,7 @@ def _train(
         deadline=plan.deadline,
         host=hosts[rank],
         identity=assignment.identity,
+        precision=plan.exchange_precision,
     )
     stack.callback(collective.close)
     place[0] = "while checking its rows"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
 
 from sparkdl.collective.buckets import spans
+from sparkdl.collective.codecs import CODECS
 from sparkdl.types import Collective
 
 # Elements, 4 MiB: at 1 Gbit/s what leaves last takes 34 ms.
@@ -30,6 +32,7 @@ class GradientExchange:
     def __init__(self, collective: Collective, buckets: Sequence[Sequence[int]]) -> None:
         self._collective = collective
         self._buckets = [tuple(bounds) for bounds in buckets]
+        self._codec = CODECS[collective.precision]
         self._thread = ThreadPoolExecutor(1, "sparkdl-exchange")  # it starts with the first bucket that is sent ahead
         self._mine = np.empty(sum(high - low for low, high in spans(buckets, collective.rank)), np.float32)
         self._begin_step()
@@ -80,6 +83,45 @@ class GradientExchange:
         for bounds in self._buckets:
             low, high = bounds[0], bounds[-1]
             self._collective.all_gather(weights[low:high], [bound - low for bound in bounds])
+
+    @contextmanager
+    def sharing(self, weights: np.ndarray, exact: bool = False) -> Iterator[None]:
+        """In this block a worker changes its own part of the weights; after it, all have the new ones.
+
+        Where the collective rounds, it is the changes that travel, rounded, and that everybody adds, the owner too:
+        the weights themselves have more digits than that, and are the same bytes everywhere.
+
+        Args:
+            weights: float32, the flat vector.
+            exact: whether to round nothing.
+
+        Raises:
+            CollectiveError: another worker was lost.
+        """
+        if exact or not self._codec.rounds:
+            yield
+            self.gather(weights)
+            return
+        rank = self._collective.rank
+        before = [weights[bounds[rank] : bounds[rank + 1]].copy() for bounds in self._buckets]
+        yield
+        for bounds, old in zip(self._buckets, before, strict=True):
+            self._share_changes(weights, bounds, old)
+
+    def _share_changes(self, weights: np.ndarray, bounds: Sequence[int], old: np.ndarray) -> None:
+        """Adds the rounded changes of a bucket to the old weights, of which `old` is my part."""
+        codec, rank = self._codec, self._collective.rank
+        places = [bound - bounds[0] + codec.header * number for number, bound in enumerate(bounds)]
+        words = np.empty(places[-1], codec.dtype)
+        messages = np.split(words, places[1:-1])
+        mine = weights[bounds[rank] : bounds[rank + 1]]
+        codec.encode(mine - old, messages[rank])
+        mine[:] = old
+        self._collective.all_gather(words, places)
+        for message, low, high in zip(messages, bounds[:-1], bounds[1:], strict=True):
+            change = np.empty(high - low, np.float32)
+            codec.add([message], 0, high - low, change)
+            weights[low:high] += change
 
     def close(self) -> None:
         """Ends the thread: at once, or when the collective, which is to be closed next, lets it go."""

@@ -45,9 +45,9 @@ def train_step(
     reduced = perf_counter()
     if not (np.isfinite(scalars[0]) and np.isfinite(scalars[-2])):
         raise NonFiniteLossError(describe_non_finite(float(scalars[0])))
-    updater.apply(mine, replica.weights)
-    updated = perf_counter()
-    exchange.gather(replica.weights)
+    with exchange.sharing(replica.weights, exact=updater.exact_weights):
+        updater.apply(mine, replica.weights)
+        updated = perf_counter()
     replica.weights_written()
     clock.add("compute", computed - start)
     clock.add("update", updated - reduced)

@@ -12,6 +12,7 @@ import hashlib
 import itertools
 from collections.abc import Callable, Sequence
 
+import ml_dtypes
 import numpy as np
 
 from sparkdl.collective.buckets import spans
@@ -60,6 +61,30 @@ def summed_by(collective, arrays: Sequence[np.ndarray]) -> np.ndarray:
     return summed([summed([arrays[rank] for rank in group]) for group in groups])
 
 
+def bf16(values: np.ndarray) -> np.ndarray:
+    return values.astype(ml_dtypes.bfloat16).astype(np.float32)
+
+
+def fp16(values: np.ndarray) -> np.ndarray:
+    largest = np.abs(values).max(initial=0)
+    scale = np.float32(np.ldexp(1.0, 15 - np.frexp(largest)[1]))
+    return (values * scale).astype(np.float16).astype(np.float32) / scale
+
+
+ROUNDED = {"float32": lambda values: values, "bf16": bf16, "fp16": fp16}
+
+
+def reduced(collective, arrays: Sequence[np.ndarray], cuts: Sequence[int]) -> np.ndarray:
+    """The sums of parts: what each host has of a part is rounded as it is between hosts."""
+    groups = collective.groups or [[rank] for rank in range(collective.size)]
+    hosts = [summed([arrays[rank] for rank in group]) for group in groups]
+    rounded = ROUNDED[collective.precision]
+    total = summed(hosts).copy()
+    for low, high in itertools.pairwise(cuts):
+        total[low:high] = summed([rounded(host[low:high]) for host in hosts])
+    return total
+
+
 def same_bytes(actual: np.ndarray, expected: np.ndarray, where: object) -> None:
     assert actual.dtype == expected.dtype, (where, actual.dtype, expected.dtype)
     assert actual.shape == expected.shape, (where, actual.shape, expected.shape)
@@ -72,7 +97,7 @@ def check_reduce_scatter(collective, seed: str, length: int, bounds: Sequence[in
     extra = [vector(seed + "/scalars", other, scalars).astype(np.float64) for other in range(size)]
     mine = everyone[rank].copy()
     part, totals = collective.reduce_scatter(mine, bounds, extra[rank].copy())
-    expected = summed_by(collective, everyone)[bounds[rank] : bounds[rank + 1]]
+    expected = reduced(collective, everyone, bounds)[bounds[rank] : bounds[rank + 1]]
     same_bytes(part, expected, (seed, length, bounds))
     same_bytes(totals, summed_by(collective, extra), (seed, length, bounds, "scalars"))
 
@@ -101,7 +126,8 @@ def read_only_values(collective) -> None:
     mine = everyone[rank].copy()
     mine.flags.writeable = False
     part, _ = collective.reduce_scatter(mine, even(100, size), np.zeros(1))
-    same_bytes(part, summed_by(collective, everyone)[even(100, size)[rank] : even(100, size)[rank + 1]], "read-only")
+    expected = reduced(collective, everyone, even(100, size))
+    same_bytes(part, expected[even(100, size)[rank] : even(100, size)[rank + 1]], "read-only")
 
 
 def no_scalars(collective) -> None:
@@ -144,7 +170,7 @@ def steps(collective) -> None:
         part, totals = collective.reduce_scatter(everyone[rank].copy(), bounds, np.array([rank + 0.5, step]))
         weights[bounds[rank] : bounds[rank + 1]] -= np.float32(0.1) * part
         collective.all_gather(weights, bounds)
-        expected -= np.float32(0.1) * summed_by(collective, everyone)
+        expected -= np.float32(0.1) * reduced(collective, everyone, bounds)
         same_bytes(weights, expected, step)
         same_bytes(totals, summed_by(collective, [np.array([other + 0.5, step]) for other in range(size)]), step)
 
@@ -215,7 +241,7 @@ def buckets(collective) -> None:
         for number in [(), (5, 4, 3, 2, 1, 0), (3, 5, 1)][(turn + rank) % 3]:
             exchange.arrived(gradient, number)
         part, totals = exchange.reduce(gradient, np.array([float(rank)]))
-        expected = summed_by(collective, everyone)
+        expected = reduced(collective, everyone, sorted({bound for bounds in bucketed for bound in bounds}))
         same_bytes(part, np.concatenate([expected[:0], *(expected[span] for span in mine)]), turn)
         same_bytes(totals, np.array([size * (size - 1) / 2]), turn)
         weights = np.zeros(length, np.float32)
@@ -226,10 +252,48 @@ def buckets(collective) -> None:
     exchange.close()
 
 
+def all_gather_of_words(collective) -> None:
+    """Numbers of any dtype are copied bit by bit, also those that stand for no number."""
+    size, rank = collective.size, collective.rank
+    for dtype in (np.uint16, np.float16, np.int64, np.float64):
+        everyone = [np.random.default_rng(other).bytes(8 * 1001) for other in range(size)]
+        cut = uneven(1001, size)
+        mine = np.frombuffer(everyone[rank], dtype, 1001).copy()
+        collective.all_gather(mine, cut)
+        expected = mine.copy()
+        for other in range(size):
+            share = slice(cut[other], cut[other + 1])
+            expected[share] = np.frombuffer(everyone[other], dtype, 1001)[share]
+        same_bytes(mine, expected, dtype)
+
+
+def sharing(collective) -> None:
+    """New weights: all get the same bytes, the old ones and the change as it is rounded, and exact ones on request."""
+    size, rank, length = collective.size, collective.rank, 3000
+    bucketed = [even(1000, size), tuple(1000 + bound for bound in uneven(2000, size))]
+    exchange = GradientExchange(collective, bucketed)
+    mine = [slice(low, high) for low, high in spans(bucketed, rank)]
+    old = vector("old weights", 0, length)
+    new = old + np.float32(1e-3) * vector("new weights", 0, length)
+    for exact in (False, True):
+        weights = old.copy()
+        with exchange.sharing(weights, exact=exact):
+            for span in mine:
+                weights[span] = new[span]
+        expected = new.copy()
+        if collective.precision != "float32" and not exact:
+            for low, high in [span for bounds in bucketed for span in itertools.pairwise(bounds)]:
+                change = ROUNDED[collective.precision](new[low:high] - old[low:high])
+                expected[low:high] = old[low:high] + change
+        same_bytes(weights, expected, exact)
+    exchange.close()
+
+
 CASES: dict[str, Callable[..., None]] = {
     case.__name__: case
     for case in (
         reduce_scatter, read_only_values, no_scalars, many_scalars, all_gather, partial_bounds, large, steps, all_sum,
-        all_sum_is_new, all_sum_of_a_view, all_gather_bytes, broadcast, barrier, mixed, buckets,
+        all_sum_is_new, all_sum_of_a_view, all_gather_bytes, broadcast, barrier, mixed, buckets, all_gather_of_words,
+        sharing,
     )
 }  # fmt: skip

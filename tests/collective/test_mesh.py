@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from sparkdl.collective.mesh import Mesh
+from sparkdl.collective.wire import Link
 from sparkdl.errors import ArgumentError, CollectiveError
+from sparkdl.train.gradient_exchange import GradientExchange
 
 
 @pytest.fixture
@@ -20,6 +22,49 @@ def mesh(mesh, own_identity):
 @pytest.mark.parametrize("size", [2, 3, 4])
 def test_contract(case, mesh, on_all, size):
     on_all(mesh(size), case)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_contract_where_numbers_are_rounded(case, mesh, on_all, precision):
+    ranks = mesh(3)
+    for rank in ranks:
+        rank.round_to(precision)
+    on_all(ranks, case)
+
+
+def test_half_as_many_bytes_travel(mesh, on_all, monkeypatch):
+    sent = []
+    send = Link.send
+
+    def counted(self, kind, sequence, *buffers):
+        sent.append(sum(buffer.nbytes for buffer in buffers))
+        send(self, kind, sequence, *buffers)
+
+    monkeypatch.setattr(Link, "send", counted)
+
+    def step(collective):
+        exchange, weights = GradientExchange(collective, [(0, 500, 1000)]), np.zeros(1000, np.float32)
+        exchange.reduce(np.ones(1000, np.float32), np.zeros(0))
+        with exchange.sharing(weights):
+            weights[:] = 1.0
+        exchange.close()
+
+    counts = {}
+    for precision in ("float32", "bf16", "fp16"):
+        ranks = mesh(2)
+        sent.clear()
+        for rank in ranks:
+            rank.round_to(precision)
+        on_all(ranks, step)
+        counts[precision] = sum(sent)
+    assert counts == {"float32": 8000, "bf16": 4000, "fp16": 4016}
+
+
+def test_workers_that_round_otherwise_are_told(mesh, on_all):
+    ranks = mesh(2)
+    ranks[0].round_to("bf16")
+    told = on_all(ranks, lambda rank: failure(lambda: rank.reduce_scatter(np.ones(8, "f4"), (0, 4, 8), np.zeros(1))))
+    assert any("sent something else than reduce_scatter number 1 of the expected size" in text for text in told)
 
 
 def failure(action):

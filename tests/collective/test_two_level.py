@@ -21,10 +21,10 @@ PLACES = ["aabb", "abab", "abbbcc", "aaab"]
 def spread(mesh, on_all):
     made = []
 
-    def make(places, deadline=30.0):
+    def make(places, deadline=30.0, precision="float32"):
         meshes = mesh(len(places), deadline)
         made.extend(meshes)
-        return on_all(meshes, lambda one: by_hosts(one, places[one.rank]))
+        return on_all(meshes, lambda one: by_hosts(one, places[one.rank], precision))
 
     yield make
     for one in made:
@@ -36,6 +36,23 @@ def test_contract(case, spread, on_all, places):
     ready = spread(places)
     assert {type(one) for one in ready} == {TwoLevel}
     on_all(ready, case)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_contract_where_numbers_are_rounded_between_hosts(case, spread, on_all, precision):
+    ready = spread("abbcc", precision=precision)
+    assert {one.precision for one in ready} == {precision}
+    on_all(ready, case)
+
+
+def test_nothing_is_rounded_on_one_host(spread, on_all):
+    ready = spread("aaa", precision="bf16")
+    assert {one.precision for one in ready} <= {"float32" if isinstance(one, SharedMemory) else "bf16" for one in ready}
+    values = np.full(90, 1 + 2**-20, "float32")
+    scalars = np.zeros(20 << 20)  # more than a slot holds: they and the sums go over the mesh
+    parts = on_all(ready, lambda one: one.reduce_scatter(values.copy(), (0, 30, 60, 90), scalars)[0])
+    if isinstance(ready[0], SharedMemory):
+        assert {float(value) for part in parts for value in part} == {3 * (1 + 2**-20)}
 
 
 def test_many_small_rounds(spread, on_all, monkeypatch):

@@ -86,6 +86,7 @@ class MomentumUpdater:
     """SGD with momentum over this worker's part; its velocity is the optimizer state."""
 
     loss_scale = 1.0
+    exact_weights = False
 
     def __init__(self, buckets: tuple[tuple[int, ...], ...], rank: int, learning_rate: float = 0.05) -> None:
         self.buckets = buckets
