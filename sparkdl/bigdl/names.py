@@ -38,6 +38,8 @@ _ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
     },
 }
 
+_ONNX = "it loads ONNX models; convert the model to TensorFlow or Keras and load that"
+
 REFUSED: Mapping[str, str] = {
     "bigdl.orca": "Orca's estimators are those of other frameworks on Ray; sparkdl.fit trains a Keras model on Spark",
     "bigdl.nano": "Nano speeds up programs on one machine; sparkdl.predict with OpenVINO does that for Spark",
@@ -46,6 +48,8 @@ REFUSED: Mapping[str, str] = {
     "bigdl.ppml": "PPML runs Spark inside of Intel SGX, which is no matter of a Python package",
     "bigdl.serving": "its cluster serving runs on Flink and Redis; score a stream with sparkdl.predict",
     "bigdl.llm": "it is about language models on one machine",
+    "bigdl.contrib": _ONNX,
+    "bigdl.dllib.contrib": _ONNX,
     "bigdl.share": "it holds BigDL's jars, and this package has none",
 }
 

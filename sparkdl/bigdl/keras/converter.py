@@ -18,11 +18,11 @@ from sparkdl.bigdl.keras.weights import WeightsConverter  # noqa: F401
 from sparkdl.bigdl.nn.initialization_method import InitializationMethod
 from sparkdl.bigdl.nn.layer import Layer, Model, Sequential  # noqa: F401
 from sparkdl.bigdl.nn.layers.base import regularize
-from sparkdl.bigdl.nn.layers.loading import Loading, imported
+from sparkdl.bigdl.nn.layers.loading import Loading, held, imported
 from sparkdl.bigdl.util.common import get_activation_by_name  # noqa: F401
 from sparkdl.errors import ArgumentError, UnsupportedError
 from sparkdl.nn.torch.initial import constant
-from sparkdl.nn.torch.kernels.keras_model import keras_module
+from sparkdl.nn.torch.kernels.keras_model import KIND, keras_module
 from sparkdl.nn.torch.module import Parameter
 
 
@@ -44,7 +44,7 @@ class DefinitionLoader:
     @classmethod
     def from_kmodel(cls, kmodel: Any) -> Layer:
         """The layer of a Keras model, with its weights."""
-        return imported(kmodel)
+        return held(kmodel)
 
     @classmethod
     def from_hdf5_path(cls, hdf5_path: str) -> Layer:
@@ -86,12 +86,13 @@ class WeightLoader:
     def load_weights_from_kmodel(bmodel: Layer, kmodel: Any) -> None:
         """Puts the weights of a Keras model into the layer that was made of it."""
         given = keras_module(kmodel)
-        names = [{*module.parameters, *module.states} for module in (given, bmodel.value)]
+        own = next((part for part in bmodel.value.walk() if part.kind == KIND), bmodel.value)
+        names = [{*module.parameters, *module.states} for module in (given, own)]
         if names[0] != names[1]:
             raise ArgumentError(
                 f"the layer {bmodel.name()} was not made of the Keras model {kmodel.name}: their weights are others."
             )
-        bmodel.value.parameters, bmodel.value.states = given.parameters, given.states
+        own.parameters, own.states = given.parameters, given.states
 
 
 class LayerConverter:

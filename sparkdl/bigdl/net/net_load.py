@@ -57,7 +57,9 @@ class Net:
     @staticmethod
     def load_caffe(def_path: str, model_path: str, bigdl_type: str = "float") -> Any:
         """A net of Caffe."""
-        return BModel.load_caffe_model(def_path, model_path)
+        from sparkdl.bigdl.net.caffe_graph import CaffeGraph
+
+        return CaffeGraph(def_path, model_path)
 
     @staticmethod
     def load_keras(json_path: str | None = None, hdf5_path: str | None = None, by_name: bool = False) -> Any:

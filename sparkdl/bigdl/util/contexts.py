@@ -8,6 +8,7 @@ import sys
 import zipfile
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from pyspark import SparkConf, SparkContext
 
@@ -32,6 +33,7 @@ _CONF = "spark-bigdl.conf"
 # For executors, where nobody has imported `sparkdl.bigdl.install`: a module that Spark sends them as `bigdl.py`.
 _DOOR = "import sparkdl.bigdl.install  # noqa: F401\n"
 _shared: dict[str, TemporaryFolder] = {}
+_said: WeakKeyDictionary[SparkContext, int] = WeakKeyDictionary()  # cores of executors, where a script has set them
 
 
 def prepare_environment() -> None:
@@ -92,12 +94,17 @@ def init_executor_gateway(sc: SparkContext, bigdl_type: str = "float") -> None:
     """Nothing: functions on executors call no Java."""
 
 
+def set_core_number(num: int) -> None:
+    """Sets what `get_node_and_core_number` says of this Spark context; the engine goes by `spark.task.cpus`."""
+    _said[get_spark_context()] = int(num)
+
+
 def get_node_and_core_number(bigdl_type: str = "float") -> tuple[int, int]:
-    """The number of executors, and of cores of each that tasks can use at the same time."""
+    """The number of executors, and of cores of each that tasks can use at the same time, or that were set."""
     context = get_spark_context()
     cores = task_slots(context) * cores_per_task(context)
     executors = max(1, context._jsc.sc().getExecutorMemoryStatus().size() - 1)  # the driver is counted too
-    return executors, cores // executors
+    return executors, _said.get(context, cores // executors)
 
 
 def redire_spark_logs(bigdl_type: str = "float", log_path: str = os.getcwd() + "/bigdl.log") -> None:

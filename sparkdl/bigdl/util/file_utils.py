@@ -14,6 +14,7 @@ import numpy as np
 from pyspark import SparkContext
 
 from sparkdl.bigdl.util.bridge import JavaCreator, callZooFunc  # noqa: F401
+from sparkdl.bigdl.util.contexts import set_core_number  # noqa: F401
 from sparkdl.bigdl.util.log4Error import *  # noqa: F403
 from sparkdl.bigdl.util.sample import JTensor as BJTensor
 from sparkdl.bigdl.util.sample import Sample as BSample
@@ -243,7 +244,3 @@ def enable_multi_fs_load(load_func: Callable[..., Any]) -> Callable[..., Any]:
 def enable_hdfs_load(load_func: Callable[..., Any]) -> Callable[..., Any]:
     """The same as `enable_multi_fs_load_static`."""
     return enable_multi_fs_load_static(load_func)
-
-
-def set_core_number(num: int) -> None:
-    """Nothing: the engine uses `spark.task.cpus` cores for each task."""

@@ -24,8 +24,8 @@ def frozen_graph(module: Module, inputs: Sequence[Placeholder]) -> graph_pb2.Gra
         inputs: name and shape of each placeholder, the batch first (None, or a number less than 1, leaves it open).
 
     Returns:
-        a graph whose last node has the name of the tree's last module (`output` where it has none); further outputs
-        have numbers behind it.
+        a graph whose outputs have the names of the tree's last modules (`output` where there is none); where names
+        are the same or the modules fewer than the outputs, numbers stand behind them.
     """
     shapes = [[None if not size or size < 1 else int(size) for size in shape] for _, shape in inputs]
     rows = [tuple(shape[1:]) for shape in shapes]
@@ -38,16 +38,29 @@ def frozen_graph(module: Module, inputs: Sequence[Placeholder]) -> graph_pb2.Gra
     # Placeholders are named by what the function is traced with.
     traced = tf.function(outputs).get_concrete_function(*specs)
     graph = convert_variables_to_constants_v2(traced, lower_control_flow=False)
-    return _named(graph, [name for name, _ in inputs], _output_name(module))
+    return _named(graph, [name for name, _ in inputs], _output_names(module))
 
 
-def _output_name(module: Module) -> str:
-    while module.kind == "Sequential" and module.children:
-        module = module.children[-1]
-    return (module.name or "output").replace(" ", "_").strip("_/") or "output"
+def _output_names(module: Module) -> list[str]:
+    """The names of the modules that outputs come from."""
+    if module.kind == "Sequential" and module.children:
+        return _output_names(module.children[-1])
+    if module.kind == "Graph":
+        ends = [module.arguments["nodes"][place][0] for place in module.arguments["outputs"]]
+        return [name for end in ends for name in (_output_names(module.children[end]) if end >= 0 else ["output"])]
+    return [(module.name or "output").replace(" ", "_").strip("_/") or "output"]
 
 
-def _named(function: Any, inputs: Sequence[str], output: str) -> graph_pb2.GraphDef:
+def _distinct(names: Sequence[str], count: int, taken: Sequence[str]) -> list[str]:
+    """As many names as there are outputs, each once."""
+    names = list(names) if len(names) == count else [names[0]] * count
+    found: list[str] = []
+    for place, name in enumerate(names):
+        found.append(name if name not in [*found, *taken] else f"{name}_{place}")
+    return found
+
+
+def _named(function: Any, inputs: Sequence[str], names: Sequence[str]) -> graph_pb2.GraphDef:
     """The graph of a function, with nodes of these names for what goes in and comes out."""
     with tf.Graph().as_default() as graph:
         placeholders = [
@@ -58,9 +71,10 @@ def _named(function: Any, inputs: Sequence[str], output: str) -> graph_pb2.Graph
         found = tf.import_graph_def(
             function.graph.as_graph_def(), sources, [tensor.name for tensor in function.outputs], name="model"
         )
-        for place, tensor in enumerate(found):
-            tf.identity(tensor, name=output if not place else f"{output}_{place}")
-        return _without_unused(graph.as_graph_def(), [output, *(f"{output}_{i}" for i in range(1, len(found)))])
+        outputs = _distinct(names, len(found), inputs)
+        for name, tensor in zip(outputs, found, strict=True):
+            tf.identity(tensor, name=name)
+        return _without_unused(graph.as_graph_def(), outputs)
 
 
 def _without_unused(graph: graph_pb2.GraphDef, outputs: Sequence[str]) -> graph_pb2.GraphDef:

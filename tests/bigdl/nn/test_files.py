@@ -21,6 +21,7 @@ from sparkdl.bigdl.nn.layer import (
     ReLU,
     Reshape,
     Sequential,
+    SoftMax,
     SpatialBatchNormalization,
     SpatialConvolution,
     SpatialMaxPooling,
@@ -85,6 +86,17 @@ def test_tensorflow_computes_what_was_saved(tmp_path: Path) -> None:
     np.testing.assert_allclose(again.forward(X), model.forward(X), atol=1e-5)
 
 
+def test_outputs_of_a_graph_keep_their_names(tmp_path: Path) -> None:
+    start = Linear(4, 3).set_name("fc")()
+    left, right = SoftMax().set_name("left")(start), ReLU().set_name("right")(start)
+    model = Model([start], [left, right])
+    model.save_tensorflow([("input", [2, 4])], str(tmp_path / "m.pb"))
+    again = Model.load_tensorflow(str(tmp_path / "m.pb"), ["input"], ["left", "right"])
+    x = np.ones((2, 4), np.float32)
+    for found, expected in zip(again.forward(x), model.forward(x), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
 def test_bigdls_pair_of_files_of_tensorflow() -> None:
     folder = GOLDEN / "tensorflow" / "blog_lstm_static"
     golden = np.load(folder / "golden.npz")
@@ -117,9 +129,21 @@ def test_a_model_of_keras(tmp_path: Path) -> None:
         Model.load_keras(str(tmp_path / "m.json"), str(tmp_path / "m.weights.h5")),
     ):
         np.testing.assert_allclose(layer.forward(x), model(x), atol=1e-6)
+        assert isinstance(layer, Sequential)
         assert [weight.shape for weight in layer.get_weights()] == [(4, 3), (3,), (3, 2), (2,)]
     with pytest.raises(ArgumentError, match="json_path"):
         Model.load_keras()
+
+
+def test_a_graph_of_keras_with_two_inputs_is_a_model(tmp_path: Path) -> None:
+    ends = keras.Input((4,)), keras.Input((4,))
+    model = keras.Model(ends, keras.layers.Dense(2)(keras.layers.Add()(list(ends))))
+    model.save(tmp_path / "m.h5")
+    layer = Model.load_keras(hdf5_path=str(tmp_path / "m.h5"))
+    x = [np.ones((2, 4), np.float32), np.full((2, 4), 2, np.float32)]
+    assert isinstance(layer, Model)
+    np.testing.assert_allclose(layer.forward(x), model(x), atol=1e-6)
+    assert [gradient.shape for gradient in layer.backward(x, np.ones((2, 2)))] == [(2, 4), (2, 4)]
 
 
 def test_layers_of_an_imported_model_are_frozen_by_name() -> None:
@@ -144,7 +168,13 @@ def test_weights_of_caffe_go_to_the_layers_of_their_names(tmp_path: Path) -> Non
     model.layers[5].set_name("fc")
     model.save_caffe(str(tmp_path / "m.prototxt"), str(tmp_path / "m.caffemodel"))
     paths = str(tmp_path / "m.prototxt"), str(tmp_path / "m.caffemodel")
-    np.testing.assert_allclose(Model.load_caffe_model(*paths).forward(X), model.forward(X), atol=1e-5)
+    whole = Model.load_caffe_model(*paths)
+    np.testing.assert_allclose(whole.forward(X), model.forward(X), atol=1e-5)
+    held, own = whole.parameters(), model.parameters()
+    for name in ("conv", "fc"):
+        for part in ("weight", "bias", "gradWeight", "gradBias"):
+            assert held[name][part].shape == own[name][part].shape
+        np.testing.assert_array_equal(held[name]["weight"], own[name]["weight"])
     other: Layer = Sequential().add(SpatialConvolution(3, 4, 3, 3, 1, 1, 1, 1).set_name("conv"))
     assert Model.load_caffe(other, *paths) is other
     np.testing.assert_array_equal(other.get_weights()[0], model.layers[0].layers[0].get_weights()[0])

@@ -13,6 +13,7 @@ import pytest
 from pyspark import SparkConf
 
 from sparkdl.bigdl.util import common, engine
+from sparkdl.bigdl.util.file_utils import set_core_number
 from sparkdl.errors import UnsupportedError
 
 
@@ -65,6 +66,9 @@ def test_the_running_context_is_found(spark_local: Any, tmp_path: Path) -> None:
     assert logging.getLogger("sparkdl").level == logging.INFO
     logging.getLogger("sparkdl").setLevel(logging.NOTSET)
     assert common.get_node_and_core_number() == (1, 2)
+    set_core_number(3)
+    assert common.get_node_and_core_number() == (1, 3)
+    set_core_number(2)
     samples = common.to_sample_rdd(np.arange(6.0).reshape(3, 2), np.array([1, 2, 3]), 2)
     assert samples.getNumPartitions() == 2
     assert [sample.label.to_ndarray().item() for sample in samples.collect()] == [1, 2, 3]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sparkdl.bigdl.nn.layers.imported import parameters_by_layer
 from sparkdl.bigdl.nn.layers.inference import Inference
 from sparkdl.bigdl.nn.layers.nodes import Node
 from sparkdl.bigdl.nn.layers.saving import Saving
@@ -240,6 +241,9 @@ class Layer(JavaValue, SharedStaticUtils, Saving, Inference):
         """By the name of each layer with weights: weight, bias, gradWeight, gradBias (and what else it has)."""
         found: dict[str, dict[str, Array]] = {}
         for module in self.value.walk():
+            if module.kind == keras_model.KIND:
+                found.update(parameters_by_layer(module))
+                continue
             entry = _with_gradients(module)
             entry.update({_STATES[name]: value for name, value in module.states.items() if name in _STATES})
             if entry:

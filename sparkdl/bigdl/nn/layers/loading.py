@@ -13,6 +13,7 @@ from sparkdl.importers.caffe.blobs import read_weights
 from sparkdl.importers.caffe.load import load_caffe
 from sparkdl.importers.keras.load import load_keras
 from sparkdl.importers.tensorflow.load import load_tensorflow
+from sparkdl.nn.torch.build import make
 from sparkdl.nn.torch.kernels.keras_model import keras_module
 from sparkdl.nn.torch.module import Array, Module
 
@@ -38,8 +39,8 @@ class Loading:
         if json_path is None and hdf5_path is None:
             raise ArgumentError("load_keras needs json_path=, hdf5_path=, or both.")
         if json_path is None:
-            return imported(load_keras(str(hdf5_path), compile=False))
-        return imported(load_keras(json_path, weights=hdf5_path, compile=False))
+            return held(load_keras(str(hdf5_path), compile=False))
+        return held(load_keras(json_path, weights=hdf5_path, compile=False))
 
     @staticmethod
     def load_tensorflow(
@@ -114,6 +115,18 @@ class Loading:
 def imported(model: keras.Model) -> Layer:
     """A Keras model as a layer."""
     return Layer(keras_module(model), "float")
+
+
+def held(model: keras.Model) -> Layer:
+    """A Keras model as the one layer of a `Sequential` or of a `Model`, whichever it is itself."""
+    inner = keras_module(model)
+    if isinstance(model, keras.Sequential):
+        return layer_of(make("Sequential", children=[inner]))
+    count = len(model.inputs)
+    nodes: list[Any] = [*([-1, []] for _ in range(count)), [0, list(range(count))]]
+    names = [tensor.name for tensor in model.inputs]
+    graph = make("Graph", children=[inner], nodes=nodes, inputs=list(range(count)), outputs=[count], input_names=names)
+    return layer_of(graph)
 
 
 def _copy(module: Module, blobs: tuple[Array, ...], path: str) -> None:

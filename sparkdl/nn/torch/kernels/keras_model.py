@@ -58,7 +58,12 @@ def layer_names(module: Module) -> list[str]:
         >>> layer_names(keras_module(keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, name="fc")])))
         ['fc']
     """
-    return [layer.name for layer in _shared(module.arguments["config"]).layers]
+    return [layer.name for layer in keras_layers(module)]
+
+
+def keras_layers(module: Module) -> list[keras.Layer]:
+    """The Keras layers of such a module, whose values mean nothing."""
+    return list(_shared(module.arguments["config"]).layers)
 
 
 def freeze(module: Module, name: str, frozen: bool) -> None:
