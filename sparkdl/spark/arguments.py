@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -156,6 +156,16 @@ def _except(verdict: Verdict) -> str:
 
 def _asks_for_nothing(verdict: Verdict, value: Any) -> bool:
     return any(type(value) is type(accepted) and value == accepted for accepted in verdict.accepted)
+
+
+def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
+    """One of several words.
+
+    Raises:
+        ArgumentError: naming the argument.
+    """
+    if value not in choices:
+        raise ArgumentError(f"{name} must be one of {', '.join(map(repr, choices))}, received {value!r}.")
 
 
 def _nearest(verb: str, name: str) -> str:

@@ -29,7 +29,7 @@ from sparkdl.engine.serialization import check_model, class_counts, pack_model
 from sparkdl.engine.shards import couples_variables, excluded_variables
 from sparkdl.errors import ArgumentError
 from sparkdl.history import History
-from sparkdl.spark.arguments import refuse, refuse_compiled
+from sparkdl.spark.arguments import check_choice, refuse, refuse_compiled
 from sparkdl.spark.assignment import Assignment
 from sparkdl.spark.attempt import Outlets
 from sparkdl.spark.checkpoint_writer import CheckpointWriter
@@ -357,16 +357,6 @@ def choose_batch_size(batch_size: int | None, workers: int) -> int:
             KERAS_DEFAULT_BATCH * workers,
         )
     return batch_size or KERAS_DEFAULT_BATCH
-
-
-def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
-    """One of several words.
-
-    Raises:
-        ArgumentError: naming the argument.
-    """
-    if value not in choices:
-        raise ArgumentError(f"{name} must be one of {', '.join(map(repr, choices))}, received {value!r}.")
 
 
 def check_numbers(**numbers: int | None) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 from sparkdl.engine.step_speed import measure_steps, trainable_parameters
 from sparkdl.errors import ArgumentError
+from sparkdl.spark.arguments import check_choice
 from sparkdl.spark.memory import TENSORFLOW_BYTES
 from sparkdl.train.cost import BYTES, MEASURED, Cluster, Costs, Line, fit_line
 from sparkdl.train.forecast import WHOLE_COPIES, Plan, Workload, forecasts
+from sparkdl.types import ExchangePrecision
 
 RATE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:bit/s|bps|b/s)\s*", re.IGNORECASE)
 FACTORS = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
@@ -29,6 +31,7 @@ def plan(
     latency: float = 5e-5,
     noise: float = 0.05,
     step_seconds: float | None = None,
+    exchange_precision: ExchangePrecision = "float32",
     costs: Costs = MEASURED,
 ) -> Plan:
     """Predicts throughput, step time and memory of `sparkdl.fit` with numbers of executors, each on a host of its own.
@@ -50,6 +53,7 @@ def plan(
         step_seconds: seconds in which one worker computes the gradient of `batch_size` (or `rows_per_worker`) rows,
             where known, for example from the "compute" of a `History`. The update then counts as nothing, and memory
             as without the layers' outputs.
+        exchange_precision: as in `fit`.
         costs: of the exchange; from `benchmarks/scaling.py`.
 
     Returns:
@@ -74,7 +78,9 @@ def plan(
     check_seconds(latency=latency, noise=noise)
     if step_seconds is not None:
         check_seconds(step_seconds=step_seconds)
-    clusters = [Cluster(count, workers_per_executor, bytes_per_second(network), latency) for count in counts]
+    check_choice("exchange_precision", exchange_precision, get_args(ExchangePrecision))
+    rounded = exchange_precision != "float32"
+    clusters = [Cluster(count, workers_per_executor, bytes_per_second(network), latency, rounded) for count in counts]
     parameters = trainable_parameters(model)
     if step_seconds is not None:
         lines = Line(0.0, step_seconds / rows), Line(0.0, 0.0), Line(float(TENSORFLOW_BYTES), 0.0)
@@ -83,8 +89,9 @@ def plan(
         lines = measured_lines(model, parameters, min(shares), max(shares), cores_per_worker)
     workload = Workload(parameters, *lines, batch_size, rows, noise)
     size = f"batch size {rows}" if batch_size else f"{rows} rows per worker"
+    exchanged = f", {exchange_precision} between hosts" if rounded else ""
     title = f"{model.name}: {parameters:,} parameters, {size}, {network}, {1e6 * latency:g} us, noise {noise:.0%}"
-    return Plan(title, forecasts(workload, clusters, costs))
+    return Plan(title + exchanged, forecasts(workload, clusters, costs))
 
 
 def measured_lines(model: Any, parameters: int, fewest: int, most: int, cores: int) -> tuple[Line, Line, Line]:

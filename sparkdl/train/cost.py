@@ -81,12 +81,15 @@ class Cluster:
         workers_per_host: workers on each, one core or more for each of them.
         bandwidth: bytes per second that a host can send, and receive at the same time.
         latency: seconds until a byte is at another host, beyond what `Costs` has measured.
+        rounded: whether numbers have 16 bits between hosts. A core's work is the same then: what it saves by moving
+            fewer bytes, it spends on rounding.
     """
 
     hosts: int
     workers_per_host: int = 1
     bandwidth: float = math.inf
     latency: float = 0.0
+    rounded: bool = False
 
     @property
     def workers(self) -> int:
@@ -156,7 +159,9 @@ def inner_bytes(parameters: int, cluster: Cluster) -> float:
 
 
 def outer_bytes(parameters: int, cluster: Cluster) -> float:
-    """Bytes that a worker sends to other hosts in an exchange, and receives: its share, but for what its host owns.
+    """Bytes that a worker has for other hosts in an exchange, and receives: its share, but for what its host owns.
+
+    These are bytes before they are rounded.
 
     Example:
         >>> outer_bytes(1000, Cluster(hosts=2, workers_per_host=4))
@@ -171,8 +176,11 @@ def wire_seconds(parameters: int, cluster: Cluster) -> float:
     Example:
         >>> wire_seconds(1000, Cluster(hosts=4, workers_per_host=2, bandwidth=6000.0))
         1.0
+        >>> wire_seconds(1000, Cluster(hosts=4, workers_per_host=2, bandwidth=6000.0, rounded=True))
+        0.5
     """
-    return cluster.workers_per_host * outer_bytes(parameters, cluster) / cluster.bandwidth
+    sent = cluster.workers_per_host * outer_bytes(parameters, cluster) / (2 if cluster.rounded else 1)
+    return sent / cluster.bandwidth
 
 
 def exchange_seconds(parameters: int, cluster: Cluster, costs: Costs) -> float:

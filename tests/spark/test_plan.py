@@ -33,6 +33,14 @@ def test_with_given_seconds_the_parts_are_as_computed_by_hand(model: keras.Model
     assert four.efficiency == pytest.approx(0.2 / four.step.total)
 
 
+def test_rounded_numbers_take_half_the_cable_s_time(model: keras.Model) -> None:
+    given = {"batch_size": 64, "executors": 4, "step_seconds": 0.1, "network": "100 Kbit/s", "latency": 0.0}
+    whole, rounded = (sdl.plan(model, **given, exchange_precision=name) for name in ("float32", "fp16"))
+    parts = [found.forecasts[0].step.exchange for found in (whole, rounded)]
+    assert parts[1] == pytest.approx(parts[0] / 2, rel=0.01)
+    assert str(rounded).splitlines()[0].endswith("noise 5%, fp16 between hosts")
+
+
 def test_rows_per_worker_grow_with_the_workers(model: keras.Model) -> None:
     found = sdl.plan(model, rows_per_worker=8, executors=3, workers_per_executor=2, step_seconds=0.1)
     assert [(part.executors, part.workers, part.rows) for part in found.forecasts] == [(3, 6, 48)]
@@ -72,6 +80,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"batch_size": 64, "network": "0 Gbit/s"}, "network must be a rate"),
     ({"batch_size": 64, "latency": -1}, "latency must be a number of at least zero, received -1"),
     ({"batch_size": 64, "noise": float("nan")}, "noise must be a number of at least zero"),
+    ({"batch_size": 64, "exchange_precision": "int8"}, "exchange_precision must be one of 'float32', 'bf16', 'fp16'"),
     ({"batch_size": 64, "step_seconds": 0}, "step_seconds must be a number above zero, received 0"),
 ]
 
