@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from pyspark.ml.param import TypeConverters
 
+from sparkdl.data.transforms import color, crops, geometry  # noqa: F401 - so that configs find their classes
+from sparkdl.data.transforms.base import Transform, from_config
 from sparkdl.engine.definition import described, is_model
 from sparkdl.errors import ArgumentError
 
@@ -87,6 +89,25 @@ def choice(name: str, *accepted: str) -> Converter:
         if word not in accepted:
             raise ArgumentError(f"{name} must be one of {', '.join(map(repr, accepted))}, received {word!r}.")
         return word
+
+    return convert
+
+
+def transformation(name: str) -> Converter:
+    """A transform of `sparkdl.images`, or its config, as the config: which a Param can hold, and JSON can say.
+
+    Example:
+        >>> from sparkdl.data.transforms.geometry import Resize
+        >>> transformation("transformation")(Resize(8))["class"]
+        'Resize'
+    """
+
+    def convert(value: Any) -> dict[str, Any]:
+        if isinstance(value, Transform):
+            return value.to_config()
+        if isinstance(value, dict):
+            return dict(from_config(value).to_config())
+        raise TypeError(f"{name} must be a transform of sdl.images, or its config, received {value!r}.")
 
     return convert
 

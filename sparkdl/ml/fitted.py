@@ -45,6 +45,7 @@ class Fitted(TrainingParams, Persistent):
     setDtypes = setter("dtypes")
     setHandleInvalid = setter("handleInvalid")
     setScoringBatchSize = setter("scoringBatchSize")
+    setTransformation = setter("transformation")
     setRuntime = setter("runtime")
     setPrecision = setter("precision")
 
@@ -84,6 +85,7 @@ class Fitted(TrainingParams, Persistent):
             **options: others of `sparkdl.quantize`: `label`, `metrics`, `rows`, `seed`, `max_accuracy_drop`.
         """
         columns = {"features": self.features, "shapes": self.value_of("shapes"), "dtypes": self.value_of("dtypes")}
+        columns["transform"] = self.transform_of_images
         return self.with_quantized(quantize(self.model, dataset, **columns, **options))
 
     def with_quantized(self, quantized: QuantizedModel | None) -> Self:
@@ -139,6 +141,7 @@ class Fitted(TrainingParams, Persistent):
             precision=self.getPrecision(),
             handle_invalid=self.getHandleInvalid(),
             spec=self._spec,
+            transform=self.transform_of_images,
         )
 
     def _outputs_of(self, value: Any) -> list[np.ndarray]:

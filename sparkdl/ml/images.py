@@ -2,41 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pyspark.ml import Transformer
 from pyspark.ml.param import TypeConverters
 from pyspark.ml.param.shared import HasInputCol, HasOutputCol, HasSeed
 from pyspark.sql import DataFrame
 
-from sparkdl.data.transforms import color, crops, geometry  # noqa: F401 - so that configs find their classes
-from sparkdl.data.transforms.base import Transform, from_config
 from sparkdl.errors import ArgumentError
-from sparkdl.ml.params import HasHandleInvalid, getter, param, setter
+from sparkdl.ml.params import HasHandleInvalid, HasTransformation, getter, param, setter
 from sparkdl.ml.persistence import Persistent
 from sparkdl.spark.image_transform import transform_images
 
 
-def config_of(value: Any) -> dict[str, Any]:
-    """A transform as its config, which is what a Param can hold and JSON can say.
-
-    Raises:
-        TypeError: it is neither a transform nor a config.
-        ArgumentError: the config is of no known transform.
-
-    Example:
-        >>> from sparkdl.data.transforms.geometry import Resize
-        >>> config_of(Resize(8))["class"]
-        'Resize'
-    """
-    if isinstance(value, Transform):
-        return value.to_config()
-    if isinstance(value, dict):
-        return dict(from_config(value).to_config())
-    raise TypeError(f"transformation must be a transform of sdl.images, or its config, received {value!r}.")
-
-
-class ImageTransformer(HasHandleInvalid, Persistent, HasInputCol, HasOutputCol, HasSeed, Transformer):
+class ImageTransformer(
+    HasTransformation, HasHandleInvalid, Persistent, HasInputCol, HasOutputCol, HasSeed, Transformer
+):
     """Transforms a column of images: image structs or encoded images (binary), of any sizes.
 
     The new column holds image structs where the transform makes bytes, and `array<float>` where it makes numbers (after
@@ -50,10 +29,6 @@ class ImageTransformer(HasHandleInvalid, Persistent, HasInputCol, HasOutputCol, 
         ((32, 32), False)
     """
 
-    # Not "transform", which is the method of every Transformer.
-    transformation = param(
-        "transformation", "a transform of sdl.images (Resize, Normalize, Compose, ...), or its config.", config_of
-    )
     augment = param(
         "augment",
         "whether what the transform draws at random is drawn: for each image by the seed and its content.",
@@ -68,10 +43,6 @@ class ImageTransformer(HasHandleInvalid, Persistent, HasInputCol, HasOutputCol, 
     setOutputCol = setter("outputCol")
     setSeed = setter("seed")
     setHandleInvalid = setter("handleInvalid")
-
-    def getTransformation(self) -> Any:
-        """Gets the transform itself."""
-        return from_config(self.getOrDefault("transformation"))
 
     def _transform(self, dataset: DataFrame) -> DataFrame:
         for name in ("inputCol", "transformation"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, get_args
 
 from pyspark import keyword_only
 from pyspark.ml.param import Param, Params, TypeConverters
@@ -21,8 +21,10 @@ from pyspark.ml.param.shared import (
     HasWeightCol,
 )
 
+from sparkdl.data.transforms.base import from_config
 from sparkdl.errors import ArgumentError
 from sparkdl.ml import converters as to
+from sparkdl.types import ExchangePrecision, Precision
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -150,7 +152,28 @@ class HasHandleInvalid(StageParams):
     getHandleInvalid = getter("handleInvalid")
 
 
-class ScoringParams(HasFeatures, HasHandleInvalid):
+class HasTransformation(StageParams):
+    """What is done to images."""
+
+    # Not "transform", which is the method of every Transformer.
+    transformation = param(
+        "transformation",
+        "a transform of sdl.images (Resize, Normalize, Compose, ...), or its config, for image features: what it draws "
+        "at random is drawn afresh in each epoch of fit, and in transform it is without chance.",
+        to.transformation("transformation"),
+    )
+
+    def getTransformation(self) -> Any:
+        """Gets the transform itself."""
+        return from_config(self.getOrDefault("transformation"))
+
+    @property
+    def transform_of_images(self) -> Any:
+        """The transform; None where there is none."""
+        return self.getTransformation() if self.isDefined("transformation") else None
+
+
+class ScoringParams(HasFeatures, HasTransformation, HasHandleInvalid):
     """What a fitted model needs to transform a DataFrame."""
 
     scoringBatchSize = param(
@@ -241,6 +264,16 @@ class TrainingParams(
         "threads of each training process (>= 1); spark.task.cpus where it is not set.",
         to.whole("coresPerWorker", 1),
     )
+    trainingPrecision = param(
+        "trainingPrecision",
+        "of the layers' arithmetic in fit: 'float32', 'bf16', or 'auto', which tries both on the first batches.",
+        to.choice("trainingPrecision", *get_args(Precision)),
+    )
+    exchangePrecision = param(
+        "exchangePrecision",
+        "what hosts round to before they exchange gradients: 'float32', 'bf16' or 'fp16'.",
+        to.choice("exchangePrecision", *get_args(ExchangePrecision)),
+    )
     verbose = param("verbose", "progress of fit: 0 silent, 1 a bar, 2 a line per epoch.", to.whole("verbose", 0))
 
     getModelParams = getter("modelParams")
@@ -256,6 +289,8 @@ class TrainingParams(
     getCheckpointPath = getter("checkpointPath")
     getNumWorkers = getter("numWorkers")
     getCoresPerWorker = getter("coresPerWorker")
+    getTrainingPrecision = getter("trainingPrecision")
+    getExchangePrecision = getter("exchangePrecision")
     getVerbose = getter("verbose")
 
     DEFAULTS = {
@@ -268,6 +303,8 @@ class TrainingParams(
         "epochs": 1,
         "validationSplit": 0.0,
         "earlyStopping": 0,
+        "trainingPrecision": "float32",
+        "exchangePrecision": "float32",
         "verbose": 0,
     }
 

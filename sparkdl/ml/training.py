@@ -46,6 +46,9 @@ class Trainer(TrainingParams, HasModel, Persistent):
     setCheckpointPath = setter("checkpointPath")
     setNumWorkers = setter("numWorkers")
     setCoresPerWorker = setter("coresPerWorker")
+    setTrainingPrecision = setter("trainingPrecision")
+    setExchangePrecision = setter("exchangePrecision")
+    setTransformation = setter("transformation")
     setVerbose = setter("verbose")
     setSeed = setter("seed")
     setFeaturesCol = setter("featuresCol")
@@ -122,9 +125,12 @@ class Trainer(TrainingParams, HasModel, Persistent):
             validation_indicator=self.value_of("validationIndicatorCol"),
             workers=self.value_of("numWorkers"),
             cores_per_worker=self.value_of("coresPerWorker"),
+            precision=self.getTrainingPrecision(),
+            exchange_precision=self.getExchangePrecision(),
             seed=self.getSeed(),
             shapes={name: tuple(shape) for name, shape in (self.value_of("shapes") or {}).items()},
             dtypes=self.value_of("dtypes"),
+            transform=self.transform_of_images,
             resume=place,
         )
         if place is not None:

@@ -126,3 +126,21 @@ def test_it_stands_in_a_pipeline_before_a_classifier(frame: Any, tmp_path: Path)
     assert again.stages[0].getTransformation() == NUMBERS
     scored = again.transform(frame).collect()
     assert np.mean([row.prediction == row.label for row in scored]) > 0.8
+
+
+def test_an_estimator_transforms_images_itself_and_its_model_without_chance(frame: Any, tmp_path: Path) -> None:
+    keras.utils.set_random_seed(1)
+    layers = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3, activation="softmax")]
+    network = keras.Sequential([keras.Input((6, 6, 3)), *layers])
+    params = {"featuresCol": "image", "epochs": 60, "batchSize": 24, "optimizer": "adam", "learningRate": 0.1}
+    drawn = images.Compose([images.Flip(), NUMBERS])
+    fitted = ml.DLClassifier(model=network, transformation=drawn, seed=2, **params).fit(frame)
+    fitted.save(str(tmp_path / "model"))
+    again = ml.DLClassificationModel.load(str(tmp_path / "model"))
+    assert again.getTransformation() == drawn
+    scored = again.transform(frame).collect()
+    assert np.mean([row.prediction == row.label for row in scored]) > 0.8
+    apart = ml.ImageTransformer(inputCol="image", outputCol="numbers", transformation=NUMBERS).transform(frame)
+    other = again.copy({again.featuresCol: "numbers"})
+    other.clear(other.transformation)
+    assert [row.prediction for row in other.transform(apart).collect()] == [row.prediction for row in scored]

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from sparkdl import ml
 from sparkdl.errors import DataError, ImporterError, MissingFileError, ModelError
+from sparkdl.spark.fit import fit
 from tests.ml.networks import classify, regress
 
 
@@ -50,6 +51,20 @@ def test_the_best_weights_are_kept_and_the_given_model_is_not_touched(rows: Any,
     assert all((weight == old).all() for weight, old in zip(map(np.array, model.weights), before, strict=True))
     assert type(model.optimizer) is keras.optimizers.SGD and type(fitted.model.optimizer) is keras.optimizers.Adam
     assert list((tmp_path / "states").iterdir()) == []
+
+
+def test_precisions_are_those_of_fit(rows: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+
+    def noted(*arguments: Any, **options: Any) -> Any:
+        asked.update(options)
+        return fit(*arguments, **options)
+
+    monkeypatch.setattr("sparkdl.ml.training.fit", noted)
+    estimator = ml.DLClassifier(model=classify, featuresCols=["x", "y"], batchSize=50, exchangePrecision="fp16")
+    fitted = estimator.setTrainingPrecision("auto").fit(rows)
+    assert fitted.summary.choices["precision"]["chosen"] in ("float32", "bf16")
+    assert (asked["precision"], asked["exchange_precision"]) == ("auto", "fp16")
 
 
 def test_rows_that_lack_a_value(rows: Any) -> None:
