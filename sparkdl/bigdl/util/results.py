@@ -21,3 +21,15 @@ class EvaluatedResult:
 
     def __str__(self) -> str:
         return f"Evaluated result: {self.result}, total_num: {self.total_num}, method: {self.method}"
+
+
+def outputs_of(said: Any) -> list[Any] | None:
+    """What a model has said of an item, as the list of its outputs; None where it has not been asked.
+
+    Example:
+        >>> outputs_of(3.0), outputs_of((1.0, 2.0)), outputs_of(None)
+        ([3.0], [1.0, 2.0], None)
+    """
+    if said is None or isinstance(said, list):
+        return said
+    return list(said) if isinstance(said, tuple) else [said]

@@ -62,6 +62,12 @@ def test_what_is_missing_is_said() -> None:
         WordIndexer(None)
 
 
+def test_predictions_are_lists_of_outputs() -> None:
+    texts = LocalTextSet(TEXTS, LABELS)
+    texts.value[0]["predict"], texts.value[1]["predict"] = np.ones(2), [np.ones(2), np.zeros(1)]
+    assert [[output.shape for output in outputs] for _, outputs in texts.get_predicts()] == [[(2,)], [(2,), (1,)]]
+
+
 def test_features() -> None:
     feature = TextFeature("text", 1, "id")
     assert (feature.get_text(), feature.get_label(), feature.get_uri()) == ("text", 1, "id")

@@ -45,7 +45,7 @@ def test_images_hold_predictions() -> None:
     images = LocalImageSet([np.ones((2, 2, 3)), np.zeros((2, 2, 3))])
     images.transform(ImageMatToTensor()).transform(ImageSetToSample(target_keys=None))
     found = GraphNet.from_jvalue(model.to_graph().value).predict(images)
-    assert [output.tolist() for _, output in found.get_predict()] == [[12], [0]]
+    assert [[output.tolist() for output in outputs] for _, outputs in found.get_predict()] == [[[12]], [[0]]]
 
 
 def test_placeholders_are_found() -> None:

@@ -12,6 +12,7 @@ from sparkdl.bigdl.transform.vision.sizes import Resize
 from sparkdl.bigdl.util.bridge import callZooFunc  # noqa: F401
 from sparkdl.bigdl.util.common import *  # noqa: F403
 from sparkdl.bigdl.util.common import JavaValue
+from sparkdl.bigdl.util.results import outputs_of
 
 
 class _Converted(FeatureTransformer):
@@ -138,8 +139,9 @@ class ImageSet(JavaValue):
         return self._frame().get_label()
 
     def get_predict(self, key: str = "predict") -> Any:
-        """Pairs of where each image comes from and what a model has said of it, or None."""
-        return self._frame().get_predict(key)
+        """Pairs of where each image comes from and the list of a model's outputs for it, or None."""
+        pairs = self._frame().get_predict(key)
+        return [_listed(pair) for pair in pairs] if self.is_local() else pairs.map(_listed)
 
     def to_image_frame(self, bigdl_type: str = "float") -> ImageFrame:
         """The same images as an ImageFrame."""
@@ -162,6 +164,10 @@ class DistributedImageSet(ImageSet):
         self, image_rdd: Any = None, label_rdd: Any = None, jvalue: Any = None, bigdl_type: str = "float"
     ) -> None:
         super().__init__(DistributedImageFrame(image_rdd, label_rdd, jvalue).value, bigdl_type)
+
+
+def _listed(pair: tuple[Any, Any]) -> tuple[Any, Any]:
+    return pair[0], outputs_of(pair[1])
 
 
 def _folder(uri: str) -> str:

@@ -28,6 +28,7 @@ from sparkdl.bigdl.util.log4Error import (  # noqa: F401
     logging,
     outputUserMessage,
 )
+from sparkdl.bigdl.util.results import outputs_of
 from sparkdl.errors import ArgumentError, DataError, ModelError, UnsupportedError
 
 
@@ -237,8 +238,8 @@ class TextSet(JavaValue):
         return self._each(lambda feature: feature.get_sample())
 
     def get_predicts(self) -> Any:
-        """Pairs of the id and what a model has said of each, or None."""
-        return self._each(lambda feature: (feature.get_uri(), feature["predict"]))
+        """Pairs of the id and the list of a model's outputs for each, or None."""
+        return self._each(lambda feature: (feature.get_uri(), outputs_of(feature["predict"])))
 
     def random_split(self, weights: Sequence[float]) -> list["TextSet"]:
         """Several sets, of sizes in proportion to the weights.
