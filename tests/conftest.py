@@ -24,6 +24,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.servers.java import java_options
+from tests.servers.preloaded import provide_python
 
 # Before anything imports TensorFlow, and before the JVM starts: Python workers inherit it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -48,9 +49,14 @@ PRELOADED = {"spark.python.daemon.module": "sparkdl.spark.daemon"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Lets pytest-xdist keep the order below: of its own accord it begins with the groups of the most tests."""
+    """Lets pytest-xdist keep the order below: of its own accord it begins with the groups of the most tests.
+
+    Each of its processes gets a Python that has TensorFlow in memory, for its programs and Spark's workers.
+    """
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False
+    if hasattr(config, "workerinput") or not getattr(config.option, "numprocesses", None):
+        provide_python()
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

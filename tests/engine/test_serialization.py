@@ -12,6 +12,7 @@ import pytest
 from sparkdl.engine.serialization import check_model, model_arrays, pack_model, set_model_arrays, unpack_model
 from sparkdl.errors import ModelError, UnsupportedError
 from sparkdl.types import SampleSpec, TensorSpec
+from tests.servers.preloaded import preloaded_python
 
 SPEC = SampleSpec((TensorSpec("x", (3,), "float32"),), (TensorSpec("y", (2,), "float32"),))
 X = np.arange(12, dtype="float32").reshape(4, 3) / 10
@@ -223,7 +224,7 @@ pickle.dump(pack_model(model), open(sys.argv[1], "wb"))
 
 def test_classes_and_functions_of_main_travel_by_value(tmp_path):
     path = tmp_path / "payload"
-    subprocess.run([sys.executable, "-c", MAIN_PROGRAM, str(path)], check=True)  # noqa: S603
+    subprocess.run([preloaded_python(), "-c", MAIN_PROGRAM, str(path)], check=True)  # noqa: S603
     model = unpack_model(pickle.loads(path.read_bytes()))  # noqa: S301
     assert model(X).numpy()[1, 0] == pytest.approx(0.6)
     assert model.evaluate(X, 2 * X + 1, verbose=0) == pytest.approx(2.0)

@@ -15,22 +15,27 @@ from unittest import mock
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
+from tests.servers.preloaded import preloaded_python
+
 ROOT = Path(__file__).parents[2]
 JOBS = ROOT / "jobs"
 
 
-def run_job(name: str, *arguments: object, folder: Path, submit: bool = False) -> str:
-    """What `jobs/NAME` printed as a program; fails with its errors if it did not end well."""
+def run_job(name: str, *arguments: object, folder: Path, submit: bool = False, python: str = preloaded_python()) -> str:
+    """What `jobs/NAME` printed as a program; fails with its errors if it did not end well.
+
+    Args:
+        submit: whether spark-submit starts it.
+        python: that of the program and of its workers.
+    """
     import pyspark
 
     spark_submit = Path(pyspark.__file__).parent / "bin" / "spark-submit"
-    launcher = (
-        [spark_submit, "--master", "local[2]", "--conf", "spark.ui.enabled=false"] if submit else [sys.executable]
-    )
+    launcher = [spark_submit, "--master", "local[2]", "--conf", "spark.ui.enabled=false"] if submit else [python]
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     done = subprocess.run(
         [str(word) for word in (*launcher, JOBS / name, *arguments)],
-        env={**os.environ, "PYTHONPATH": path, "PYSPARK_PYTHON": sys.executable, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        env={**os.environ, "PYTHONPATH": path, "PYSPARK_PYTHON": python, "TF_CPP_MIN_LOG_LEVEL": "3"},
         cwd=folder,
         capture_output=True,
         text=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def test_a_keras_model_over_csv(tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=(50, 2)).astype("float32")
     pd.DataFrame({"id": range(50), "a": x[:, 0], "b": x[:, 1]}).to_csv(tmp_path / "rows.csv", index=False)
     given = ("--model", tmp_path / "model.keras", "--data", tmp_path / "rows.csv", "--features", "a", "b")
-    printed = run_job("score.py", *given, "--to", tmp_path / "out", folder=tmp_path, submit=True)
+    printed = run_job("score.py", *given, "--to", tmp_path / "out", folder=tmp_path, submit=True, python=sys.executable)
     assert "50 rows in" in printed and "rows/s): prediction in" in printed
     found = scored(tmp_path / "out").sort_values("id")
     assert list(found) == ["id", "a", "b", "prediction"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from tensorflow.core.framework import graph_pb2
 
 from sparkdl.errors import ArgumentError, ImporterError, UnsupportedError
 from sparkdl.nn.graph_layer import GraphLayer, WeightSpec
+from tests.servers.preloaded import preloaded_python
 
 v1 = tf.compat.v1
 ROOT = Path(__file__).parents[2]
@@ -126,7 +126,7 @@ def test_a_new_process_needs_the_package_only(model: keras.Model, tmp_path: Path
         "model = keras.saving.load_model(f'{folder}/model.keras')\n"
         "np.save(f'{folder}/y.npy', model.predict(np.load(f'{folder}/x.npy'), verbose=0))"
     )
-    run = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
+    run = subprocess.run([preloaded_python(), "-c", code, str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr[-2000:]
     np.testing.assert_allclose(np.load(tmp_path / "y.npy"), model.predict(X, verbose=0), rtol=1e-6)
 

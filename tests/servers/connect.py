@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from pathlib import Path
 import pyspark
 
 from sparkdl.spark.java import has_java, wheel_java_home
+from tests.servers.preloaded import preloaded_python
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120.0
@@ -50,7 +50,8 @@ def connect_server(folder: Path, master: str, conf: Mapping[str, str] | None = N
     options = [word for name, value in settings.items() for word in ("--conf", f"{name}={value}")]
     home = Path(pyspark.__file__).parent
     server = ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer", *options, "spark-internal"]
-    environ = {**os.environ, "SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable, "PYTHONPATH": str(ROOT)}
+    environ = {**os.environ, "PYSPARK_PYTHON": preloaded_python(), "PYTHONPATH": str(ROOT)}
+    environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     if not has_java(os.environ):
         environ["JAVA_HOME"] = str(wheel_java_home())
     log = folder / "server.log"

@@ -25,6 +25,7 @@ from sparkdl.storage.local import LocalStorage
 from sparkdl.train.checkpoint import encode_state
 from sparkdl.train.checkpoint_folder import CheckpointFolder
 from sparkdl.types import TrainingState
+from tests.servers.preloaded import preloaded_python
 
 pytestmark = [pytest.mark.spark, pytest.mark.tf]
 ARGUMENTS: dict[str, Any] = {"batch_size": 8, "verbose": 0, "max_failures": 0}
@@ -165,7 +166,7 @@ np.save(sys.argv[2], model(np.ones((1, 4), "float32")))
 
 
 def test_a_checkpoint_is_read_in_a_fresh_process(trained: Path, tmp_path: Path) -> None:
-    program = [sys.executable, "-c", READ_ELSEWHERE, str(trained), str(tmp_path / "out.npy")]
+    program = [preloaded_python(), "-c", READ_ELSEWHERE, str(trained), str(tmp_path / "out.npy")]
     subprocess.run(program, check=True, capture_output=True, timeout=120)
     expected = sdl.load_checkpoint(str(trained))(np.ones((1, 4), "float32"))
     np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, rtol=1e-6)

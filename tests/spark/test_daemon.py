@@ -11,8 +11,12 @@ from typing import Any
 import pytest
 from py4j.protocol import Py4JJavaError
 
+from tests.servers.preloaded import PLAIN
 
-def test_a_fresh_worker_has_tensorflow_and_sets_its_own_threads_and_random_numbers(spark_local: Any) -> None:
+
+def test_a_fresh_worker_has_tensorflow_and_sets_its_own_threads_and_random_numbers(
+    spark_local: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def describe(_: Iterator[int]) -> Iterator[dict[str, Any]]:
         imported = {"tensorflow", "keras"} <= sys.modules.keys()
         import numpy as np
@@ -30,6 +34,7 @@ def test_a_fresh_worker_has_tensorflow_and_sets_its_own_threads_and_random_numbe
     def fail(_: Iterator[int]) -> Iterator[int]:
         raise ValueError("Spark uses no process again that has failed")
 
+    monkeypatch.setitem(spark_local.sparkContext.environment, PLAIN, "1")  # a Python that has imported nothing itself
     slots = spark_local.sparkContext.parallelize(range(2), 2)
     with pytest.raises(Py4JJavaError, match="has failed"):
         slots.barrier().mapPartitions(fail).count()

@@ -17,6 +17,7 @@ from sparkdl.errors import ArgumentError, MissingExtraError
 from sparkdl.spark.assignment import Assignment
 from sparkdl.spark.cluster import driver_address
 from sparkdl.spark.encryption import SWITCHES, identity_of_run
+from tests.servers.preloaded import preloaded_python
 
 
 class Context:
@@ -111,7 +112,7 @@ PROGRAM = """
 def test_a_spark_that_encrypts_gets_encrypted_workers_and_the_same_bytes() -> None:
     program = textwrap.dedent(PROGRAM).format(here=str(Path(__file__).parent))
     environ = {**os.environ, "SPARK_LOCAL_IP": "127.0.0.1"}
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=280, env=environ)
+    run = subprocess.run([preloaded_python(), "-c", program], capture_output=True, text=True, timeout=280, env=environ)
     assert run.returncode == 0, run.stderr[-3000:]
     assert run.stdout.splitlines() == [
         "workers: 2 encrypted runs: 1",

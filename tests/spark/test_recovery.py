@@ -19,6 +19,7 @@ from models import blobs, classifier, frame
 
 import sparkdl as sdl
 from sparkdl.errors import WorkerError
+from tests.servers.preloaded import preloaded_python
 
 pytestmark = [pytest.mark.spark, pytest.mark.tf]
 
@@ -84,7 +85,7 @@ def test_ctrl_c_ends_the_stage_and_frees_the_workers() -> None:
     program = textwrap.dedent(PROGRAM).format(here=str(Path(__file__).parent))
     environ = {**os.environ, "SPARK_LOCAL_IP": "127.0.0.1", "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environ
+        [preloaded_python(), "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environ
     )
     assert process.stdout is not None
     lines = []

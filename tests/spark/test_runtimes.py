@@ -22,12 +22,12 @@ from sparkdl.errors import MissingExtraError, UnsupportedError
 from sparkdl.spark import shipping
 from sparkdl.spark.scoring import score
 from sparkdl.types import SampleSpec, TensorSpec
+from tests.servers.preloaded import PLAIN
 
 pytest.importorskip("openvino")
 pytestmark = [pytest.mark.spark, pytest.mark.tf]
 
 SPEC = SampleSpec((TensorSpec("features", (4,), "float32"),))
-ENVIRONMENT = "spark.sql.execution.pyspark.udf.simplifiedTraceback.enabled"
 LOADED = [T.StructField("loaded", T.BooleanType())]
 
 
@@ -42,15 +42,14 @@ def loaded(data: DataFrame, model: Any, **options: Any) -> set[bool]:
     return {row.loaded for row in scored.collect()}
 
 
-def test_tasks_that_score_by_openvino_import_no_tensorflow(spark_cluster: SparkSession) -> None:
+def test_tasks_that_score_by_openvino_import_no_tensorflow(
+    spark_cluster: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data, model = frame(spark_cluster, *blobs(30)), classifier()
-    # With another setting of the environment Spark starts other processes: those there may have trained before.
-    spark_cluster.conf.set(ENVIRONMENT, "false")
-    try:
-        assert loaded(data, model) == {False}
-        assert loaded(data, model, runtime="tensorflow") == {True}
-    finally:
-        spark_cluster.conf.unset(ENVIRONMENT)
+    # With another environment Spark starts other processes: those there may have trained, and begin with TensorFlow.
+    monkeypatch.setitem(spark_cluster.sparkContext.environment, PLAIN, "1")
+    assert loaded(data, model) == {False}
+    assert loaded(data, model, runtime="tensorflow") == {True}
 
 
 def test_the_module_of_the_task_imports_no_tensorflow() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from pyspark.sql import SparkSession
 from sparkdl.errors import ClusterError
 from sparkdl.spark.cluster import choose_workers
 from sparkdl.spark.worker_layout import executors_of
+from tests.servers.preloaded import preloaded_python
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
@@ -38,7 +38,7 @@ spark.stop()
 def test_a_worker_has_the_cores_of_several_tasks(tmp_path: Path) -> None:
     (tmp_path / "models.py").write_text((ROOT / "tests" / "spark" / "models.py").read_text())
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)]), "SPARK_LOCAL_IP": "127.0.0.1"}
-    command = [sys.executable, "-c", PROGRAM]
+    command = [preloaded_python(), "-c", PROGRAM]
     run = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=240)
     assert run.returncode == 0, run.stdout + run.stderr[-3000:]
     assert "workers: 1 close: True" in run.stdout

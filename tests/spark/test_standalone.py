@@ -8,6 +8,8 @@ import sys
 import zipfile
 from pathlib import Path
 
+from tests.servers.preloaded import preloaded_python
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -41,14 +43,17 @@ def test_the_verbs_run_under_spark_submit_from_a_zip(standalone: str, tmp_path: 
 
 
 def test_the_doctor_runs_under_spark_submit_from_a_zip(standalone: str, tmp_path: Path) -> None:
-    run = submit(standalone, tmp_path, "import sys\nfrom sparkdl.__main__ import main\nsys.exit(main(['doctor']))\n")
+    program = "import sys\nfrom sparkdl.__main__ import main\nsys.exit(main(['doctor']))\n"
+    run = submit(standalone, tmp_path, program, python=sys.executable)
     assert run.returncode == 0, run.stdout + run.stderr[-2000:]
     assert "2 worker(s)" in run.stdout
     assert "sparkdl.zip/sparkdl" in run.stdout
     assert "each worker reaches the driver and every other worker" in run.stdout
 
 
-def submit(master: str, folder: Path, program: str) -> subprocess.CompletedProcess[str]:
+def submit(
+    master: str, folder: Path, program: str, python: str = preloaded_python()
+) -> subprocess.CompletedProcess[str]:
     """Runs a program by spark-submit, with the package as a zip and nowhere else on its path."""
     import pyspark
 
@@ -62,7 +67,7 @@ def submit(master: str, folder: Path, program: str) -> subprocess.CompletedProce
     settings = ["--conf", "spark.ui.enabled=false", "--conf", "spark.cores.max=2"]
     options = ["--master", master, "--py-files", str(archive), *settings]
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    environ |= {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
+    environ |= {"PYSPARK_PYTHON": python, "SPARK_LOCAL_IP": "127.0.0.1"}
     return subprocess.run(
         [launcher, *options, str(job)], cwd=folder, env=environ, capture_output=True, text=True, timeout=280
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from sparkdl.errors import ArgumentError, ImporterError, MissingFileError, Unsup
 from tests.importers.caffe.files import caffemodel
 from tests.importers.caffe.goldens import apart
 from tests.importers.caffe.places import ROOT
+from tests.servers.preloaded import preloaded_python
 
 DATA = 'layer { name: "in" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 4 dim: 4 } } }\n'
 Load = Callable[..., Any]
@@ -308,7 +308,7 @@ def test_a_loaded_model_is_saved_and_read_by_a_fresh_process(load: Load, tmp_pat
         "import sys, numpy as np, keras, sparkdl; model = keras.saving.load_model(sys.argv[1]);"
         "a = np.load(sys.argv[2]); assert np.abs(model(a['x']) - a['y']).max() < 1e-6; print(model.output_names)"
     )
-    arguments = [sys.executable, "-c", code, str(tmp_path / "model.keras"), str(tmp_path / "arrays.npz")]
+    arguments = [preloaded_python(), "-c", code, str(tmp_path / "model.keras"), str(tmp_path / "arrays.npz")]
     run = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr[-2000:]
     assert run.stdout.strip() == "['w']"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import h5py
@@ -18,6 +17,7 @@ import pytest
 from sparkdl.errors import ImporterError
 from sparkdl.importers.keras.load import LARGEST, load_keras
 from tests.importers.keras.places import COPIES, ROOT, unpacked
+from tests.servers.preloaded import preloaded_python
 
 COUNT = int(os.environ.get("SPARKDL_MUTANTS", "60"))
 
@@ -33,7 +33,7 @@ def test_altered_files_are_read_or_refused(name: str, tmp_path: Path) -> None:
     else:
         source = COPIES / name if name.endswith(".keras") else unpacked(name, tmp_path)
     done = subprocess.run(
-        [sys.executable, "-m", "tests.importers.keras.fuzzing", str(source), str(COUNT), name],
+        [preloaded_python(), "-m", "tests.importers.keras.fuzzing", str(source), str(COUNT), name],
         cwd=ROOT,
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
         capture_output=True,

@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.importers.tensorflow.places import ROOT
+from tests.servers.preloaded import preloaded_python
 
 COUNT = int(os.environ.get("SPARKDL_MUTANTS", "40"))
 SUBJECTS = ("network", "old loop", "old branches", "functions", "arrays")
@@ -23,7 +23,7 @@ SUBJECTS = ("network", "old loop", "old branches", "functions", "arrays")
 @pytest.mark.parametrize("subject", SUBJECTS)
 def test_altered_graphs_are_loaded_or_refused(subject: str, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.importers.tensorflow.graph_mutants", subject, str(COUNT), str(tmp_path)],
+        [preloaded_python(), "-m", "tests.importers.tensorflow.graph_mutants", subject, str(COUNT), str(tmp_path)],
         cwd=ROOT,
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
         capture_output=True,

@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.importers.tensorflow.mutants import KINDS
 from tests.importers.tensorflow.places import ROOT
+from tests.servers.preloaded import preloaded_python
 
 COUNT = int(os.environ.get("SPARKDL_MUTANTS", "200"))
 
@@ -22,7 +22,7 @@ COUNT = int(os.environ.get("SPARKDL_MUTANTS", "200"))
 @pytest.mark.timeout(60 + COUNT)
 def test_altered_files_are_read_or_refused(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.importers.tensorflow.mutants", str(COUNT), str(tmp_path)],
+        [preloaded_python(), "-m", "tests.importers.tensorflow.mutants", str(COUNT), str(tmp_path)],
         cwd=ROOT,
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
         capture_output=True,
