@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 from pyspark.ml import Estimator
@@ -47,7 +48,7 @@ class NNEstimator(
     """Trains a model on a DataFrame, and gives an `NNModel`.
 
     Args:
-        model: the model; it is trained itself, no copy of it.
+        model: the model; it is trained itself, no copy of it, unless `fit` is given Params.
         criterion: what is minimised.
         feature_preprocessing: makes a tensor of the feature column: a shape, several shapes, or a Preprocessing.
         label_preprocessing: the same of the label column.
@@ -162,6 +163,12 @@ class NNEstimator(
         """Keeps the norm of the gradient below a number."""
         self._clipping = "set_gradclip_l2norm", (float(clip_norm),)
         return self
+
+    def copy(self, extra: Any = None) -> Any:
+        """A copy with these Params and a model of its own, so that each fit of a grid trains another one."""
+        made = super().copy(extra)
+        made.model = deepcopy(self.model)
+        return made
 
     def _method(self) -> Any:
         """The optim method, with the learning rate and decay that were set."""

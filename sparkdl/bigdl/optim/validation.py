@@ -150,7 +150,10 @@ class Loss(ValidationMethod):
 
 
 class MAE(ValidationMethod):
-    """The mean distance between the number of the greatest output (from 1) and the label, over minibatches."""
+    """The mean distance between the number of the greatest output (from 1) and the label, over minibatches.
+
+    Where a row has several labels, their distances add up.
+    """
 
     name = "MAE"
 
@@ -159,8 +162,9 @@ class MAE(ValidationMethod):
 
     def measure(self, output: Arrays, target: Arrays) -> State:
         """See `ValidationMethod`."""
-        best = np.asarray(output).argmax(1).reshape(-1) + 1
-        return mean(float(np.mean(np.abs(best - np.asarray(target, np.float32).reshape(-1)), dtype=np.float32)), 1)
+        best = np.asarray(output).argmax(1).reshape(-1, 1) + 1
+        distances = np.abs(best - np.asarray(target, np.float32).reshape(len(best), -1)).sum(1)
+        return mean(float(np.mean(distances, dtype=np.float32)), 1)
 
 
 class _Ranking(ValidationMethod):

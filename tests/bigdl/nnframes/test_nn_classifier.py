@@ -20,6 +20,7 @@ from sparkdl.bigdl.feature.common import ChainedPreprocessing, Preprocessing, Se
 from sparkdl.bigdl.nn.criterion import ClassNLLCriterion, MSECriterion
 from sparkdl.bigdl.nn.layer import Linear, LogSoftMax, Sequential, Sigmoid
 from sparkdl.bigdl.nnframes import (
+    NNClassifier,
     NNClassifierModel,
     NNEstimator,
     NNImageReader,
@@ -70,6 +71,14 @@ def test_a_classifier_says_classes_from_one_and_is_saved_in_a_pipeline(frame: An
     stage = loaded.stages[-1]
     assert isinstance(stage, DLClassifierModel) and (stage.getFeatureSize(), stage.getFeaturesCol()) == ([2], "both")
     assert [row.prediction for row in loaded.transform(numbers).collect()] == [row.label for row in rows]
+
+
+def test_a_fit_with_params_trains_a_copy(frame: Any) -> None:
+    classifier = NNClassifier(_linear(LogSoftMax()), ClassNLLCriterion(), [2]).setBatchSize(16).setMaxEpoch(1)
+    before = [weight.copy() for weight in classifier.model.get_weights()]
+    fitted = classifier.fit(frame, {classifier.learningRate: 0.5})
+    np.testing.assert_array_equal(classifier.model.get_weights()[0], before[0])
+    assert fitted.model is not classifier.model and (fitted.model.get_weights()[0] != before[0]).any()
 
 
 def test_models_of_one_output_say_one_or_zero(frame: Any) -> None:

@@ -68,6 +68,12 @@ def test_average_precision_of_boxes() -> None:
     assert MeanAveragePrecisionObjectDetection(2, use_voc2007=True).number([table, positives])[0] == 0.5
 
 
+def test_distances_to_several_labels_of_a_row_add_up() -> None:
+    outputs, labels = np.array([[2.0, 1], [1, 2]]), np.array([[5.0, 7], [2, 1]])
+    assert validation.MAE().number(validation.MAE().measure(outputs, labels)) == (5.5, 1)
+    assert validation.MAE().number(validation.MAE().measure(outputs, labels[:, 0])) == (2.0, 1)
+
+
 def test_mistakes_are_told() -> None:
     with pytest.raises(ArgumentError, match="expected Top1Accuracy"):
         checked(["Top2Accuracy"])

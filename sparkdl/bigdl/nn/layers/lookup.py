@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from sparkdl.bigdl.nn.layers.base import Layer, check, describe
 from sparkdl.bigdl.util.limits import DOUBLEMAX
 
@@ -61,7 +63,7 @@ class SparseJoinTable(Layer):
 
 
 class SparseLinear(Layer):
-    """Linear for sparse rows; a dense input gets a gradient for backwardLength columns from backwardStart on."""
+    """Linear for sparse rows."""
 
     def __init__(
         self,
@@ -79,3 +81,12 @@ class SparseLinear(Layer):
         bigdl_type: str = "float",
     ) -> None:
         super().__init__(describe("SparseLinear", locals()), bigdl_type)
+
+    def backward(self, input: Any, grad_output: Any) -> Any:
+        """The gradient for the columns from `backwardStart` on alone, if there are any."""
+        gradient = super().backward(input, grad_output)
+        first, count = (self.value.arguments[name] for name in ("backwardStart", "backwardLength"))
+        if first < 1 or count < 1:
+            return gradient
+        columns = self.value.parameters["weight"][:, first - 1 : first - 1 + count]
+        return np.asarray(grad_output, np.float32) @ columns
