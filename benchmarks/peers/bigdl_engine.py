@@ -60,6 +60,18 @@ def build(name):
     return model.add(LogSoftMax())
 
 
+# Numbers of MKL-DNN's formats: nchw, ntc and nc.
+FORMATS = {"lenet": 7, "lstm": 27, "mlp": 4}
+
+
+def for_dnn(model, name):
+    """The model as MKL-DNN wants it: a graph that knows its formats."""
+    graph = model.to_graph()
+    graph.set_input_formats([FORMATS[name]])
+    graph.set_output_formats([FORMATS["mlp"]])
+    return graph
+
+
 def samples_of(sc, features, labels, workers):
     """An RDD of samples in Spark's memory: images with their channel first, and labels from 1."""
     if features.ndim == 4:
@@ -93,10 +105,13 @@ def main():
     features, labels, test_features, test_labels = read(arguments.data)
     train = samples_of(sc, features, labels, arguments.workers)
     test = samples_of(sc, test_features, test_labels, arguments.workers)
+    model = build(arguments.model)
+    if arguments.engine == "mkldnn":
+        model = for_dnn(model, arguments.model)
     with tempfile.TemporaryDirectory() as logs:
         began = time.time()
         optimizer = Optimizer(
-            model=build(arguments.model),
+            model=model,
             training_rdd=train,
             criterion=ClassNLLCriterion(),
             optim_method=SGD(learningrate=arguments.rate),
