@@ -141,11 +141,13 @@ def assert_the_sum_of_the_last_layer_has_these_slopes(
     slopes: Mapping[str, np.ndarray],
     sums: Mapping[str, np.ndarray],
 ) -> None:
-    """As above for one row of a large net: the factors follow from the last bias, the other slopes from the factors."""
-    last = list(slopes)[-1]
-    jacobian = tape.jacobian(output, sources[last], experimental_use_pfor=False)
-    matrix = tf.reshape(jacobian, [tf.size(output), -1]).numpy().astype("float64")
-    factors = np.linalg.lstsq(matrix.T, slopes[last].ravel(), rcond=1e-6)[0].astype("float32")
+    """As above for one row of a large net: the factors follow from the last bias, the other slopes from the factors.
+
+    The net ends in a softmax of the sums with that bias, so that the slopes of its outputs are known without it.
+    """
+    shares = tf.reshape(output, [-1]).numpy().astype("float64")
+    matrix = np.diag(shares) - np.outer(shares, shares)
+    factors = np.linalg.lstsq(matrix, slopes[list(slopes)[-1]].ravel(), rcond=1e-6)[0].astype("float32")
     names = [*slopes, *sums]
     found = tape.gradient(output, [sources[name] for name in names], tf.reshape(factors, output.shape))
     made = {name: tf.convert_to_tensor(part).numpy() for name, part in zip(names, found, strict=True)}
