@@ -13,6 +13,7 @@ import tensorflow as tf
 from sparkdl.engine.building import build_model, structured
 from sparkdl.engine.calls import CompiledStep
 from sparkdl.engine.exchange import Exchange
+from sparkdl.engine.fused_normalization import fused_batch_normalization
 from sparkdl.engine.layout import FlatWeights
 from sparkdl.engine.metrics import MetricSums, log_values, spread_row_means
 from sparkdl.engine.model_state import ModelState
@@ -185,7 +186,10 @@ class KerasReplica:
     def _forward(self, features: list[tf.Tensor], training: bool) -> Any:
         inputs = structured(features, self.spec.features, self.spec.feature_structure)
         arguments = {"training": training} if self.model._call_has_training_arg else {}
-        return call_model(self.model, inputs, self._bfloat16 if training else (), **arguments)
+        if not training:
+            return self.model(inputs, **arguments)
+        with fused_batch_normalization(self.model):
+            return call_model(self.model, inputs, self._bfloat16, **arguments)
 
     def _parts(self, y: Any, y_pred: Any, weights: Any, rows: tf.Tensor) -> list[Part]:
         if not self._terms:
