@@ -28,7 +28,7 @@ LONGEST = 100  # of the path of a socket, and of the first line of a program
 WORKER = {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
 ROOM = 1024  # for command lines of programs, which take the place of the template's
 # Python's own, and what libraries look at when they are imported.
-READ_AT_START = r"PYTHON(?!PATH$|UNBUFFERED$)[A-Z]|(OMP|OPENBLAS|MKL|TF|KERAS)_"
+READ_AT_START = r"PYTHON(?!PATH$|UNBUFFERED$)[A-Z]|(OMP|OPENBLAS|MKL|TF|KERAS)_|MPL"
 
 LAUNCHER = """#!{python} -IS
 import marshal, os, re, signal, socket, sys
