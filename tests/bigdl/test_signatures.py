@@ -131,6 +131,14 @@ def test_star_imports_leak_what_they_leaked(name: str) -> None:
     assert sorted({leak for leak in _leaked(name) if leak not in names} - set(NOT_LEAKED)) == []
 
 
+@pytest.mark.parametrize("package", ["bigdl.dllib.keras.layers", "bigdl.dllib.keras.engine"])
+def test_packages_of_layers_leak_what_models_are_trained_with(package: str) -> None:
+    names: dict[str, Any] = {}
+    exec(f"from {home_of(package)} import *", names)  # noqa: S102
+    assert {"SGD", "MaxEpoch", "Sample", "np", "create_spark_conf"} <= names.keys()
+    assert {leak for leak in _leaked("bigdl.dllib.keras.engine.topology") if leak not in names} == set()
+
+
 def test_the_tables_of_exceptions_are_in_use() -> None:
     leaked = {leak for name in RECORD for leak in _leaked(name)}
     assert [part for part in PROGRAMS if not any(f"{name}.".startswith(f"{part}.") for name in RECORD)] == []

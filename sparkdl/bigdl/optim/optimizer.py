@@ -127,6 +127,10 @@ class BaseOptimizer(JavaValue):
         bigdl_type: str,
     ) -> None:
         super().__init__(self, bigdl_type)
+        if not hasattr(criterion, "value"):
+            raise ArgumentError(
+                f"an Optimizer takes a criterion such as ClassNLLCriterion(), received a {type(criterion).__name__}."
+            )
         self.model, self.data, self.criterion = model, data, criterion
         self.end_trigger, self.batch_size = end_trigger, batch_size
         self.method = _method(optim_method)

@@ -38,7 +38,10 @@ class JTensor:
     def __init__(self, storage: Any, shape: Any, bigdl_type: str = "float", indices: Any = None) -> None:
         if isinstance(storage, bytes) and isinstance(shape, bytes):
             storage, shape = np.frombuffer(storage, DTYPE), np.frombuffer(shape, np.int32)
-        self.storage = np.array(storage, DTYPE)
+        try:
+            self.storage = np.array(storage, DTYPE)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"a JTensor is made of numbers, received a {type(storage).__name__}: {error}.") from error
         self.shape = tuple(int(size) for size in np.atleast_1d(shape))
         self.bigdl_type = bigdl_type
         if isinstance(indices, bytes):

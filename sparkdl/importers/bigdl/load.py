@@ -94,7 +94,8 @@ def read_module(path: PathLike, weight_path: PathLike | None = None) -> Module:
 def read_torch_module(path: PathLike) -> Module:
     """The tree of modules in a file of Torch 7; see `load_torch`."""
     shown = os.fspath(path)
-    return _guarded(lambda: module_of(read_objects(bytes(map_file(path)), shown), shown), shown)
+    content = bytes(map_file(path))
+    return _guarded(lambda: module_of(read_objects(content, shown), shown), shown)
 
 
 def _guarded(read: Callable[[], Module], path: str) -> Module:

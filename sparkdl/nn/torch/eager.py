@@ -88,10 +88,13 @@ class Recording:
         return [tensor.numpy() for tensor in self._differentiated(tensors, gradient)]
 
     def _differentiated(self, tensors: list[Any], gradient: Value) -> Any:
-        outputs = tf.nest.flatten(self.outputs)
-        given = [
-            tf.cast(tf.reshape(g, tf.shape(o)), o.dtype) for g, o in zip(flat_tensors(gradient), outputs, strict=True)
-        ]
+        outputs, gradients = tf.nest.flatten(self.outputs), flat_tensors(gradient)
+        if [int(tf.size(g)) for g in gradients] != [int(tf.size(o)) for o in outputs]:
+            raise DataError(
+                f"backward of {self.module.name or self.module.kind} was given a gradient of shape "
+                f"{_shapes(to_tensors(gradient))}, expected that of the output: {_shapes(self.outputs)}."
+            )
+        given = [tf.cast(tf.reshape(g, tf.shape(o)), o.dtype) for g, o in zip(gradients, outputs, strict=True)]
         return self._tape.gradient(outputs, tensors, given, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
     def is_of(self, value: Value) -> bool:
@@ -145,11 +148,15 @@ def to_tensors(value: Value) -> Any:
     """Arrays as float32 tensors; sparse tensors as they are."""
     if isinstance(value, (list, tuple)):
         return [to_tensors(part) for part in value]
-    return (
-        value
-        if isinstance(value, (tf.Tensor, tf.SparseTensor))
-        else tf.convert_to_tensor(np.asarray(value, np.float32))
-    )
+    if isinstance(value, (tf.Tensor, tf.SparseTensor)):
+        return value
+    try:
+        return tf.convert_to_tensor(np.asarray(value, None if value is None else np.float32))
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            "layers and criterions take numbers, arrays and tables (lists) of them, received a "
+            f"{type(value).__name__}: {error}."
+        ) from error
 
 
 def _shapes(value: Any) -> Any:

@@ -25,10 +25,14 @@ def refusal(module: Module, shapes: Any, note: str, error: Exception) -> str:
         >>> print(refusal(Module("Exp", name="e"), (2, 3), "", ValueError("Not positive.")))
         e() cannot take a value of shape (2, 3): Not positive. Check the shape of the features against the layers ...
     """
+    reason = _reason(error)
+    noted = f"{shapes}{note and f' ({note})'}"
+    if module.name and reason.startswith(f"{module.name} "):  # the kernel has said what is wrong
+        return f"{reason.rstrip('.')}; its input has the shape {noted}."
     given = ", ".join(f"{name}={value}" for name, value in module.arguments.items() if name != "nodes")
     return (
-        f"{module.name or module.kind}({given}) cannot take a value of shape {shapes}{note and f' ({note})'}: "
-        f"{_reason(error)} Check the shape of the features against the layers before this one."
+        f"{module.name or module.kind}({given}) cannot take a value of shape {noted}: "
+        f"{reason} Check the shape of the features against the layers before this one."
     )
 
 

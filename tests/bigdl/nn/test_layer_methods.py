@@ -309,9 +309,10 @@ def test_arguments_are_checked(expression: str, problem: str) -> None:
         ("JoinTable(1, 1)", "takes a table"),
         ("CAddTable()", "takes a table"),
         ("SelectTable(3)", "no element 3 in a table of 2"),
+        ("Linear(3, 1).set_name('fc')", r"^fc takes 3 features \(input_size\), but was given 2: look at"),
         (
-            "Linear(3, 1).set_name('fc')",
-            r"fc\(input_size=3, .*\) cannot take a value of shape \(2, 2\): Matrix size-inc",
+            "ParallelTable().add(ReLU()).set_name('pair')",
+            "pair takes a table with one element for each",
         ),
         ("MM()", r"cannot take a value of shape \(2, 2\)"),
         ("Sequential().add(Bilinear(2, 2, 1))", r"Bilinear.*cannot take a value of shape"),
@@ -321,6 +322,29 @@ def test_values_are_checked(expression: str, problem: str) -> None:
     layer = eval(expression, vars(layers).copy())
     with pytest.raises((ArgumentError, DataError), match=problem):
         layer.forward([X, X] if "SelectTable" in expression else X)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "problem"),
+    [
+        (lambda: layers.Linear(-4, 3), "^Linear cannot be made with input_size=-4, output_size=3"),
+        (lambda: layers.Linear("4", 3), "^Linear cannot be made with input_size='4'"),
+        (lambda: _linear().forward("abc"), "take numbers, arrays and tables .* received a str"),
+        (lambda: _linear().forward(None), "take numbers, arrays and tables .* received a NoneType"),
+        (lambda: _linear().predict_local("abc"), "a model takes arrays of numbers, received a str"),
+        (
+            lambda: _linear().predict_local(np.ones((2, 3))),
+            "^fc takes 2 features .* given 3: .*shape .None, 3.",
+        ),
+        (lambda: _linear().backward(X, X), r"backward of fc was given .* \(2, 2\), expected .*: \(2, 1\)"),
+        (lambda: _linear().set_init_method("xavier"), "takes methods such as Xavier.., received a str"),
+        (lambda: JTensor.from_ndarray("x"), "a JTensor is made of numbers"),
+    ],
+)
+def test_mistakes_are_told_in_a_sentence(mistake: Any, problem: str) -> None:
+    with pytest.raises((ArgumentError, DataError), match=problem) as caught:
+        mistake()
+    assert "\n" not in str(caught.value)
 
 
 def test_echo_tells_sizes(capsys: pytest.CaptureFixture[str]) -> None:

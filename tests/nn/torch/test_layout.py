@@ -120,6 +120,6 @@ def test_unknown_orders_are_refused() -> None:
 def test_what_a_layer_cannot_take_is_told_in_its_own_words() -> None:
     tree = _row(_convolution(3, 4).set_name("first"), _convolution(5, 2).set_name("second"))
     with pytest.raises(
-        DataError, match=r"^second\(.*shape \(None, 4, 6, 6\).*second takes 5 channels, but was given 4"
+        DataError, match=r"^second takes 5 channels, but was given 4: .*; its input has the shape \(None, 4, 6, 6\)"
     ):
         network(tree.value, (3, 6, 6))

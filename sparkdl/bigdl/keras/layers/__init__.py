@@ -1,5 +1,7 @@
 """The Keras-style layers of BigDL."""
 
+# Scripts find optimizers, criterions, numpy and much else through this one, as they did in BigDL.
+from sparkdl.bigdl.keras.engine.topology import *  # noqa: F403
 from sparkdl.bigdl.keras.graphs import Input, InputLayer  # noqa: F401
 from sparkdl.bigdl.keras.layers.advanced_activations import *  # noqa: F403
 from sparkdl.bigdl.keras.layers.convolutional import *  # noqa: F403

@@ -13,7 +13,7 @@ from sparkdl.bigdl.nn.layers.inference import Inference
 from sparkdl.bigdl.nn.layers.nodes import Node
 from sparkdl.bigdl.nn.layers.saving import Saving
 from sparkdl.bigdl.util.bridge import JavaValue
-from sparkdl.errors import ArgumentError, DataError
+from sparkdl.errors import ArgumentError, DataError, SparkDLError
 from sparkdl.importers.bigdl.load import read_module
 from sparkdl.nn.torch.build import kind_of, make, reset
 from sparkdl.nn.torch.eager import Recording, forward, zero_gradients
@@ -43,7 +43,13 @@ def describe(kind: str, arguments: Mapping[str, Any], children: Sequence[Layer] 
     """
     given = {name: value for name, value in arguments.items() if name not in _PLUMBING}
     literal = {name: plain(value) for name, value in given.items() if _is_plain(name, value)}
-    module = make(kind, [child.value for child in children], **literal)
+    try:
+        module = make(kind, [child.value for child in children], **literal)
+    except SparkDLError:
+        raise
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        told = ", ".join(f"{name}={value!r}" for name, value in literal.items())
+        raise ArgumentError(f"{kind} cannot be made with {told}: {error}.") from error
     for name, parameter in _INITIAL.items():
         if given.get(name) is not None:
             module.parameters[parameter] = _reshaped(kind, name, given[name], module.parameters[parameter].shape)
@@ -277,6 +283,10 @@ class Layer(JavaValue, SharedStaticUtils, Saving, Inference):
         kind = kind_of(self.value.kind)
         parameters = kind.parameters(kind.arguments(self.value))
         for name, method in (("weight", weight_init_method), ("bias", bias_init_method)):
+            if method is not None and not hasattr(method, "initial"):
+                raise ArgumentError(
+                    f"{self.name()}.set_init_method takes methods such as Xavier(), received a {type(method).__name__}."
+                )
             if method is not None and name in parameters:
                 self.value.initials[name] = method.initial
         if weight_init_method is not None or bias_init_method is not None:

@@ -240,4 +240,7 @@ def _ending_at(model: keras.Model, layer: str) -> keras.Model:
 
 
 def _array(value: Any) -> np.ndarray[Any, Any]:
-    return np.asarray(value.to_ndarray() if hasattr(value, "to_ndarray") else value, np.float32)
+    try:
+        return np.asarray(value.to_ndarray() if hasattr(value, "to_ndarray") else value, np.float32)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"a model takes arrays of numbers, received a {type(value).__name__}: {error}.") from error

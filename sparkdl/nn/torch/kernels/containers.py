@@ -47,6 +47,15 @@ def _concat(call: Call, x: Any) -> Any:
     return call.runner.apply(Module("JoinTable", arguments, name=call.module.name), outputs)
 
 
+def _parallel(call: Call, x: Any) -> Any:
+    if not isinstance(x, (list, tuple)) or len(x) > call.children:
+        given = f"a table of {len(x)}" if isinstance(x, (list, tuple)) else "an array"
+        raise DataError(
+            f"{call.name} takes a table with one element for each of its {call.children} layers, received {given}."
+        )
+    return [call.child(index, part) for index, part in enumerate(x)]
+
+
 def _map(call: Call, x: Any) -> Any:
     """Elements behind the last child go through the first."""
     return [call.child(index if index < call.children else 0, part) for index, part in enumerate(x)]
@@ -75,6 +84,6 @@ KINDS = {
     "ConcatTable": Kind(lambda call, x: [call.child(i, x) for i in range(call.children)], dissolves=True),
     "Graph": Kind(_graph, defaults={"stopped": ()}, dissolves=True),
     "MapTable": Kind(_map, dissolves=True),
-    "ParallelTable": Kind(lambda call, x: [call.child(i, x[i]) for i in range(call.children)], dissolves=True),
+    "ParallelTable": Kind(_parallel, dissolves=True),
     "Sequential": Kind(_sequential, dissolves=True),
 }

@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from sparkdl.errors import DataError
 from sparkdl.nn.torch.initial import by_fan_in
 from sparkdl.nn.torch.kinds import Call, Kind
 from sparkdl.nn.torch.module import Parameter
@@ -22,6 +23,12 @@ def linear_parameters(a: SimpleNamespace) -> Mapping[str, Parameter]:
 
 def _linear(call: Call, x: Any) -> Any:
     """[batch, in] or [in] to [batch, out] or [out]."""
+    size, wanted = x.shape[-1] if x.shape.rank else None, call.a.input_size
+    if x.shape.rank == 0 or size not in (None, wanted):
+        raise DataError(
+            f"{call.name} takes {wanted} features (input_size), but was given "
+            f"{'a number' if size is None else size}: look at the shape of the features and at the layer before."
+        )
     rows = x if x.shape.rank > 1 else x[None]
     y = tf.matmul(rows, call["weight"], transpose_b=True)
     y = tf.nn.bias_add(y, call["bias"]) if call.has("bias") else y
