@@ -1,4 +1,4 @@
-"""The synchronous limit: a bare TensorFlow loop in several processes that only wait for each other.
+"""The synchronous limit: a bare loop of TensorFlow, or of PyTorch, in several processes that only wait for each other.
 
 Each process has one thread and its share of the batch, computes the gradient, applies the optimizer
 to all weights, and passes one byte around per step; no gradient is ever exchanged. No synchronous
@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from workloads import WORKLOADS
@@ -21,16 +22,36 @@ from workloads import WORKLOADS
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
-def measure(name: str, optimizer: str, workers: int, warm_up: int, steps: int) -> list[float]:
+def measure(
+    name: str,
+    optimizer: str,
+    workers: int,
+    warm_up: int,
+    steps: int,
+    engine: str = "tensorflow",
+    precision: str = "float32",
+) -> list[float]:
     """Seconds of each step after the warm-up, as rank 0 of `workers` processes saw them.
+
+    Args:
+        engine: a key of `ENGINES`; with "torch" the optimizer is SGD.
+        precision: "float32", or "bf16": Keras's policy mixed_bfloat16, PyTorch's autocast.
 
     Raises:
         RuntimeError: a process failed.
     """
-    return measure_clocks(name, optimizer, workers, warm_up, steps)["wall"]
+    return measure_clocks(name, optimizer, workers, warm_up, steps, engine, precision)["wall"]
 
 
-def measure_clocks(name: str, optimizer: str, workers: int, warm_up: int, steps: int) -> dict[str, list[float]]:
+def measure_clocks(
+    name: str,
+    optimizer: str,
+    workers: int,
+    warm_up: int,
+    steps: int,
+    engine: str = "tensorflow",
+    precision: str = "float32",
+) -> dict[str, list[float]]:
     """The same, by the clock on the "wall", and by that of the "processor": without what other programs took.
 
     Raises:
@@ -38,7 +59,8 @@ def measure_clocks(name: str, optimizer: str, workers: int, warm_up: int, steps:
     """
     pairs = [socket.socketpair() for _ in range(workers - 1)]
     ends = [[near for near, _ in pairs], *([far] for _, far in pairs)]
-    processes = [_start(name, optimizer, workers, warm_up, steps, [end.fileno() for end in mine]) for mine in ends]
+    words, numbers = [name, optimizer, engine, precision], [workers, warm_up, steps]
+    processes = [_start(words, [*numbers, *(end.fileno() for end in mine)]) for mine in ends]
     for pair in pairs:
         for end in pair:
             end.close()
@@ -49,12 +71,11 @@ def measure_clocks(name: str, optimizer: str, workers: int, warm_up: int, steps:
     return json.loads(outputs[0][0].splitlines()[-1])
 
 
-def _start(name: str, optimizer: str, workers: int, warm_up: int, steps: int, ends: list[int]) -> subprocess.Popen[str]:
-    numbers = [str(number) for number in (workers, warm_up, steps, *ends)]
+def _start(words: list[str], numbers: list[int]) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, str(Path(__file__)), name, optimizer, *numbers],
+        [sys.executable, str(Path(__file__)), *words, *map(str, numbers)],
         env={**os.environ, **ONE_THREAD},
-        pass_fds=ends,
+        pass_fds=numbers[3:],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -73,36 +94,40 @@ def wait_for_all(peers: list[socket.socket]) -> None:
         peer.sendall(b"1")
 
 
-def run(name: str, optimizer: str, workers: int, warm_up: int, steps: int, ends: list[int]) -> dict[str, list[float]]:
-    """The loop of one process; returns the seconds of each step after the warm-up, by both clocks."""
+def tensorflow_step(name: str, optimizer: str, rows: int, precision: str) -> Callable[[], object]:
+    """A training step of TensorFlow."""
     import keras
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
+    if precision == "bf16":
+        keras.mixed_precision.set_global_policy("mixed_bfloat16")
     workload = WORKLOADS[name]
     model = workload.model(optimizer)
-    features, labels = (tf.constant(part) for part in workload.rows(workload.batch // workers, seed=0))
+    features, labels = (tf.constant(part) for part in workload.rows(rows, seed=0))
     loss_of = keras.losses.get(model.loss)
 
     @tf.function
     def step() -> tf.Tensor:
         with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(loss_of(labels, model(features, training=True)))
+            loss = tf.reduce_mean(loss_of(labels, tf.cast(model(features, training=True), tf.float32)))
         gradients = tape.gradient(loss, model.trainable_variables)
         model.optimizer.apply(gradients, model.trainable_variables)
         return loss
 
     model.optimizer.build(model.trainable_variables)
-    peers = [socket.socket(fileno=end) for end in ends]
-    wall, processor = [], []
-    for _ in range(warm_up + steps):
-        start, worked = time.perf_counter(), time.process_time()
-        step().numpy()
-        wait_for_all(peers)
-        wall.append(time.perf_counter() - start)
-        processor.append(time.process_time() - worked)
-    return {"wall": wall[warm_up:], "processor": processor[warm_up:]}
+    return lambda: step().numpy()
+
+
+def torch_step(name: str, optimizer: str, rows: int, precision: str) -> Callable[[], object]:
+    """A training step of PyTorch."""
+    from torch_models import Loop
+
+    return Loop(name, *WORKLOADS[name].rows(rows, seed=0), precision).step
+
+
+ENGINES = {"tensorflow": tensorflow_step, "torch": torch_step}
 
 
 def main() -> None:
@@ -110,10 +135,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", choices=sorted(WORKLOADS))
     parser.add_argument("optimizer")
+    parser.add_argument("engine", choices=ENGINES)
+    parser.add_argument("precision", choices=["float32", "bf16"])
     parser.add_argument("numbers", type=int, nargs="+", help="workers, warm-up steps, steps, socket descriptors")
     arguments = parser.parse_args()
     workers, warm_up, steps, *ends = arguments.numbers
-    print(json.dumps(run(arguments.name, arguments.optimizer, workers, warm_up, steps, ends)))
+    rows = WORKLOADS[arguments.name].batch // workers
+    step = ENGINES[arguments.engine](arguments.name, arguments.optimizer, rows, arguments.precision)
+    peers = [socket.socket(fileno=end) for end in ends]
+    wall, processor = [], []
+    for _ in range(warm_up + steps):
+        start, worked = time.perf_counter(), time.process_time()
+        step()
+        wait_for_all(peers)
+        wall.append(time.perf_counter() - start)
+        processor.append(time.process_time() - worked)
+    print(json.dumps({"wall": wall[warm_up:], "processor": processor[warm_up:]}))
 
 
 if __name__ == "__main__":

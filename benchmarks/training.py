@@ -1,7 +1,10 @@
 """Throughput of `sdl.fit` against the synchronous limit, and what a second fit costs beside its steps.
 
+The limit is that of bare TensorFlow; `--torch` (pip install torch) measures that of PyTorch beside it.
+
     python benchmarks/training.py                          # LeNet, LSTM and MLP on local[2]
     python benchmarks/training.py resnet50 --repeats 2     # slow: seconds per step
+    python benchmarks/training.py resnet50 --precision bf16 --torch
     python benchmarks/training.py lenet --master 'local-cluster[2,1,4096]'
 
 Limit and fit take turns in one run (A B A B), so that both see the same machine. Rates are medians over the turns:
@@ -47,7 +50,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class Result:
-    """One model's figures: rates in rows per second, medians over the turns."""
+    """One model's figures: rates in rows per second, medians over the turns; `torch` is PyTorch's limit."""
 
     model: str
     limit: float
@@ -55,6 +58,7 @@ class Result:
     fit: float
     fit_turns: list[float]
     ratio: float
+    torch: float | None
     goal: float
     phases: dict[str, float]
     first_fit_outside: float
@@ -73,6 +77,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--repeats", type=int, default=3, help="turns of limit and fit (default %(default)s)")
     parser.add_argument("--steps", type=int, help="steps per epoch and per limit turn (default: by model)")
     parser.add_argument("--epochs", type=int, default=4, help="epochs per fit; the first is left out (%(default)s)")
+    parser.add_argument("--precision", choices=["float32", "bf16"], default="float32", help="of all (default float32)")
+    parser.add_argument("--torch", action="store_true", help="measure PyTorch too; its optimizer is SGD")
     parser.add_argument("--optimizer", default="sgd", help="any name Keras knows (default %(default)s)")
     parsed = parser.parse_args(arguments)
     unknown = sorted({*parsed.models} - {*WORKLOADS})
@@ -93,6 +99,7 @@ def fit_once(workload: Workload, frame: Any, arguments: argparse.Namespace, step
         epochs=arguments.epochs,
         workers=arguments.workers,
         cores_per_worker=1,
+        precision=arguments.precision,
         dtypes={"features": "float32"},
         verbose=0,
     )
@@ -106,9 +113,10 @@ def fit_once(workload: Workload, frame: Any, arguments: argparse.Namespace, step
     )
 
 
-def limit_rate(workload: Workload, arguments: argparse.Namespace, steps: int) -> float:
+def limit_rate(workload: Workload, arguments: argparse.Namespace, steps: int, engine: str) -> float:
     """Rows per second of one turn of the bare loop."""
-    seconds = limit.measure(workload.name, arguments.optimizer, arguments.workers, min(WARM_UP, steps), steps)
+    numbers = (arguments.workers, min(WARM_UP, steps), steps)
+    seconds = limit.measure(workload.name, arguments.optimizer, *numbers, engine, arguments.precision)
     return workload.batch * len(seconds) / sum(seconds)
 
 
@@ -119,9 +127,11 @@ def compare(workload: Workload, spark: Any, arguments: argparse.Namespace) -> Re
     task = MakeRows(workload.shape, workload.classes)
     frame = spark.range(0, count, 1, partitions).mapInArrow(task, "features binary, label bigint").cache()
     frame.count()
-    limits, turns = [], []
+    limits, torch, turns = [], [], []
     for _ in range(arguments.repeats):
-        limits.append(limit_rate(workload, arguments, steps))
+        limits.append(limit_rate(workload, arguments, steps, "tensorflow"))
+        if arguments.torch:
+            torch.append(limit_rate(workload, arguments, steps, "torch"))
         turns.append(fit_once(workload, frame, arguments, steps))
     frame.unpersist()
     bare, rate = statistics.median(limits), statistics.median(turn.rate for turn in turns)
@@ -133,6 +143,7 @@ def compare(workload: Workload, spark: Any, arguments: argparse.Namespace) -> Re
         fit=rate,
         fit_turns=[turn.rate for turn in turns],
         ratio=rate / bare,
+        torch=statistics.median(torch) if torch else None,
         goal=workload.goal,
         phases={phase: statistics.median(turn.phases[phase] for turn in turns) for phase in PHASES},
         first_fit_outside=turns[0].outside,
@@ -143,14 +154,22 @@ def compare(workload: Workload, spark: Any, arguments: argparse.Namespace) -> Re
 
 def table(results: Sequence[Result]) -> str:
     """The figures for people."""
-    head = f"{'model':<9}{'limit/s':>10}{'fit/s':>10}{'ratio':>7}{'goal':>6}   "
+    head = f"{'model':<12}{'limit/s':>10}{'fit/s':>10}{'ratio':>7}{'goal':>6}{'torch/s':>10}{'ratio':>7}   "
     head += "".join(f"{phase + ' ms':>13}" for phase in PHASES) + f"{'outside s: 1st':>17}{'2nd':>7}"
     lines = [head, "-" * len(head)]
     for result in results:
-        line = f"{result.model:<9}{result.limit:>10,.0f}{result.fit:>10,.0f}{result.ratio:>7.3f}{result.goal:>6.2f}   "
+        line = (
+            f"{result.model:<12}{rate_text(result.limit)}{rate_text(result.fit)}{result.ratio:>7.3f}{result.goal:>6.2f}"
+        )
+        line += f"{rate_text(result.torch)}{result.fit / result.torch:>7.3f}   " if result.torch else f"{'':>20}"
         line += "".join(f"{result.phases[phase]:>13.2f}" for phase in PHASES)
         lines.append(line + f"{result.first_fit_outside:>17.1f}{result.second_fit_outside:>7.1f}")
     return "\n".join(lines)
+
+
+def rate_text(rate: float) -> str:
+    """Rows per second, with a digit behind the point where there are few."""
+    return f"{rate:>10,.1f}" if rate < 100 else f"{rate:>10,.0f}"
 
 
 def main() -> None:
@@ -170,7 +189,9 @@ def main() -> None:
     print(table(results))
     if load > QUIET_LOAD:
         print(f"The machine was busy before the start (load average {load:.1f}): the ratios mean little.")
-    settings = {name: getattr(arguments, name) for name in ("master", "workers", "repeats", "epochs", "optimizer")}
+    settings = {
+        name: getattr(arguments, name) for name in ("master", "workers", "repeats", "epochs", "optimizer", "precision")
+    }
     print(json.dumps({**settings, "load": load, "results": [asdict(result) for result in results]}))
 
 

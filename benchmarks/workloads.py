@@ -104,6 +104,12 @@ def _resnet50() -> Any:
     return keras.applications.ResNet50(weights=None)
 
 
+def _densenet121() -> Any:
+    import keras
+
+    return keras.applications.DenseNet121(weights=None)
+
+
 def _vgg16() -> Any:
     import keras
 
@@ -149,12 +155,13 @@ GOOGLENET = (
 WORKLOADS = {
     workload.name: workload
     for workload in (
-        Workload("lenet", (28, 28, 1), 10, 512, 200, 0.93, _lenet),
-        Workload("lstm", (48, 16), 2, 256, 200, 0.93, _lstm),
-        Workload("mlp", (784,), 10, 256, 400, 0.6, _mlp),
+        Workload("lenet", (28, 28, 1), 10, 512, 200, 0.97, _lenet),
+        Workload("lstm", (48, 16), 2, 256, 200, 0.97, _lstm),
+        Workload("mlp", (784,), 10, 256, 400, 0.75, _mlp),
         Workload("resnet50", (224, 224, 3), 1000, 16, 6, 0.97, _resnet50),
         Workload("inception", (224, 224, 3), 1000, 16, 10, 0.97, _inception_v1),
-        Workload("vgg16", (224, 224, 3), 1000, 8, 6, 0.9, _vgg16),
+        Workload("densenet121", (224, 224, 3), 1000, 16, 6, 0.97, _densenet121),
+        Workload("vgg16", (224, 224, 3), 1000, 8, 6, 0.97, _vgg16),
     )
 }
 # What runs where no model is named: those whose steps take milliseconds.
