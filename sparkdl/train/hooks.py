@@ -12,6 +12,8 @@ from sparkdl.train.optimizer_slices import gather_optimizer_state
 from sparkdl.train.timing import PhaseClock
 from sparkdl.types import CallbackRunner, Collective, Decision, Replica, Updater
 
+NOTHING = Decision()
+
 
 @dataclass
 class Hooks:
@@ -67,7 +69,7 @@ class Hooks:
                 merged = gather_optimizer_state(self.updater, self.collective)
                 if self.runner is not None:
                     self.runner.load_optimizer_state(merged)
-                decision = self._decided(lambda: self._run(hook, index, logs)) or Decision()
+                decision = self._decided(lambda: self._run(hook, index, logs)) or NOTHING
             self._apply(decision)
         return decision.stop
 
@@ -77,12 +79,15 @@ class Hooks:
         return listens and self(hook, index, logs)
 
     def _run(self, hook: str, index: int | None, logs: Mapping[str, float] | None) -> Decision:
-        return self.runner.run(hook, index, logs) if self.runner is not None else Decision()
+        return self.runner.run(hook, index, logs) if self.runner is not None else NOTHING
 
     def _decided(self, decide: Callable[[], Decision] | None) -> Decision | None:
         """What rank 0 decides, on every worker; None where it cannot run the callbacks yet."""
-        mine = None if decide is None or self.runner is None else asdict(decide())
-        told = json.loads(self.collective.broadcast(json.dumps(mine).encode()))
+        mine = None if decide is None or self.runner is None else decide()
+        says = self.runner is not None and mine != NOTHING
+        if not self.collective.all_sum(np.array([says], np.float64))[0]:  # a number is faster than JSON
+            return NOTHING
+        told = json.loads(self.collective.broadcast(json.dumps(mine and asdict(mine)).encode()))
         return None if told is None else Decision(**told)
 
     def take(self, what: str) -> bool:

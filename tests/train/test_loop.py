@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 from linear import LinearReplica, MomentumUpdater
 from workers import plan_for, run_workers, stores
 
+from sparkdl.collective.base import Solo
 from sparkdl.errors import NonFiniteLossError
+from sparkdl.train.hooks import Hooks
+from sparkdl.train.timing import PhaseClock
 from sparkdl.types import Collective, Decision
 
 WIDTH = 5
@@ -233,6 +236,24 @@ def test_what_rank_0_decides_everybody_follows() -> None:
     np.testing.assert_array_equal(
         recorders[0].optimizer["optimizer/velocity"], np.concatenate([run.updater.velocity for run in runs])
     )
+
+
+def test_hooks_that_decide_nothing_need_no_message_but_a_sum() -> None:
+    told: list[bytes] = []
+
+    class Counting(Solo):
+        def broadcast(self, payload: bytes, root: int = 0) -> bytes:
+            told.append(payload)
+            return payload
+
+    class Idle(Asking):
+        def run(self, hook, index=None, logs=None):  # type: ignore[no-untyped-def]
+            return Decision(stop=hook == "on_train_end")
+
+    hooks = Hooks.agree(LinearReplica(2), MomentumUpdater(((0, 2),), 0), Counting(), PhaseClock(), Idle(False))
+    del told[:]
+    assert not any(hooks.batch("on_train_batch_end", step) for step in range(5)) and told == []
+    assert hooks("on_train_end") and len(told) == 1
 
 
 class Asking(Recorder):
