@@ -20,6 +20,7 @@ CHANGED: Mapping[str, str] = {
     "`optimizer.halves_exchange = False` keeps 32",
     "labels": "from 1, as before, in criterions, validation methods, `predict_class` and `NNClassifier`",
     "`redire_spark_logs()`": "keeps Spark quiet; no file is written, as Spark's own logging settings say where",
+    "`ZooContext.log_output`": "is remembered: errors of executors come to the driver by themselves, and no log file is written",
     "data sets": "are read from local files; what BigDL would have downloaded is named, with its place",
     "pickles of IMDB and Reuters": "only lists, numbers and text are read of them",
     "`sentence` functions": "split by rules of their own; NLTK and its models are not needed",
@@ -45,6 +46,8 @@ REFUSED: Mapping[str, str] = {
     **{f"`{name}.*`": why for name, why in MODULES.items()},
     "`callBigDlFunc`, `callZooFunc`, `GatewayWrapper`": "there is no Java behind this package",
     "layers, criterions, optim methods with code in Scala": "build them of layers, or as Keras layers",
+    "models built of Keras 1.2's own classes": "Keras 1.2 runs on no Python of today; files that it wrote are read "
+    "(`load_keras`), and models of Keras 3 are converted",
     "`Model.train`": "it trained a TensorFlow 1 session: use `Model.load_tensorflow` and an `Optimizer`",
     "`SequenceBeamSearch.forward`": "BigDL's Python could not run it either: it searches with a Scala function",
     "`XGBClassifier`, `LightGBMClassifier`, ...": "they called JVM libraries, which have packages for Spark",

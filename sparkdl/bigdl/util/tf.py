@@ -48,6 +48,7 @@ def export_tf(
         outputs: tensors.
 
     Raises:
+        RuntimeError: the outputs do not depend on an input, or depend on a placeholder that is no input.
         UnsupportedError: `generate_backward`: a graph that is imported here has gradients without that.
     """
     if generate_backward:
@@ -61,6 +62,8 @@ def export_tf(
     inner = [item for item in inputs if item.op.type not in ("Placeholder", "PlaceholderWithDefault")]
     kinds = [item.dtype.as_datatype_enum for item in inner]
     graph, renamed = strip_unused(frozen, [item.name for item in inner], [item.name for item in outputs], kinds)
+    names = [renamed.get(item.name, item.name) for item in inputs]
+    _check_inputs(graph, names)
     shapes = {renamed[item.name].split(":")[0]: item.shape.as_proto() for item in inner}
     for node in graph.node:
         if node.name in shapes:
@@ -68,9 +71,18 @@ def export_tf(
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, "frozen_inference_graph.pb"), "wb") as file:
         file.write(graph.SerializeToString())
-    names = [renamed.get(item.name, item.name) for item in inputs]
     with open(os.path.join(folder, "graph_meta.json"), "w", encoding="utf-8") as text:
         json.dump({"input_names": names, "output_names": [item.name for item in outputs]}, text)
+
+
+def _check_inputs(graph: Any, names: Sequence[str]) -> None:
+    """Raises RuntimeError where an input is not in the graph, or a placeholder of the graph not among the inputs."""
+    given, held = {name.split(":")[0] for name in names}, {node.name for node in graph.node}
+    unused = ", ".join(sorted(given - held))
+    invalidInputError(not unused, f"no output of export_tf depends on the inputs {unused}: leave them out.")  # noqa: F405
+    open_ends = {node.name for node in graph.node if node.op == "Placeholder"} - given
+    told = ", ".join(sorted(open_ends))
+    invalidInputError(not told, f"the outputs of export_tf depend on {told}: add these placeholders to the inputs.")  # noqa: F405
 
 
 def strip_unused(

@@ -77,6 +77,11 @@ def test_graphs_are_cut_where_inputs_are(graph: Any, tmp_path: Path) -> None:
         sess.run(tf1.global_variables_initializer())
         inner = graph.get_tensor_by_name("mul:0")
         tools.export_tf(sess, str(tmp_path), [inner], [graph.get_tensor_by_name("y:0")])
+        unused = tf1.placeholder(tf1.float32, name="unused")
+        with pytest.raises(RuntimeError, match="depends on the inputs unused: leave them out"):
+            tools.export_tf(sess, str(tmp_path), [inner, unused], [graph.get_tensor_by_name("y:0")])
+        with pytest.raises(RuntimeError, match="depend on x: add these placeholders"):
+            tools.export_tf(sess, str(tmp_path), [], [graph.get_tensor_by_name("y:0")])
         with pytest.raises(UnsupportedError, match="gives a model with gradients"):
             tools.export_tf(sess, str(tmp_path), [], [], generate_backward=True)
     meta = json.loads((tmp_path / "graph_meta.json").read_text())
