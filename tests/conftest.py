@@ -45,6 +45,7 @@ GROUPS = ("clusters", "bigdl", "spark_local")
 FIRST_HALF = frozenset({"bigdl", "jobs", "contracts"})
 TENSORFLOW_FOLDERS = frozenset({"engine", "nn", "importers", "ml", "bigdl"})
 CONF = {"spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "4", "spark.default.parallelism": "2"}
+RARELY = (20_000, 5, 5)
 PRELOADED = {"spark.python.daemon.module": "sparkdl.spark.daemon"}
 
 
@@ -98,11 +99,22 @@ def _kind(item: pytest.Item) -> int:
     return max((index for index, name in enumerate(KINDS, start=1) if name in used), default=0)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection() -> None:
+    """Looks for no garbage during the imports: a fifth of their time, and all is kept."""
+    gc.disable()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
-    """Keeps what has been imported and collected out of all further garbage collections: it stays, and it is a lot."""
+    """Keeps what has been imported and collected out of all further garbage collections: it stays, and it is a lot.
+
+    And lets these be rare: TensorFlow makes ten thousands of objects for each function that it traces.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*RARELY)
+    gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -120,6 +120,7 @@ def receive(caller: socket.socket) -> tuple[dict[str, Any], list[int]]:
 def load() -> None:
     """Imports all that programs begin with, for the first of them."""
     if MODULES[-1] not in sys.modules:
+        gc.disable()  # all is kept
         errors, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, 2)  # TensorFlow says there what it found, whatever its level of logging
         try:
@@ -129,8 +130,8 @@ def load() -> None:
             os.dup2(errors, 2)
             os.close(errors)
             os.close(nothing)
-        gc.collect()
         gc.freeze()
+        gc.enable()
 
 
 def run(arguments: list[str], environ: dict[str, str], folder: str, libraries: list[str]) -> None:
