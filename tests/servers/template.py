@@ -168,9 +168,10 @@ def run(arguments: list[str], environ: dict[str, str], folder: str, libraries: l
     else:
         sys.path.insert(0, os.path.dirname(os.path.realpath(what)))
         sys.argv = arguments
-        main.__file__, main.__loader__ = what, importlib.machinery.SourceFileLoader("__main__", what)
-        with open(what, "rb") as file:
-            code = compile(file.read(), what, "exec")
+        path = os.path.abspath(what)
+        main.__file__, main.__loader__ = path, importlib.machinery.SourceFileLoader("__main__", path)
+        with open(path, "rb") as file:
+            code = compile(file.read(), path, "exec")
         exec(code, main.__dict__)
 
 
