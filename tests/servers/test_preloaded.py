@@ -62,15 +62,23 @@ def test_it_ends_as_python_ends(code: str, ending: Any, tmp_path: Path) -> None:
     assert (ended.returncode, ended.stdout) == ending[:2] and ending[2] in ended.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_signals_reach_it(number: int) -> None:
-    code = (
-        "import os, time\nprint(os.getpid(), flush=True)\ntry: time.sleep(600)\nexcept KeyboardInterrupt: print('int')"
-    )
-    process = subprocess.Popen([preloaded_python(), "-c", code], stdout=subprocess.PIPE, text=True)
+WAITS = """
+import os, time
+try:
+    print(os.getpid(), flush=True)
+    time.sleep(600)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "ending"), [(signal.SIGINT, (0, "interrupted\n")), (signal.SIGKILL, (-signal.SIGKILL, ""))]
+)
+def test_signals_reach_it(number: int, ending: tuple[int, str]) -> None:
+    process = subprocess.Popen([preloaded_python(), "-c", WAITS], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    pid = int(process.stdout.readline())
-    assert pid != process.pid
+    assert int(process.stdout.readline()) != process.pid
     process.send_signal(number)
     said = process.communicate(timeout=60)[0]  # once the program has closed its output
-    assert (process.returncode, said) == ((0, "int\n") if number == signal.SIGINT else (-signal.SIGKILL, ""))
+    assert (process.returncode, said) == ending
