@@ -13,7 +13,10 @@ import pytest
 
 from tests.servers.preloaded import PLAIN, preloaded_python
 
-pytestmark = pytest.mark.skipif(preloaded_python() == sys.executable, reason="there is none on this system")
+pytestmark = [
+    pytest.mark.tf,
+    pytest.mark.skipif(preloaded_python() == sys.executable, reason="there is none on this system"),
+]
 DESCRIBE = """
 import os, sys, threading
 class Here: pass
