@@ -20,7 +20,7 @@ CHANGED: Mapping[str, str] = {
     "`optimizer.halves_exchange = False` keeps 32",
     "labels": "from 1, as before, in criterions, validation methods, `predict_class` and `NNClassifier`",
     "`redire_spark_logs()`": "keeps Spark quiet; no file is written, as Spark's own logging settings say where",
-    "`ZooContext.log_output`": "is remembered: errors of executors come to the driver by themselves, and no log file is written",
+    "`ZooContext.log_output`": "is remembered: errors of executors come to the driver anyway, and no file is written",
     "data sets": "are read from local files; what BigDL would have downloaded is named, with its place",
     "pickles of IMDB and Reuters": "only lists, numbers and text are read of them",
     "`sentence` functions": "split by rules of their own; NLTK and its models are not needed",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sparkdl.bigdl.nn.initialization_method import Xavier, Zeros
 from sparkdl.bigdl.nn.layers.base import Layer, check, describe
+from sparkdl.bigdl.nn.layers.cells import drawn
 from sparkdl.bigdl.nn.layers.linear import Linear
 from sparkdl.bigdl.nn.layers.lookup import LookupTable
 from sparkdl.bigdl.nn.layers.normalization import LayerNormalization
@@ -77,7 +78,7 @@ class Transformer(Layer):
         bigdl_type: str = "float",
     ) -> None:
         arguments = locals()
-        parts: list[Layer] = [LookupTable(vocab_size, hidden_size).set_name("embedding")]
+        parts: list[Layer] = [LookupTable(vocab_size, hidden_size).set_name("embedding").reset()]  # drawn twice
         for _ in range(num_hidden_layers):
             parts += [LayerNormalization(hidden_size), Attention(hidden_size, num_heads, attention_dropout)]
             parts += [LayerNormalization(hidden_size), FeedForwardNetwork(hidden_size, filter_size, relu_dropout)]
@@ -125,6 +126,8 @@ class BinaryTreeLSTM(Layer):
     ) -> None:
         arguments = locals()
         gated = gate_output or not with_graph
-        composer = [Linear(hidden_size, hidden_size) for _ in range(10 if gated else 8)]
-        leaf = [Linear(input_size, hidden_size) for _ in range(2 if gated else 1)]
+        order = ((1, 0, 5, 4, 7, 6, 3, 2, 9, 8) if with_graph else range(10))[: 10 if gated else 8]
+        composer = drawn([lambda: Linear(hidden_size, hidden_size)] * len(order), order)
+        ends = ((1, 0) if with_graph else (0, 1)) if gated else (0,)
+        leaf = drawn([lambda: Linear(input_size, hidden_size)] * len(ends), ends)
         super().__init__(describe("BinaryTreeLSTM", arguments, composer + leaf), bigdl_type)

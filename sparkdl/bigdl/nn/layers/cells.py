@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from sparkdl.bigdl.nn.layers.activations import Sigmoid, Tanh
@@ -18,6 +19,12 @@ def _activation(given: Any, usual: Callable[[], Layer]) -> Layer:
     if isinstance(given, str):
         return get_activation_by_name(given)  # type: ignore[no-any-return]
     return given if given is not None else usual()
+
+
+def drawn(makers: Sequence[Callable[[], Layer]], order: Sequence[int]) -> list[Layer]:
+    """Layers in their places, made in another order: that in which BigDL drew their first weights."""
+    made = {place: makers[place]() for place in order}
+    return [made[place] for place in range(len(makers))]
 
 
 class RnnCell(Layer):
@@ -70,14 +77,14 @@ class LSTM(Layer):
         bRegularizer: Any = None,
         bigdl_type: str = "float",
     ) -> None:
+        def gate(size: int) -> Callable[[], Layer]:
+            return lambda: Linear(size, hidden_size, True, wRegularizer, bRegularizer)
+
         if p == 0:
-            parts: list[Layer] = [
-                Linear(input_size, 4 * hidden_size, True, wRegularizer, bRegularizer),
-                Linear(hidden_size, 4 * hidden_size, False, uRegularizer),
-            ]
+            into = partial(Linear, input_size, 4 * hidden_size, True, wRegularizer, bRegularizer)
+            parts = drawn([into, partial(Linear, hidden_size, 4 * hidden_size, False, uRegularizer)], (1, 0))
         else:
-            sizes = [input_size] * 4 + [hidden_size] * 4
-            parts = [Linear(size, hidden_size, True, wRegularizer, bRegularizer) for size in sizes]
+            parts = drawn([*[gate(input_size)] * 4, *[gate(hidden_size)] * 4], (3, 2, 1, 0, 7, 6, 5, 4))
         parts += [_activation(activation, Tanh), _activation(inner_activation, Sigmoid)]
         arguments = {"input_size": input_size, "hidden_size": hidden_size, "p": p}
         super().__init__(describe("LSTM", arguments, parts), bigdl_type)
@@ -96,11 +103,15 @@ class LSTMPeephole(Layer):
         bRegularizer: Any = None,
         bigdl_type: str = "float",
     ) -> None:
-        parts: list[Layer] = [] if p else [Linear(input_size, 4 * hidden_size, True, wRegularizer, bRegularizer)]
+        def into(size: int) -> Callable[[], Layer]:
+            return lambda: Linear(input_size, size, True, wRegularizer, bRegularizer)
+
+        makers: list[Callable[[], Layer]] = [] if p else [into(4 * hidden_size)]
         for sees_memory in (True, True, False, True):
-            parts += [CMul([hidden_size])] if sees_memory else []
-            parts.append(Linear(hidden_size, hidden_size, False, uRegularizer))
-            parts += [Linear(input_size, hidden_size, True, wRegularizer, bRegularizer)] if p else []
+            makers += [lambda: CMul([hidden_size])] if sees_memory else []
+            makers.append(lambda: Linear(hidden_size, hidden_size, False, uRegularizer))
+            makers += [into(hidden_size)] if p else []
+        parts = drawn(makers, (5, 4, 3, 2, 1, 0, 7, 6, 10, 9, 8) if p else (4, 3, 2, 1, 5, 7, 6, 0))
         arguments = {"input_size": input_size, "hidden_size": hidden_size, "p": p}
         super().__init__(describe("LSTMPeephole", arguments, parts), bigdl_type)
 
@@ -120,25 +131,27 @@ class GRU(Layer):
         bRegularizer: Any = None,
         bigdl_type: str = "float",
     ) -> None:
-        def into(size: int) -> Linear:
-            return Linear(input_size, size, True, wRegularizer, bRegularizer)
+        def into(size: int) -> Callable[[], Layer]:
+            return lambda: Linear(input_size, size, True, wRegularizer, bRegularizer)
 
-        def back(size: int, regularizer: Any = uRegularizer) -> Linear:
+        def back(size: int, regularizer: Any = uRegularizer) -> Callable[[], Layer]:
             # BigDL regularizes these by `wRegularizer` where it drops.
-            return Linear(hidden_size, size, False, regularizer)
+            return lambda: Linear(hidden_size, size, False, regularizer)
 
         size = hidden_size
         if p == 0:
-            parts: list[Layer] = [into(3 * size), back(2 * size), back(size)]
+            parts = drawn([into(3 * size), back(2 * size), back(size)], (1, 2, 0))
         else:
             gates = [back(size, wRegularizer), back(size, wRegularizer)]
-            parts = [into(size), into(size), *gates, back(size), into(size)]
+            parts = drawn([into(size), into(size), *gates, back(size), into(size)], (1, 0, 3, 2, 5, 4))
         parts += [_activation(activation, Tanh), _activation(inner_activation, Sigmoid)]
         arguments = {"input_size": input_size, "hidden_size": hidden_size, "p": p}
         super().__init__(describe("GRU", arguments, parts), bigdl_type)
 
 
 _GATES = ("ForgetGate", "InputGate", "Hidden", "OutputGate")
+# The order in which their first weights are drawn.
+_DRAWN = ("InputGate", "ForgetGate", "Hidden", "OutputGate")
 
 
 def _named(layer: Layer, gate: str, part: str) -> Layer:
@@ -190,16 +203,17 @@ class ConvLSTMPeephole(Layer):
     ) -> None:
         _same_size("ConvLSTMPeephole", stride)
         steps = (stride, stride, padding, padding)
-        parts: list[Layer] = []
-        for gate in _GATES:
+        held: dict[str, list[Layer]] = {}
+        for gate in _DRAWN:
             into = SpatialConvolution(
                 input_size, output_size, kernel_i, kernel_i, *steps, 1, True, wRegularizer, bRegularizer
             )
             back = SpatialConvolution(
                 output_size, output_size, kernel_c, kernel_c, *steps, 1, True, uRegularizer, with_bias=False
             )
-            parts += [_named(into, gate, "i2"), _named(back, gate, "h2")]
-            parts += [CMul([1, output_size, 1, 1], cRegularizer)] if with_peephole and gate != "Hidden" else []
+            held[gate] = [_named(into, gate, "i2"), _named(back, gate, "h2")]
+            held[gate] += [CMul([1, output_size, 1, 1], cRegularizer)] if with_peephole and gate != "Hidden" else []
+        parts = [part for gate in _GATES for part in held[gate]]
         parts += [_activation(activation, Tanh), _activation(inner_activation, Sigmoid)]
         given = {"input_size": input_size, "output_size": output_size, "kernel_i": kernel_i, "kernel_c": kernel_c}
         arguments = {**given, "stride": stride, "padding": padding, "with_peephole": with_peephole}
@@ -226,14 +240,15 @@ class ConvLSTMPeephole3D(Layer):
     ) -> None:
         _same_size("ConvLSTMPeephole3D", stride)
         steps = (stride,) * 3 + (padding,) * 3
-        parts: list[Layer] = []
-        for gate in _GATES:
+        held: dict[str, list[Layer]] = {}
+        for gate in _DRAWN:
             into = VolumetricConvolution(
                 input_size, output_size, *(kernel_i,) * 3, *steps, True, wRegularizer, bRegularizer
             )
             back = VolumetricConvolution(output_size, output_size, *(kernel_c,) * 3, *steps, False, uRegularizer)
-            parts += [_named(into, gate, "i2"), _named(back, gate, "h2")]
-            parts += [CMul([1, output_size, 1, 1, 1], cRegularizer)] if with_peephole and gate != "Hidden" else []
+            held[gate] = [_named(into, gate, "i2"), _named(back, gate, "h2")]
+            held[gate] += [CMul([1, output_size, 1, 1, 1], cRegularizer)] if with_peephole and gate != "Hidden" else []
+        parts = [part for gate in _GATES for part in held[gate]]
         parts += [Tanh(), Sigmoid()]
         given = {"input_size": input_size, "output_size": output_size, "kernel_i": kernel_i, "kernel_c": kernel_c}
         arguments = {**given, "stride": stride, "padding": padding, "with_peephole": with_peephole}
