@@ -16,6 +16,7 @@ JSON object.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import re
@@ -173,16 +174,12 @@ def environment(peer: Peer) -> dict[str, str]:
     return variables if has_java(os.environ) else {**variables, "JAVA_HOME": java_home()}
 
 
+@functools.cache
 def java_home() -> str:
     """The Java of a wheel, which sparkdl's environment has."""
     from sparkdl.spark.java import wheel_java_home
 
-    if not _java_homes:
-        _java_homes.append(str(wheel_java_home()))
-    return _java_homes[0]
-
-
-_java_homes: list[str] = []
+    return str(wheel_java_home())
 
 
 def run(peer: Peer, python: Path, data: Path, model: str, turn: int, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -213,7 +210,7 @@ def first_error(said: str) -> str:
     lines = [line.strip() for line in said.splitlines()]
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
     errors = [line for line in lines if ERROR.match(line)]
-    return (sorted(causes, key=len) or errors[::-1] or lines[::-1] or ["it said nothing"])[0][:300]
+    return (causes or errors or lines or ["it said nothing"])[-1][:300]
 
 
 def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:

@@ -118,15 +118,16 @@ def markdown(told: Run) -> dict[str, str]:
     random = [model for model in ("lstm", "mlp") if rows_of(told, model)]
     digits = [[result["peer"], *cells(result)] for result in rows_of(told, "lenet")]
     tables["Digits"] = markdown_table(["", *heads(told)], digits)
-    speeds: dict[str, list[str]] = {}
-    for model in random:
-        for result in rows_of(told, model):
-            speeds.setdefault(result["peer"], [result["peer"]]).extend(cells(result)[:2])
+    measured = {(model, result["peer"]): cells(result)[:2] for model in random for result in rows_of(told, model)}
+    names = dict.fromkeys(name for _, name in measured)
+    speeds = [[name, *(cell for model in random for cell in measured.get((model, name), ["", ""]))] for name in names]
     columns = [f"{MODELS[model]}: {name}" for model in random for name in heads(told)[:2]]
-    tables["Speed alone"] = markdown_table(["", *columns], list(speeds.values()))
-    versions = {result["peer"]: result.get("versions", {}) for result in reversed(told["results"])}
+    tables["Speed alone"] = markdown_table(["", *columns], speeds)
+    versions: dict[str, Any] = {}
+    for result in told["results"]:
+        versions[result["peer"]] = versions.get(result["peer"]) or result.get("versions", {})
     listed = [[peer, ", ".join(f"{name} {number}" for name, number in of.items())] for peer, of in versions.items()]
-    tables["Versions"] = markdown_table(["", "ran with"], listed[::-1])
+    tables["Versions"] = markdown_table(["", "ran with"], listed)
     scored = [
         [f"`{one['other']}`", *(f"{one[name]:,.0f}" for name in ("rows_per_second", "sparkdl"))]
         for one in told["scoring"]

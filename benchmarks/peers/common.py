@@ -40,15 +40,20 @@ os.environ["PYSPARK_PYTHON"] = sys.executable
 
 
 def spark_session(workers, **settings):
-    """A Spark of this machine whose first Python worker has started, so that nobody's training waits for that."""
+    """A Spark of this machine, with nothing but `settings` of its own."""
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder.master(f"local[{workers}]").config("spark.ui.enabled", "false")
     for name, value in {"spark.driver.memory": "4g", "spark.log.level": "ERROR", **settings}.items():
         builder = builder.config(name, value)
     spark = builder.getOrCreate()
-    spark.sparkContext.parallelize(range(workers), workers).map(str).count()
+    warm_up(spark, workers)
     return spark
+
+
+def warm_up(spark, workers):
+    """Starts Spark's Python workers, so that nobody's training waits for that."""
+    spark.sparkContext.parallelize(range(workers), workers).map(str).count()
 
 
 class Stopwatch:

@@ -1,8 +1,8 @@
 """elephas: a `SparkModel`, whose workers train an epoch each by themselves, whereupon their weights are averaged."""
 
 import time
+from importlib.metadata import version
 
-import elephas  # noqa: F401 - before TensorFlow, whose Keras it chooses
 import keras
 import keras_models
 import pyspark
@@ -37,7 +37,12 @@ def main():
         watch.end_steps()
         watch.end_epoch(net.evaluate(test_features, test_labels, verbose=0)[1])
     seconds = time.time() - watch.began
-    versions = {"tensorflow": tf.__version__, "keras": keras.__version__, "pyspark": pyspark.__version__}
+    versions = {
+        "elephas": version("elephas"),
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "pyspark": pyspark.__version__,
+    }
     report("elephas", arguments, len(features), seconds, watch.epochs, versions)
     spark.stop()
 

@@ -1,8 +1,8 @@
 """spark-tensorflow-distributor: `MirroredStrategyRunner` with Keras 2, as Keras 3 does not know its strategy."""
 
 import time
+from importlib.metadata import version
 
-import pyspark
 from common import parse_arguments, read, report, spark_session
 from spark_tensorflow_distributor import MirroredStrategyRunner
 
@@ -26,7 +26,7 @@ def train(path, name, epochs, batch, rate, seed, began):
         model = keras_models.compiled(tf.keras, name, features.shape[1:], optimizer)
     clock = keras_models.clock(tf.keras, began)
     model.fit(dataset, epochs=epochs, validation_data=held_out, callbacks=[clock], verbose=0)
-    return clock.epochs, tf.__version__, tf.keras.models.Model.__module__.partition(".")[0]
+    return clock.epochs
 
 
 def main():
@@ -36,9 +36,7 @@ def main():
     spark = spark_session(arguments.workers, **{"spark.executorEnv.TF_USE_LEGACY_KERAS": "1"})
     rows = len(read(arguments.data)[0])
     began = time.time()
-    epochs, tensorflow, keras = MirroredStrategyRunner(
-        num_slots=arguments.workers, use_gpu=False, use_custom_strategy=True
-    ).run(
+    epochs = MirroredStrategyRunner(num_slots=arguments.workers, use_gpu=False, use_custom_strategy=True).run(
         train,
         path=arguments.data,
         name=arguments.model,
@@ -49,7 +47,8 @@ def main():
         began=began,
     )
     seconds = time.time() - began
-    versions = {"tensorflow": tensorflow, "keras": keras, "pyspark": pyspark.__version__}
+    names = ("spark-tensorflow-distributor", "tensorflow", "tf_keras", "pyspark")
+    versions = {name: version(name) for name in names}
     report("MirroredStrategyRunner", arguments, rows, seconds, epochs, versions)
     spark.stop()
 

@@ -1,12 +1,13 @@
 """sparkdl: `sdl.fit` on a DataFrame, with the held-out rows as its validation data."""
 
 import time
+from importlib.metadata import version
 
+import common
 import keras
 import keras_models
 import pandas as pd
-import pyspark
-from common import parse_arguments, read, report
+from common import parse_arguments, read, report, warm_up
 
 import sparkdl as sdl
 from sparkdl.spark.session import local_session
@@ -26,6 +27,8 @@ def main():
     features, labels, test_features, test_labels = read(arguments.data)
     settings = {"spark.ui.enabled": "false", "spark.driver.memory": "4g", "spark.log.level": "ERROR"}
     with local_session(f"local[{arguments.workers}]", settings) as spark:
+        spark.sparkContext.addPyFile(common.__file__)  # the callback's, which runs on a worker
+        warm_up(spark, arguments.workers)
         train = frame_of(spark, features, labels, arguments.workers)
         test = frame_of(spark, test_features, test_labels, arguments.workers)
         keras.utils.set_random_seed(arguments.seed)
@@ -45,7 +48,8 @@ def main():
             verbose=0,
         )
         seconds = time.time() - began
-        versions = {"sparkdl": sdl.__version__, "pyspark": pyspark.__version__, "keras": keras.__version__}
+        names = ("tensorflow", "keras", "pyspark")
+        versions = {"sparkdl": sdl.__version__, **{name: version(name) for name in names}}
         report("sparkdl", arguments, len(features), seconds, clock.epochs, versions)
 
 
