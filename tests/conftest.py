@@ -57,7 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False
     if hasattr(config, "workerinput") or not getattr(config.option, "numprocesses", None):
-        provide_python()
+        provide_python(config.add_cleanup)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -11,7 +11,7 @@ process imports, or of how it starts, take `sys.executable`, or set `PLAIN` in i
 
 from __future__ import annotations
 
-import atexit
+import functools
 import os
 import re
 import shutil
@@ -19,6 +19,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 PLAIN = "SPARKDL_TESTS_PLAIN_PYTHON"
@@ -72,16 +73,20 @@ def preloaded_python() -> str:
     return os.environ.get(NAME, sys.executable)
 
 
-def provide_python() -> None:
-    """Makes it, for this process and those below it; Spark takes it for its workers too."""
+def provide_python(at_end: Callable[[Callable[[], object]], object]) -> None:
+    """Makes it, for this process and those below it; Spark takes it for its workers too.
+
+    Args:
+        at_end: takes what is to be called when the tests are over.
+    """
     if not hasattr(os, "pidfd_open") or len(sys.executable) > LONGEST or " " in sys.executable or NAME in os.environ:
         return
     folder = tempfile.mkdtemp(prefix="python-", dir="/tmp")  # paths of sockets are short
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    at_end(functools.partial(shutil.rmtree, folder, ignore_errors=True))
     plain = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONUNBUFFERED")}
     templates = [(f"{folder}/{number}", plain | more) for number, more in enumerate(({}, WORKER))]
     for path, environ in templates:
-        _start(path, environ)
+        at_end(_start(path, environ).kill)
     launcher = Path(folder, "python")
     known = [(path, _read_at_start(environ)) for path, environ in templates]
     launcher.write_text(
@@ -95,8 +100,8 @@ def _read_at_start(environ: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if re.match(READ_AT_START, name)}
 
 
-def _start(path: str, environ: dict[str, str]) -> None:
-    """Starts a template, which imports nothing before it is first called; it ends with this process."""
+def _start(path: str, environ: dict[str, str]) -> subprocess.Popen[bytes]:
+    """A template, which imports nothing before it is first called, and ends with this process at the latest."""
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
     listener.listen(128)
@@ -105,4 +110,4 @@ def _start(path: str, environ: dict[str, str]) -> None:
         command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environ, pass_fds=[listener.fileno()]
     )
     listener.close()
-    atexit.register(process.kill)
+    return process
