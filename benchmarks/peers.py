@@ -207,7 +207,7 @@ def run(peer: Peer, python: Path, data: Path, model: str, turn: int, arguments: 
 
 def first_error(said: str) -> str:
     """The line that tells most of what went wrong: Java's causes lie deep, Python's error comes last."""
-    lines = [line.strip() for line in said.splitlines()]
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
     errors = [line for line in lines if ERROR.match(line)]
     return (causes or errors or lines or ["it said nothing"])[-1][:300]
