@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -86,6 +87,7 @@ class Monitor:
     Attributes:
         start: what the workers begin with.
         outlets: where it goes to.
+        workers: how many there are in this attempt.
         newest: the newest complete state, encoded.
         known_labels: what an earlier attempt or run, which goes on, knew of its string labels.
         failed: set when a worker has failed or is gone.
@@ -94,12 +96,14 @@ class Monitor:
 
     start: TrainingState
     outlets: Outlets
+    workers: int
     newest: bytes | None = None
     known_labels: Mapping[str, list[str]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     timings: dict[int, dict[str, float]] = field(default_factory=dict)
     labels: dict[str, list[str]] = field(default_factory=dict)
     heard: set[int] = field(default_factory=set)
+    met: dict[int, str] = field(default_factory=dict)
     failed: threading.Event = field(default_factory=threading.Event)
     noticed: str = ""
     hub: Hub | None = None
@@ -129,6 +133,16 @@ class Monitor:
 
     def _on_hello(self, rank: int, header: dict[str, Any], payload: bytes) -> None:
         """That it was heard is all there is to it."""
+
+    def _on_meet(self, rank: int, header: dict[str, Any], payload: bytes) -> None:
+        """Gives everybody's text to everybody, when the last one has come."""
+        self.met[rank] = header["text"]
+        if self.hub is None or len(self.met) < self.workers:
+            return
+        told = {"texts": [self.met[other] for other in range(self.workers)]}
+        for other in self.met:
+            with contextlib.suppress(errors.CollectiveError):  # who is gone has ended the attempt already
+                self.hub.send(other, "met", told)
 
     def _on_want_start(self, rank: int, header: dict[str, Any], payload: bytes) -> None:
         if self.hub is not None:

@@ -71,7 +71,8 @@ def launch(
         start: the model's arrays, what its optimizer has learnt, and the state of an earlier run to go on from.
         known_labels: what that run knew of its string labels.
     """
-    monitor, wanted = Monitor(start, run.outlets, known_labels=known_labels or {}), assignment.plan.workers
+    wanted = assignment.plan.workers
+    monitor = Monitor(start, run.outlets, wanted, known_labels=known_labels or {})
     history = run.outlets.history
     before: Failure | None = None
     for attempt in range(run.max_failures + 1):
@@ -199,7 +200,8 @@ def next_attempt(run: Attempts, assignment: Assignment, lost: Monitor, wanted: i
         model = {name: array for name, array in start.arrays.items() if name.startswith("model/")}
         start = TrainingState({**model, **newest.arrays}, newest.info)
     run.outlets.history.truncate(int(start.info.get("epoch", plan.initial_epoch)))
-    return replace(assignment, plan=plan), Monitor(start, run.outlets, lost.newest, lost.labels or lost.known_labels)
+    labels = lost.labels or lost.known_labels
+    return replace(assignment, plan=plan), Monitor(start, run.outlets, workers, lost.newest, labels)
 
 
 def where(monitor: Monitor) -> str:

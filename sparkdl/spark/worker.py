@@ -7,7 +7,7 @@ import importlib
 import platform
 import threading
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -92,7 +92,25 @@ def describe_failure(error: BaseException, place: str) -> dict[str, Any]:
     }
 
 
-def gather(context: BarrierTaskContext, mine: str) -> list[str]:
+def meeting(context: BarrierTaskContext, channel: ToDriver, deadline: float) -> Callable[[str], list[str]]:
+    """What gives everybody everybody's string: the driver where it hears the workers, else Spark's barrier, which
+    looks only once a second whether all have come."""
+    if isinstance(channel, Channel):
+        return functools.partial(gather_at_driver, channel, deadline)
+    return functools.partial(gather_at_barrier, context)
+
+
+def gather_at_driver(channel: Channel, deadline: float, mine: str) -> list[str]:
+    """Everybody's string, through the driver.
+
+    Raises:
+        CollectiveError: the driver is gone.
+    """
+    channel.send("meet", {"text": mine})
+    return list(channel.receive(deadline).header["texts"])
+
+
+def gather_at_barrier(context: BarrierTaskContext, mine: str) -> list[str]:
     """Everybody's string, through Spark's barrier.
 
     Raises:
@@ -124,7 +142,7 @@ def _train(
     collective = connect(
         rank=rank,
         size=plan.workers,
-        gather=functools.partial(gather, context),
+        gather=meeting(context, channel, plan.deadline),
         secret=assignment.secret,
         generation=plan.generation,
         deadline=plan.deadline,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
 
+from sparkdl.collective.channel import Channel, Hub
+from sparkdl.errors import CollectiveError
 from sparkdl.history import History
 from sparkdl.spark.attempt import Monitor, Outlets
+from sparkdl.spark.worker import gather_at_driver
 from sparkdl.types import TrainingState
 
 
@@ -20,7 +24,7 @@ def written() -> list[tuple[str, bytes]]:
 def monitor(written: list[tuple[str, bytes]]) -> Monitor:
     files = SimpleNamespace(submit=lambda path, content: written.append((path, content)))
     outlets = Outlets(SimpleNamespace(), History(), files, {1: "hdfs://name/runs"})  # type: ignore[arg-type]
-    return Monitor(TrainingState({}, {}), outlets)
+    return Monitor(TrainingState({}, {}), outlets, workers=3)
 
 
 def test_files_of_callbacks_go_into_their_folders(monitor: Monitor, written: list[tuple[str, bytes]]) -> None:
@@ -35,3 +39,28 @@ def test_and_nowhere_else(monitor: Monitor, written: list[tuple[str, bytes]], pa
     with pytest.raises(KeyError):
         monitor.receive(0, "file", {"callback": 0, "path": "m.keras"}, b"content")
     assert written == []
+
+
+SECRET = b"a secret of tests that is long"
+
+
+def test_workers_meet_at_the_driver_in_the_order_of_their_ranks(monitor: Monitor) -> None:
+    with Hub("127.0.0.1", SECRET, "run-1", monitor.receive, monitor.disconnected, 3) as hub:
+        monitor.hub = hub
+        address = (hub.host, hub.port)
+        channels = [Channel.connect(address, SECRET, "run-1", rank, 10.0) for rank in range(3)]
+        with ThreadPoolExecutor(3) as pool:
+            late_first = [pool.submit(gather_at_driver, channels[rank], 10.0, f"text {rank}") for rank in (2, 0, 1)]
+            assert [future.result(10) for future in late_first] == [["text 0", "text 1", "text 2"]] * 3
+        for channel in channels:
+            channel.close()
+
+
+def test_a_worker_that_does_not_come_is_not_waited_for_without_end(monitor: Monitor) -> None:
+    with Hub("127.0.0.1", SECRET, "run-1", monitor.receive, monitor.disconnected, 3) as hub:
+        monitor.hub = hub
+        with Channel.connect((hub.host, hub.port), SECRET, "run-1", 0, 10.0) as first:
+            Channel.connect((hub.host, hub.port), SECRET, "run-1", 1, 10.0).close()  # comes, and dies
+            with pytest.raises(CollectiveError, match="sent nothing for 0.5 s"):
+                gather_at_driver(first, 0.5, "text 0")
+            assert monitor.failed.wait(10)  # whereupon the driver ends the stage

@@ -32,7 +32,7 @@ def test_workers_that_come_back_are_used_again(monkeypatch: pytest.MonkeyPatch, 
     slots = iter([1, 2])
     monkeypatch.setattr(launch, "available_workers", lambda context, wanted, cores: min(wanted, next(slots)))
     run = launch.Attempts(None, None, 3, outlets())  # type: ignore[arg-type]
-    lost = Monitor(TrainingState({}, {}), run.outlets)
+    lost = Monitor(TrainingState({}, {}), run.outlets, 2)
     second, lost = launch.next_attempt(run, assignment, lost, wanted=2)
     third, _ = launch.next_attempt(run, second, lost, wanted=2)
     assert [made.plan.workers for made in (second, third)] == [1, 2]
@@ -48,7 +48,7 @@ def test_an_attempt_begins_with_the_newest_state_and_what_is_known_of_labels(
     run.outlets.history.append(1, {"loss": 0.5}, 0.1)
     start = TrainingState({"model/weights": np.zeros(2), "sums/loss": np.ones(1)}, {"epoch": 0, "step": 3})
     newest = encode_state(TrainingState({"model/weights": np.ones(2)}, {"epoch": 1, "step": 0}))
-    lost = Monitor(start, run.outlets, newest, labels={"label": ["ash", "elm"]})
+    lost = Monitor(start, run.outlets, 2, newest, labels={"label": ["ash", "elm"]})
     _, monitor = launch.next_attempt(run, assignment, lost, wanted=2)
     assert set(monitor.start.arrays) == {"model/weights"}, "sums of half an epoch are not for the next one"
     np.testing.assert_array_equal(monitor.start.arrays["model/weights"], np.ones(2))
@@ -63,7 +63,7 @@ def test_what_an_attempt_has_chosen_is_chosen_for_those_that_follow(
     monkeypatch.setattr(launch, "available_workers", lambda context, wanted, cores: wanted)
     run = launch.Attempts(None, None, 3, outlets())  # type: ignore[arg-type]
     assignment = replace(assignment, plan=replace(assignment.plan, precision="auto"))
-    lost = Monitor(TrainingState({}, {}), run.outlets)
+    lost = Monitor(TrainingState({}, {}), run.outlets, 2)
     assert launch.next_attempt(run, assignment, lost, wanted=2)[0].plan.precision == "auto"
     lost.receive(0, "chosen", {"precision": {"chosen": "bf16", "reason": "bfloat16 is taken."}}, b"")
     assert launch.next_attempt(run, assignment, lost, wanted=2)[0].plan.precision == "bf16"
@@ -74,7 +74,7 @@ def test_executors_that_are_gone_when_spark_is_to_start_are_no_fault_of_the_prog
         "An error occurred while calling o1.collectToPython.\n: org.apache.spark.SparkException: [SPARK-24819]: "
         "Barrier execution mode does not allow run a barrier stage that requires more slots than the total number"
     )
-    monitor = Monitor(TrainingState({}, {}), outlets())
+    monitor = Monitor(TrainingState({}, {}), outlets(), 2)
     assert launch.never_began(says, monitor) is None
     assert launch.lost_because(says, monitor) == "Spark had not the task slots for all workers when they were to start"
     assert "KeyError" in str(launch.never_began("Job aborted\nKeyError: 'a'", monitor))
@@ -94,5 +94,5 @@ def test_executors_that_are_starting_again_are_waited_for(monkeypatch: pytest.Mo
 
 def test_an_error_where_rows_are_made_is_told_as_it_was() -> None:
     says = "Job aborted\nsparkdl.errors.DataError: file:/a.png is no image: remove it.\n\tat java.lang.Thread.run"
-    error = launch.never_began(says, Monitor(TrainingState({}, {}), outlets()))
+    error = launch.never_began(says, Monitor(TrainingState({}, {}), outlets(), 2))
     assert isinstance(error, DataError) and str(error) == "file:/a.png is no image: remove it."

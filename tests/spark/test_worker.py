@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from sparkdl.errors import CollectiveError
-from sparkdl.spark.worker import gather
+from sparkdl.spark.worker import gather_at_barrier
 
 
 def test_a_barrier_that_breaks_off_is_the_loss_of_a_peer_and_no_fault_of_the_program() -> None:
@@ -16,4 +16,4 @@ def test_a_barrier_that_breaks_off_is_the_loss_of_a_peer_and_no_fault_of_the_pro
 
     context = SimpleNamespace(allGather=broken)
     with pytest.raises(CollectiveError, match="broke off: EOFError"):
-        gather(context, "mine")  # type: ignore[arg-type]
+        gather_at_barrier(context, "mine")  # type: ignore[arg-type]
