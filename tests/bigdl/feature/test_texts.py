@@ -126,5 +126,7 @@ def test_on_spark(spark_local: Any, tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "1").write_text(folder)
+    with pytest.raises(DataError, match="no folder of texts at file:/absent"):
+        TextSet.read("file:/absent", context)
     found = TextSet.read(f"file:{tmp_path}", context)
     assert sorted(zip(found.get_texts().collect(), found.get_labels().collect(), strict=True)) == [("a", 0), ("b", 1)]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import six  # noqa: F401
+from py4j.protocol import Py4JJavaError
 from pyspark import RDD
 from pyspark.sql import SparkSession
 
@@ -73,15 +74,21 @@ class TextSet(JavaValue):
         Of local texts, as in BigDL, only files whose name is a number are read.
 
         Raises:
-            DataError: there is no such folder on the driver.
+            DataError: there is no such folder.
         """
+        missing = f"there is no folder of texts at {path}: give one that has a folder of files per class."
         if sc is not None:
             files = sc.wholeTextFiles(os.path.join(path, "*"), min_partitions)
-            names = sorted(files.keys().map(_folder).distinct().collect())
+            try:
+                names = sorted(files.keys().map(_folder).distinct().collect())
+            except Py4JJavaError as error:
+                if "InvalidInputException" not in str(error):
+                    raise
+                raise DataError(missing) from None
             labels = {name: number for number, name in enumerate(names)}
             return DistributedTextSet(jvalue=files.map(lambda f: TextFeature(f[1], labels[_folder(f[0])], f[0])))
         if not os.path.isdir(path):
-            raise DataError(f"there is no folder of texts at {path}: give one that has a folder of files per class.")
+            raise DataError(missing)
         folders = sorted(entry.path for entry in os.scandir(path) if entry.is_dir())
         features = []
         for label, folder in enumerate(folders):
