@@ -30,29 +30,14 @@ def measure(
     steps: int,
     engine: str = "tensorflow",
     precision: str = "float32",
-) -> list[float]:
+) -> dict[str, list[float]]:
     """Seconds of each step after the warm-up, as rank 0 of `workers` processes saw them.
+
+    By the clock on the "wall", and by that of the "processor": without what other programs took.
 
     Args:
         engine: a key of `ENGINES`; with "torch" the optimizer is SGD.
         precision: "float32", or "bf16": Keras's policy mixed_bfloat16, PyTorch's autocast.
-
-    Raises:
-        RuntimeError: a process failed.
-    """
-    return measure_clocks(name, optimizer, workers, warm_up, steps, engine, precision)["wall"]
-
-
-def measure_clocks(
-    name: str,
-    optimizer: str,
-    workers: int,
-    warm_up: int,
-    steps: int,
-    engine: str = "tensorflow",
-    precision: str = "float32",
-) -> dict[str, list[float]]:
-    """The same, by the clock on the "wall", and by that of the "processor": without what other programs took.
 
     Raises:
         RuntimeError: a process failed.

@@ -176,7 +176,7 @@ def steps(name: str, processes: int, count: int | None) -> dict[str, float]:
     """
     workload = WORKLOADS[name]
     count = count or max(5, workload.steps // 2)
-    seconds = limit.measure_clocks(name, "sgd", processes, min(10, count // 2), count)
+    seconds = limit.measure(name, "sgd", processes, min(10, count // 2), count)
     middle = statistics.median(seconds["wall"])
     low, processor, high = statistics.quantiles(seconds["processor"], n=4)
     noise = (high - low) / 1.349 / processor

@@ -116,7 +116,7 @@ def fit_once(workload: Workload, frame: Any, arguments: argparse.Namespace, step
 def limit_rate(workload: Workload, arguments: argparse.Namespace, steps: int, engine: str) -> float:
     """Rows per second of one turn of the bare loop."""
     numbers = (arguments.workers, min(WARM_UP, steps), steps)
-    seconds = limit.measure(workload.name, arguments.optimizer, *numbers, engine, arguments.precision)
+    seconds = limit.measure(workload.name, arguments.optimizer, *numbers, engine, arguments.precision)["wall"]
     return workload.batch * len(seconds) / sum(seconds)
 
 

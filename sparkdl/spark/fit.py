@@ -139,7 +139,8 @@ def fit(
         exchange_precision: what gradients, and then the changes of weights, are rounded to before they travel between
             hosts, half as many bytes: "bf16" (8 significant bits) or "fp16" (11 bits, with a common scale); sums, the
             optimizer and the weights stay float32, and the same bytes on all workers. It helps where the network is
-            slower than some 5 Gbit/s per host; nothing is rounded inside a host.
+            slower than some 5 Gbit/s per host ("fp16": 1 Gbit/s, as it costs more of a core); nothing is rounded inside
+            a host.
         seed: with the same data, number of workers, one core each and CPU type, the same seed gives the same bytes.
         shapes: shape per row of a column, where neither the model nor the column says it.
         dtypes: numpy dtype of a `binary` column of raw tensors.

@@ -79,8 +79,8 @@ def plan(
     if step_seconds is not None:
         check_seconds(step_seconds=step_seconds)
     check_choice("exchange_precision", exchange_precision, get_args(ExchangePrecision))
-    rounded = exchange_precision != "float32"
-    clusters = [Cluster(count, workers_per_executor, bytes_per_second(network), latency, rounded) for count in counts]
+    shared = (workers_per_executor, bytes_per_second(network), latency, exchange_precision)
+    clusters = [Cluster(count, *shared) for count in counts]
     parameters = trainable_parameters(model)
     if step_seconds is not None:
         lines = Line(0.0, step_seconds / rows), Line(0.0, 0.0), Line(float(TENSORFLOW_BYTES), 0.0)
@@ -89,7 +89,7 @@ def plan(
         lines = measured_lines(model, parameters, min(shares), max(shares), cores_per_worker)
     workload = Workload(parameters, *lines, batch_size, rows, noise)
     size = f"batch size {rows}" if batch_size else f"{rows} rows per worker"
-    exchanged = f", {exchange_precision} between hosts" if rounded else ""
+    exchanged = "" if exchange_precision == "float32" else f", {exchange_precision} between hosts"
     title = f"{model.name}: {parameters:,} parameters, {size}, {network}, {1e6 * latency:g} us, noise {noise:.0%}"
     return Plan(title + exchanged, forecasts(workload, clusters, costs))
 

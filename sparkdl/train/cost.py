@@ -16,9 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from sparkdl.train.gradient_exchange import BUCKET_SIZE
+from sparkdl.types import ExchangePrecision
 
 BYTES = 4  # per parameter: float32 on the wire
 PHASES = 2  # reduce-scatter and all-gather
+# Seconds of a core per parameter of an exchange, beyond those in float32.
+ROUNDING: Mapping[ExchangePrecision, float] = {"float32": 0.0, "bf16": 1.8e-9, "fp16": 1.45e-8}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +84,14 @@ class Cluster:
         workers_per_host: workers on each, one core or more for each of them.
         bandwidth: bytes per second that a host can send, and receive at the same time.
         latency: seconds until a byte is at another host, beyond what `Costs` has measured.
-        rounded: whether numbers have 16 bits between hosts. A core's work is the same then: what it saves by moving
-            fewer bytes, it spends on rounding.
+        precision: what is rounded to between hosts, as in `fit(exchange_precision=)`.
     """
 
     hosts: int
     workers_per_host: int = 1
     bandwidth: float = math.inf
     latency: float = 0.0
-    rounded: bool = False
+    precision: ExchangePrecision = "float32"
 
     @property
     def workers(self) -> int:
@@ -176,10 +178,10 @@ def wire_seconds(parameters: int, cluster: Cluster) -> float:
     Example:
         >>> wire_seconds(1000, Cluster(hosts=4, workers_per_host=2, bandwidth=6000.0))
         1.0
-        >>> wire_seconds(1000, Cluster(hosts=4, workers_per_host=2, bandwidth=6000.0, rounded=True))
+        >>> wire_seconds(1000, Cluster(hosts=4, workers_per_host=2, bandwidth=6000.0, precision="bf16"))
         0.5
     """
-    sent = cluster.workers_per_host * outer_bytes(parameters, cluster) / (2 if cluster.rounded else 1)
+    sent = cluster.workers_per_host * outer_bytes(parameters, cluster) / (1 if cluster.precision == "float32" else 2)
     return sent / cluster.bandwidth
 
 
@@ -194,7 +196,7 @@ def exchange_seconds(parameters: int, cluster: Cluster, costs: Costs) -> float:
     seconds = _inner_seconds(parameters, cluster, costs.memory)
     if cluster.hosts > 1:
         seconds += PHASES * (cluster.latency + costs.tcp.phase + (cluster.hosts - 1) * costs.tcp.peer)
-        working = costs.tcp.byte * outer_bytes(parameters, cluster)
+        working = _core_seconds(parameters, cluster, costs.tcp)
         seconds += max(working, costs.framing * wire_seconds(parameters, cluster))
     return seconds
 
@@ -217,9 +219,14 @@ def hidden_seconds(parameters: int, beside: float, cluster: Cluster, costs: Cost
     """
     if cluster.hosts == 1 or parameters <= BUCKET_SIZE:
         return 0.0
-    working = costs.tcp.byte * outer_bytes(parameters, cluster)
+    working = _core_seconds(parameters, cluster, costs.tcp)
     waiting = max(0.0, costs.framing * wire_seconds(parameters, cluster) - working)
     return min(waiting / PHASES, beside) * (1.0 - BUCKET_SIZE / parameters)
+
+
+def _core_seconds(parameters: int, cluster: Cluster, way: Way) -> float:
+    """What the exchange between hosts costs a core of each worker."""
+    return way.byte * outer_bytes(parameters, cluster) + ROUNDING[cluster.precision] * parameters
 
 
 def _inner_seconds(parameters: int, cluster: Cluster, way: Way) -> float:

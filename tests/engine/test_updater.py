@@ -8,6 +8,7 @@ import pytest
 
 from sparkdl.engine.updater import KerasUpdater, excluded_variables, shard_buckets
 from sparkdl.errors import UnsupportedError
+from sparkdl.nn.torch_optim import TorchAdam
 from tests.engine.optimizer_cases import ALL, Plain, Workers, flatten, gradients_of, layout_of, make_variables
 
 STEPS = 15
@@ -46,6 +47,24 @@ def test_an_overflow_on_one_worker_is_skipped_by_all(name, count):
     assert {updater.loss_scale for updater in workers.updaters} == {float(plain.optimizer.dynamic_scale.numpy())}
     assert {updater.iterations for updater in workers.updaters} == {7}
     np.testing.assert_allclose(workers.weights, plain.weights, rtol=2e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "constraint", "exact"),
+    [
+        (keras.optimizers.SGD(), None, False),
+        (keras.optimizers.SGD(), keras.constraints.NonNeg(), True),
+        (TorchAdam(), None, False),
+        (TorchAdam(halved=True), None, True),
+    ],
+)
+def test_weights_that_rounding_would_spoil_are_not_rounded(optimizer, constraint, exact):
+    variables = [keras.Variable(np.ones((4, 3), "float32")) for _ in range(2)]
+    variables[1].constraint = constraint
+    layout = layout_of(variables)
+    buckets = shard_buckets(layout, 1, optimizer, variables)
+    weights = np.ones(layout.length, np.float32)
+    assert KerasUpdater(optimizer, variables, layout, buckets, 0, weights).exact_weights is exact
 
 
 def test_slices_give_the_same_bytes_for_any_number_of_workers():
