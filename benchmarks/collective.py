@@ -2,9 +2,9 @@
 
 Prints a table of medians and minima in milliseconds and, as its last line, the same as JSON. The bounds are what the
 same bytes cost without us: a plain socket loop that only moves them (loopback), and numpy copies through one block of
-shared memory with a busy wait and nothing else (memcpy). Bounds are for two workers. `--peers gloo tensorflow` measures
-all-reduce of PyTorch (pip install torch) and of TensorFlow beside them. All take turns (A B A B), so that a change of
-the machine's load meets all of them.
+shared memory with a busy wait and nothing else (memcpy). Bounds are for two workers. `--exchange-precision bf16 fp16`
+measures the mesh with numbers rounded on the wire too, `--peers gloo tensorflow` all-reduce of PyTorch (pip install
+torch) and of TensorFlow. All take turns (A B A B), so that a change of the machine's load meets all of them.
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ from typing import Any
 import numpy as np
 from collective_peers import PEERS
 
+from sparkdl.collective.codecs import CODECS
 from sparkdl.collective.mesh import Mesh
 from sparkdl.collective.rendezvous import connect_mesh, open_listener
 from sparkdl.collective.shared_memory import share_memory
 from sparkdl.collective.sums import byte_view
-from sparkdl.types import Collective
+from sparkdl.train.gradient_exchange import GradientExchange
+from sparkdl.types import Collective, ExchangePrecision
 
 SIZES = {
     "4 KB": 1_000,
@@ -57,6 +59,21 @@ def step(
     """What a training step exchanges."""
     collective.reduce_scatter(values, bounds, scalars)
     collective.all_gather(values, bounds)
+
+
+class Rounded:
+    """What a training step exchanges where numbers are rounded: gradients, and changes of weights."""
+
+    def __init__(self, mesh: Mesh, precision: ExchangePrecision) -> None:
+        mesh.round_to(precision)
+        self.mesh = mesh
+        self.exchange = functools.lru_cache(1)(lambda bounds: GradientExchange(mesh, [bounds]))
+
+    def __call__(self, values: np.ndarray, weights: np.ndarray, bounds: tuple[int, ...], scalars: np.ndarray) -> None:
+        exchange = self.exchange(bounds)
+        exchange.reduce(values, scalars)
+        with exchange.sharing(weights):
+            pass
 
 
 def plain_loopback(connection: socket.socket, values: np.ndarray, received: np.ndarray, *_: object) -> None:
@@ -109,6 +126,7 @@ def work(
     size: int,
     rounds: int,
     sizes: tuple[str, ...],
+    precisions: tuple[ExchangePrecision, ...],
     peers: tuple[str, ...],
     secret: bytes,
     block: Any,
@@ -121,6 +139,7 @@ def work(
 
     mesh, shared = connect("mesh"), share_memory(connect("shared memory"))
     subjects: dict[str, Callable[..., None]] = {"mesh": functools.partial(step, mesh)}
+    subjects |= {f"mesh, {precision}": Rounded(connect(precision), precision) for precision in precisions}
     if size == 2:
         subjects["loopback bound"] = functools.partial(plain_loopback, plain_connection(rank, gather))
     subjects["shared memory"] = functools.partial(step, shared)
@@ -129,7 +148,7 @@ def work(
     subjects |= {peer: PEERS[peer](rank, size, gather) for peer in peers}
     for name in sizes:
         pipe.send((name, measure(subjects, mesh, rounds, SIZES[name])))
-    for collective in (mesh, shared):
+    for collective in (mesh, shared, *(each.mesh for each in subjects.values() if isinstance(each, Rounded))):
         collective.close()
 
 
@@ -174,6 +193,9 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2, help="number of processes (default 2)")
     parser.add_argument("--rounds", type=int, default=4, help="turns of each subject per size (default 4)")
     parser.add_argument("--sizes", nargs="*", choices=SIZES, default=[*SIZES][:-1], help="all but 500 MB by default")
+    parser.add_argument(
+        "--exchange-precision", nargs="*", choices=[*CODECS][1:], default=[], help="also with numbers rounded to these"
+    )
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=[], help="others to measure")
     options = parser.parse_args()
     context = multiprocessing.get_context("spawn")
@@ -182,7 +204,7 @@ def main() -> None:
     block = context.RawArray("B", PAGE + 2 * 4 * max(SIZES[name] for name in options.sizes))
     for rank in range(options.workers):
         ours, theirs = context.Pipe()
-        given = (options.rounds, tuple(options.sizes), tuple(options.peers))
+        given = (options.rounds, tuple(options.sizes), tuple(options.exchange_precision), tuple(options.peers))
         arguments = (rank, options.workers, *given, secret, block, theirs)
         processes.append(context.Process(target=work, args=arguments, daemon=True))
         processes[-1].start()

@@ -3,7 +3,8 @@
     python benchmarks/peers.py --environments peers             # all that are installed there
     python benchmarks/peers.py sparkdl --turns 1                # sparkdl alone needs no other environment
     python benchmarks/peers.py --environments peers --docs docs # also writes the tables and the chart of docs/peers.md
-    python benchmarks/peers.py --again output.txt --docs docs   # the same, of a run whose output was kept
+    python benchmarks/peers.py --results run.json               # results so far are written there after each turn
+    python benchmarks/peers.py --again run.json --docs docs     # measures nothing: writes the page of these results
 
 The folder of `--environments` (or SPARKDL_PEERS) has one virtual environment per peer; docs/peers.md says how to make
 them. Each peer is a program of benchmarks/peers, written as that peer's documentation recommends, and a fresh process
@@ -24,7 +25,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--rows", type=int, help="train on fewer rows, to try this program out")
     parser.add_argument("--scoring-rows", type=int, default=0, help="also run scoring.py on so many rows (%(default)s)")
     parser.add_argument("--docs", type=Path, metavar="DIR", help="write tables and chart of its page peers.md")
-    parser.add_argument("--again", type=Path, metavar="FILE", help="measure nothing: take an earlier run's output")
+    parser.add_argument("--results", type=Path, metavar="FILE", help="JSON, written after each turn")
+    parser.add_argument("--again", type=Path, metavar="FILE", help="measure nothing: take an earlier run's results")
     parsed = parser.parse_args(arguments)
     unknown = [name for name in parsed.peers if name not in names]
     if unknown:
@@ -213,8 +215,8 @@ def first_error(said: str) -> str:
     return (causes or errors or lines or ["it said nothing"])[-1][:300]
 
 
-def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    """All turns of all peers; who failed once is not asked again for the same model."""
+def measure(folder: Path, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """All turns of all peers, with the results so far; who failed once is not asked again for the same model."""
     chosen = {peer: python_of(peer, arguments) for peer in PEERS if peer.name in arguments.peers}
     runs: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for model in arguments.models:
@@ -231,12 +233,14 @@ def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
                 done.append({**run(peer, python, folder / f"{model}.npz", model, turn, arguments), "load": load})
                 told = peers_report.in_short(done[-1])
                 print(f"{model}, {peer.name}, turn {turn}: load {load:.1f}, {told}", flush=True)
-    return {
-        "results": [
-            peers_report.summary(model, name, done, arguments.target) for (model, name), done in runs.items() if done
-        ],
-        "absent": [peer.name for peer, python in chosen.items() if python is None],
-    }
+                yield {
+                    "results": [
+                        peers_report.summary(model, name, done, arguments.target)
+                        for (model, name), done in runs.items()
+                        if done
+                    ],
+                    "absent": [peer.name for peer, python in chosen.items() if python is None],
+                }
 
 
 def scoring(rows: int) -> list[dict[str, Any]]:
@@ -244,6 +248,12 @@ def scoring(rows: int) -> list[dict[str, Any]]:
     words = [sys.executable, str(HERE / "scoring.py"), "mlp", "--rows", str(rows), "--turns", "3"]
     done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])["results"]
+
+
+def keep(told: dict[str, Any], results: Path | None) -> None:
+    """Writes what is known so far, where it is asked for."""
+    if results:
+        results.write_text(json.dumps(told) + "\n")
 
 
 def main() -> None:
@@ -256,8 +266,13 @@ def main() -> None:
         load = os.getloadavg()[0]
         with tempfile.TemporaryDirectory(prefix="sparkdl-peers-") as folder:
             told = {"benchmark": "peers", "load": load, "target": arguments.target, "workers": arguments.workers}
-            told.update(measure(Path(folder), arguments))
-        told["scoring"] = scoring(arguments.scoring_rows) if arguments.scoring_rows else []
+            told.update(results=[], absent=[], scoring=[])
+            for so_far in measure(Path(folder), arguments):
+                told.update(so_far)
+                keep(told, arguments.results)
+        if arguments.scoring_rows:
+            told["scoring"] = scoring(arguments.scoring_rows)
+            keep(told, arguments.results)
     print(peers_report.table(told))
     if told["load"] > QUIET_LOAD:
         print(f"The machine was busy before the start (load average {told['load']:.1f}): the ratios mean little.")
