@@ -37,6 +37,7 @@ _TOLD: Mapping[str, Callable[[SimpleNamespace], Shape]] = {
     "TemporalConvolution": lambda a: (None, a.input_frame_size),
     "VolumetricConvolution": lambda a: (a.n_input_plane, None, None, None),
     "LookupTable": lambda a: (None,),
+    "FixedLookup": lambda a: (None,),
     "Reshape": lambda a: (int(np.prod(a.size)),),
 }
 # Modules that take any shape, so that the next one tells.

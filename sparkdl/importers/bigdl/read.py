@@ -16,12 +16,15 @@ from sparkdl.importers.bigdl.tensors import Storages
 from sparkdl.nn.torch.build import kind_of, make
 from sparkdl.nn.torch.kernels import KINDS
 from sparkdl.nn.torch.module import Module, Regularizer
+from sparkdl.nn.torch.order import running_order
 
 # Modules that only hold others: their own list of parameters repeats what stands inside.
 CONTAINERS = frozenset({"Sequential", "Concat", "ConcatTable", "ParallelTable", "MapTable", "Bottle", "Graph"})
 _PACKAGES = ("com.intel.analytics.bigdl.nn.", "com.intel.analytics.bigdl.dllib.nn.")
 _REFUSED = frozenset({"ConvLSTMPeephole", "ConvLSTMPeephole3D", "MultiRNNCell", "BinaryTreeLSTM", "Transformer"})
 _NAMES = {"StaticGraph": "Graph", "DynamicGraph": "Graph", "Input": "Identity"}
+STOPPED = "stopGradientLayers"
+KERAS_STYLE = "is_keras_module"  # the attribute that layers of BigDL's Keras style have
 _REGULARIZERS: Mapping[str, Callable[..., Regularizer]] = {
     "L1L2Regularizer": lambda l1=0.0, l2=0.0: Regularizer(l1, l2),
     "L1Regularizer": lambda l1=0.0, *_: Regularizer(l1, 0.0),
@@ -57,8 +60,7 @@ class Reader:
             return self._modules[message.id]
         kind = self._kind(message)
         module = SPECIAL.get(kind, Reader._plain)(self, kind, message)
-        # A module without a name of its own has that of its kind and these characters.
-        module.name = message.name or (f"{kind}{message.namePostfix}" if message.namePostfix else None)
+        module.name = _name(message) or None
         module.training = message.train
         if kind not in CONTAINERS and kind not in recurrent.CELLS:
             self._set_parameters(module, message)
@@ -67,6 +69,11 @@ class Reader:
         return module
 
     def _kind(self, message: Any) -> str:
+        if KERAS_STYLE in message.attr:
+            if message.moduleType.endswith(".WordEmbedding"):
+                return "FixedLookup"
+            if message.subModules:  # what the layer is made of
+                return "Sequential"
         for package in _PACKAGES:
             if message.moduleType.startswith(package):
                 name = message.moduleType.removeprefix(package)
@@ -156,35 +163,38 @@ class Reader:
             owner.parameters[name] = array.reshape(owner.parameters[name].shape)
 
 
+def _name(message: Any) -> str:
+    """The name of a module; without one of its own it is that of its class and a few characters."""
+    made_up = f"{message.moduleType.rpartition('.')[2]}{message.namePostfix}" if message.namePostfix else ""
+    return str(message.name or made_up)
+
+
 def _graph(reader: Reader, kind: str, message: Any) -> Module:
-    """The nodes come in the order in which they run; edges are told by the names of the nodes before."""
-    names = [part.name or f"{part.moduleType.rpartition('.')[2]}{part.namePostfix}" for part in message.subModules]
-    places = {name: place for place, name in enumerate(names)}
+    """The nodes stand in the file in any order, and are told by the names of their modules."""
+    parts = {_name(part): part for part in message.subModules}
+    before = {name: [other for other in part.preModules if other in parts] for name, part in parts.items()}
+    inputs, outputs = (reader.value(message.attr[key]) for key in ("inputNames", "outputNames"))
+    order = running_order(outputs, before.__getitem__)
+    places = {name: place for place, name in enumerate([*(name for name in inputs if name not in order), *order])}
     children: list[Module] = []
     nodes: list[Any] = []
-    for part in message.subModules:
-        before = []
-        for name in part.preModules:
-            if name in places:
-                before.append(_edge(reader, message, names[len(nodes)], name, places[name]))
-        if part.moduleType.endswith(".Input"):
-            nodes.append([-1, before])
+    for name in places:
+        edges = message.attr[f"{name}_edges"].nameAttrListValue.attr
+        taken = [_edge(edges, other, places[other]) for other in before[name]]
+        if parts[name].moduleType.endswith(".Input"):
+            nodes.append([-1, taken])
         else:
-            nodes.append([len(children), before])
-            children.append(reader.module(part))
-    ends: dict[str, Any] = {}
-    for key in ("inputs", "outputs"):
-        ends[key] = [places[name] for name in reader.value(message.attr[f"{key[:-1]}Names"])]
+            nodes.append([len(children), taken])
+            children.append(reader.module(parts[name]))
+    stopped = reader.value(message.attr[STOPPED]) if STOPPED in message.attr else []
+    arguments = {"inputs": inputs, "outputs": outputs, "stopped": stopped}
+    ends = {key: [places[name] for name in names] for key, names in arguments.items()}
     return make("Graph", children, None, nodes=nodes, **ends)
 
 
-def _edge(reader: Reader, message: Any, node: str, before: str, place: int) -> Any:
+def _edge(edges: Any, name: str, place: int) -> Any:
     """The place of the node before, with the position in its table where only one value is taken."""
-    edges = message.attr[f"{node}_edges"].nameAttrListValue.attr
-    if node not in edges:
-        return place
-    inner = edges[node].nameAttrListValue.attr
-    index = inner[before].int32Value if before in inner else -1
+    index = edges[name].int32Value if name in edges else -1
     return place if index < 0 else [place, index - 1]
 
 
@@ -217,6 +227,15 @@ def _batch_normalization(reader: Reader, kind: str, message: Any) -> Module:
     return module
 
 
+def _word_embedding(reader: Reader, kind: str, message: Any) -> Module:
+    module = make(kind, n_index=message.attr["inputDim"].int32Value, n_output=message.attr["outputDim"].int32Value)
+    table = reader.value(message.attr["embeddingMatrix"].nameAttrListValue.attr["weight"])
+    if table is None:
+        raise ImporterError(f"{reader.path}: a {message.moduleType} lacks its embeddingMatrix; the file is damaged.")
+    module.states["weight"] = np.asarray(table, np.float32).reshape(module.states["weight"].shape)
+    return module
+
+
 def _keras_model(reader: Reader, kind: str, message: Any) -> Module:
     module = Module(kind, {"config": message.attr["config"].stringValue})
     tensors = [reader.storages.tensor(tensor) for tensor in message.parameters]
@@ -233,6 +252,7 @@ def _array(tensor: Any) -> Any:
 
 SPECIAL: Mapping[str, Callable[[Reader, str, Any], Module]] = {
     "Graph": _graph,
+    "FixedLookup": _word_embedding,
     "KerasModel": _keras_model,
     "Reshape": _reshape,
     "Transpose": _transpose,

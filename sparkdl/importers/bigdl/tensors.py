@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -152,15 +153,17 @@ class Written:
 
     Attributes:
         arrays: the numbers by the ids of their storages.
+        ids: of modules, tensors and storages, which BigDL looks up in one table.
     """
 
     arrays: dict[int, Array] = field(default_factory=dict)
+    ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _tensors: dict[int, tuple[Array, Any]] = field(default_factory=dict)
 
     def tensor(self, array: Array) -> Any:
         """The message for an array: its size, and the ids of tensor and storage, without the numbers."""
         if id(array) not in self._tensors:
-            storage = 2 * len(self._tensors) + 1
+            storage = next(self.ids)
             message = message_class("BigDLTensor")(
                 datatype=enum_number("DataType", "FLOAT"),
                 size=array.shape,
@@ -168,7 +171,7 @@ class Written:
                 offset=1,
                 dimension=array.ndim,
                 nElements=array.size,
-                id=storage + 1,
+                id=next(self.ids),
             )
             message.storage.datatype = enum_number("DataType", "FLOAT")
             message.storage.id = storage

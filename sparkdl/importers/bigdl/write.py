@@ -12,14 +12,15 @@ import numpy as np
 from sparkdl.errors import UnsupportedError
 from sparkdl.importers.bigdl import recurrent
 from sparkdl.importers.bigdl.attributes import ATTRIBUTES, Attribute
-from sparkdl.importers.bigdl.read import CONTAINERS, FULL_CONVOLUTION
+from sparkdl.importers.bigdl.read import CONTAINERS, FULL_CONVOLUTION, KERAS_STYLE, STOPPED
 from sparkdl.importers.bigdl.schema import enum_number, message_class
 from sparkdl.importers.bigdl.tensors import Written
 from sparkdl.nn.torch.build import kind_of
 from sparkdl.nn.torch.module import Module, Regularizer
 
-_PACKAGE = "com.intel.analytics.bigdl.dllib.nn."
-_CLASSES = {"Graph": "StaticGraph"}
+_PACKAGE = "com.intel.analytics.bigdl.dllib."
+_CLASSES = {"Graph": "nn.StaticGraph", "FixedLookup": "keras.layers.WordEmbedding"}
+_TABLE_OF_WORDS = _PACKAGE + "keras.layers.WordEmbedding.EmbeddingMatrixHolder[T]"
 _VERSION = "2.1.0-SNAPSHOT"  # what BigDL 2.4 writes, and accepts
 # Of simple types: the data type, the field of a value, and that of an array.
 _SCALARS = {
@@ -58,9 +59,10 @@ class Writer:
         """
         if module.kind not in ATTRIBUTES and module.kind not in SPECIAL:
             raise UnsupportedError(f"a {module.kind} ({module.name}) cannot be written into a file of BigDL's.")
-        name = _CLASSES.get(module.kind, module.kind)
-        identity = self._ids.setdefault(id(module), len(self._ids) + 1)
-        message = message_class("BigDLModule")(moduleType=_PACKAGE + name, version=_VERSION, id=identity)
+        path = _CLASSES.get(module.kind, f"nn.{module.kind}")
+        name = path.rpartition(".")[2]
+        identity = self._ids.setdefault(id(module), next(self.tensors.ids))
+        message = message_class("BigDLModule")(moduleType=_PACKAGE + path, version=_VERSION, id=identity)
         message.train = module.training
         # A name that was made up is stored as what stands behind the kind.
         made_up = re.fullmatch(f"{name}([0-9a-f]+)", module.name or "")
@@ -135,7 +137,7 @@ def _graph(writer: Writer, module: Module, message: Any) -> None:
     names: list[str] = []
     for place, (child, before) in enumerate(nodes):
         part = inputs[module.arguments["inputs"].index(place)] if child < 0 else writer.message(module.children[child])
-        name = part.name or f"{part.moduleType.removeprefix(_PACKAGE)}{part.namePostfix}"
+        name = part.name or f"{part.moduleType.rpartition('.')[2]}{part.namePostfix}"
         if not (part.name or part.namePostfix) or name in names:
             raise UnsupportedError(
                 f"a graph with {name!r} at two nodes cannot be written into a file "
@@ -143,17 +145,18 @@ def _graph(writer: Writer, module: Module, message: Any) -> None:
             )
         edges = message.attr[f"{name}_edges"]
         edges.dataType = enum_number("DataType", "NAME_ATTR_LIST")
-        inner = edges.nameAttrListValue.attr[name]
-        inner.dataType = enum_number("DataType", "NAME_ATTR_LIST")
+        edges.nameAttrListValue.name = name
         for other in before:
             source, index = (other, -1) if isinstance(other, int) else (other[0], other[1] + 1)
-            inner.nameAttrListValue.attr[names[source]].int32Value = index
+            edges.nameAttrListValue.attr[names[source]].int32Value = index
             part.preModules.append(names[source])
             part.nextModules.append(names[source])
         names.append(name)
         message.subModules.append(part)
     for key in ("inputs", "outputs"):
         writer.set(message, f"{key[:-1]}Names", "strings", [names[place] for place in module.arguments[key]])
+    if module.arguments.get("stopped"):
+        writer.set(message, STOPPED, "strings", [names[place] for place in module.arguments["stopped"]])
 
 
 def _input_message(writer: Writer, place: int) -> Any:
@@ -192,6 +195,22 @@ def _batch_normalization(writer: Writer, module: Module, message: Any) -> None:
         writer.set(message, name, "tensor", np.zeros_like(module.states["running_mean"]))
 
 
+def _word_embedding(writer: Writer, module: Module, message: Any) -> None:
+    """A layer of BigDL's Keras style, in whose files the table has a type, and a name, of its own."""
+    for key, value in (("inputDim", module.arguments["n_index"]), ("outputDim", module.arguments["n_output"])):
+        writer.set(message, key, "int", value)
+    for key, value in (("trainable", False), (KERAS_STYLE, True)):
+        writer.set(message, key, "bool", value)
+    message.attr["inputShape"].dataType = enum_number("DataType", "SHAPE")
+    holder = message.attr["embeddingMatrix"]
+    holder.dataType, holder.subType = enum_number("DataType", "CUSTOM"), _TABLE_OF_WORDS
+    held = holder.nameAttrListValue
+    held.attr["id"].dataType = enum_number("DataType", "STRING")
+    held.attr["id"].stringValue = str(module.name)
+    held.attr["weight"].dataType = enum_number("DataType", "TENSOR")
+    held.attr["weight"].tensorValue.CopyFrom(writer.tensors.tensor(module.states["weight"]))
+
+
 def _keras_model(writer: Writer, module: Module, message: Any) -> None:
     """A model of another importer's: BigDL has nothing like it, so such a file is read here only."""
     writer.set(message, "config", "string", module.arguments["config"])
@@ -205,6 +224,7 @@ SPECIAL: Mapping[str, Callable[[Writer, Module, Any], None]] = {
     "Input": lambda writer, module, message: None,
     "Sequential": Writer.plain,
     "Graph": _graph,
+    "FixedLookup": _word_embedding,
     "KerasModel": _keras_model,
     "Reshape": _reshape,
     "Transpose": _transpose,

@@ -133,6 +133,75 @@ def test_graphs_are_written_with_their_edges(tmp_path: Path) -> None:
     assert sdl.load_bigdl(tmp_path / "m.bigdl").output_shape == (None, 3)
 
 
+def test_graphs_of_bigdl_run_whatever_the_order_of_their_file(tmp_path: Path) -> None:
+    golden = np.load(FILES / "graph.npz")
+    graph = read_module(FILES / "graph.bigdl")
+    save_module(graph, tmp_path / "m.bigdl")
+    for module in (graph, read_module(tmp_path / "m.bigdl")):
+        recording = forward(module, [golden["x0"], golden["x1"]])
+        gradients = recording.backward([golden["topdiff0"], golden["topdiff1"]])
+        for index in range(2):
+            close(recording.output[index], golden[f"y{index}"], 1e-5)
+            close(gradients[index], golden[f"grad_in{index}"], 1e-4)
+        for index, (owner, name) in enumerate(module.weights()):
+            np.testing.assert_array_equal(owner.parameters[name], golden[f"w{index}"])
+
+
+def test_a_written_graph_has_bigdls_attributes(tmp_path: Path) -> None:
+    theirs = message_class("BigDLModule").FromString((FILES / "graph.bigdl").read_bytes())
+    save_module(read_module(FILES / "graph.bigdl"), tmp_path / "m.bigdl")
+    ours = message_class("BigDLModule").FromString((tmp_path / "m.bigdl").read_bytes())
+    differing = {"global_storage", "inputNames", *(key for key in theirs.attr if key.startswith("Input"))}
+    for key in set(theirs.attr) - differing:
+        mine, other = ours.attr[key], theirs.attr[key]
+        assert mine.dataType == other.dataType
+        assert mine.nameAttrListValue.name == other.nameAttrListValue.name
+        numbers = {
+            name: value.int32Value for name, value in other.nameAttrListValue.attr.items() if "Input" not in name
+        }
+        assert numbers.items() <= {k: v.int32Value for k, v in mine.nameAttrListValue.attr.items()}.items()
+        assert mine.arrayValue == other.arrayValue
+
+
+def test_modules_tensors_and_storages_have_ids_of_their_own(tmp_path: Path) -> None:
+    # BigDL keeps all of them in one table, and takes what it finds under an id for what it looks for.
+    save_module(read_module(FILES / "convnet.bigdl"), tmp_path / "m.bigdl")
+    root = message_class("BigDLModule").FromString((tmp_path / "m.bigdl").read_bytes())
+    tensors = [value.tensorValue for value in root.attr["global_storage"].nameAttrListValue.attr.values()]
+    ids = [message.id for message in messages(root)]
+    ids += [tensor.id for tensor in tensors] + [tensor.storage.id for tensor in tensors]
+    assert len(set(ids)) == len(ids)
+
+
+def test_vectors_of_words_are_written_as_bigdl_writes_them(tmp_path: Path) -> None:
+    golden = np.load(FILES / "words.npz")
+    model = read_module(FILES / "words.bigdl")
+    close(forward(model, golden["x"]).output, golden["y"], 1e-5)
+    save_module(model, tmp_path / "m.bigdl", tmp_path / "m.bin")
+    again = read_module(tmp_path / "m.bigdl", tmp_path / "m.bin")
+    np.testing.assert_array_equal(forward(again, golden["x"]).output, forward(model, golden["x"]).output)
+    mine, other = (word_embedding(path) for path in (tmp_path / "m.bigdl", FILES / "words.bigdl"))
+    assert mine.moduleType == other.moduleType
+    assert set(mine.attr) == set(other.attr)
+    for key in mine.attr:
+        assert (mine.attr[key].dataType, mine.attr[key].subType) == (other.attr[key].dataType, other.attr[key].subType)
+    held, expected = (part.attr["embeddingMatrix"].nameAttrListValue.attr for part in (mine, other))
+    assert {key: value.dataType for key, value in held.items()} == {k: v.dataType for k, v in expected.items()}
+
+
+def word_embedding(path: Path) -> Any:
+    root = message_class("BigDLModule").FromString(path.read_bytes())
+    return next(message for message in messages(root) if message.moduleType.endswith("WordEmbedding"))
+
+
+def test_vectors_of_words_that_are_missing_are_named(tmp_path: Path) -> None:
+    message = word_embedding(FILES / "words.bigdl")
+    del message.attr["embeddingMatrix"]
+    (tmp_path / "m.bigdl").write_bytes(message.SerializeToString())
+    with pytest.raises(ImporterError, match="WordEmbedding lacks its embeddingMatrix"):
+        read_module(tmp_path / "m.bigdl")
+
+
 def test_a_model_of_another_importer_is_kept(tmp_path: Path) -> None:
     layers = [keras.Input((4,)), keras.layers.BatchNormalization(), keras.layers.Dense(3)]
     model = keras.Sequential(layers)

@@ -8,6 +8,7 @@ from sparkdl.bigdl.util.bridge import JavaValue
 from sparkdl.errors import ArgumentError
 from sparkdl.nn.torch.build import make
 from sparkdl.nn.torch.module import Module
+from sparkdl.nn.torch.order import running_order
 
 Layer = Any  # of `base`, which imports this file
 
@@ -69,7 +70,8 @@ def graph_module(inputs: list[Node], outputs: list[Node]) -> tuple[Module, list[
                 f"a Model is made of nodes, received a {type(node).__name__}: call the layer on a node, as in "
                 "ReLU()(Input())."
             )
-    order = _in_order(inputs, outputs)
+    order = running_order(outputs, lambda node: node.before if node not in inputs else [])
+    order = [*(node for node in inputs if node not in order), *order]
     _check_starts(order, inputs, outputs)
     places = {id(node): place for place, node in enumerate(order)}
     layers: list[Layer] = []
@@ -101,44 +103,3 @@ def _check_starts(order: list[Node], inputs: list[Node], outputs: list[Node]) ->
                 f"no output of a Model depends on its input {node.element().name()}: leave it out of the inputs, or "
                 "connect it."
             )
-
-
-def _in_order(inputs: list[Node], outputs: list[Node]) -> list[Node]:
-    """All nodes between inputs and outputs, each behind those it takes values from, in BigDL's order.
-
-    That order is the one of the weights: back from the outputs come, level by level, the nodes behind which all are
-    placed; then all of it is turned round.
-    """
-    before = {id(node): node.before if node not in inputs else [] for node in _met(inputs, outputs)}
-    nodes = {id(node): node for node in _met(inputs, outputs)}
-    waiting = dict.fromkeys(nodes, 0)
-    for place in before:
-        for node in before[place]:
-            waiting[id(node)] += 1
-    order: list[Node] = []
-    while waiting:
-        ready = [place for place, followers in waiting.items() if followers == 0]
-        if not ready:
-            raise ArgumentError("the nodes of a Model go round in a circle, and must lead from inputs to outputs.")
-        for place in ready:
-            for node in before[place]:
-                waiting[id(node)] -= 1
-            del waiting[place]
-        order += [nodes[place] for place in ready]
-    return [*(node for node in inputs if node not in order), *reversed(order)]
-
-
-def _met(inputs: list[Node], outputs: list[Node]) -> list[Node]:
-    """All nodes before the outputs, as a search into the depth meets them (the last branch first)."""
-    met, pending, seen = _distinct(outputs), _distinct(outputs), []
-    while pending:
-        node = pending.pop()
-        seen.append(node)
-        before = _distinct(node.before) if node not in inputs else []
-        met += [other for other in before if other not in met]
-        pending += [other for other in before if other not in seen and other not in pending]
-    return met
-
-
-def _distinct(nodes: list[Node]) -> list[Node]:
-    return list({id(node): node for node in nodes}.values())
