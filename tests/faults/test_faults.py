@@ -17,6 +17,7 @@ from fault_runs import Outcome, Reference, can_mount, disturbed_run, killed_driv
 from process_tree import callers, can_cut, executors
 
 from sparkdl.spark.cluster import wait_for_slots
+from tests.servers.preloaded import preloaded_python
 
 pytestmark = [
     pytest.mark.spark,
@@ -65,8 +66,9 @@ def test_a_run_survives(spark_cluster: SparkSession, reference: Reference, tmp_p
 
 
 def test_a_program_that_is_killed_leaves_nothing_and_is_taken_up_by_another_one(
-    reference: Reference, tmp_path: Path
+    reference: Reference, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sys, "executable", preloaded_python())
     outcome = killed_driver_run("local-cluster[2,1,1024]", 3, tmp_path, reference)
     assert outcome.problem == "", outcome
 
