@@ -38,8 +38,7 @@ def pack_compile(model: keras.Model, objects: dict[str, Any]) -> dict[str, Any]:
         ModelError: where something cannot be described.
     """
     arguments = dict(model._compile_config.config)
-    for name in ("steps_per_execution", "jit_compile"):
-        arguments.pop(name, None)
+    arguments.pop("steps_per_execution", None)
     for name in ("loss", *METRIC_ARGUMENTS):
         arguments[name] = _packed(arguments[name], objects)
     try:
@@ -50,7 +49,7 @@ def pack_compile(model: keras.Model, objects: dict[str, Any]) -> dict[str, Any]:
             f"that returns the arguments of __init__."
         ) from error
     loss_weights = serialization_lib.serialize_keras_object(arguments["loss_weights"])
-    return {**arguments, "loss_weights": loss_weights, "jit_compile": False}
+    return {**arguments, "loss_weights": loss_weights, "jit_compile": bool(model.jit_compile)}
 
 
 def unpack_compile(config: Mapping[str, Any], objects: Mapping[str, Any]) -> dict[str, Any]:

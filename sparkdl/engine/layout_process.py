@@ -23,7 +23,7 @@ def main() -> None:
     trial: LayoutTrial = cloudpickle.load(sys.stdin.buffer)
     configure_threads(trial.cores)
     model = unpack_model(cloudpickle.loads(trial.model))
-    replica = KerasReplica(model, trial.spec, precision=trial.precision)
+    replica = KerasReplica(model, trial.spec, precision=trial.precision, jit_compile=bool(model.jit_compile))
     batch = synthetic_batch(model, trial.spec, rows=trial.rows)
     step = functools.partial(replica.gradients, batch, trial.rows, 1.0)
     for _ in range(WARM_UP):

@@ -27,6 +27,8 @@ from sparkdl.types import Arrived, Batch, Precision, SampleSpec
 
 logger = logging.getLogger("sparkdl")
 
+_NUMBERS = tf.TensorSpec((2,), tf.float64)  # rows of the whole batch, factor of the loss
+
 
 class KerasReplica:
     """Implements `sparkdl.types.Replica` with a compiled Keras model.
@@ -40,6 +42,7 @@ class KerasReplica:
             of every step where denominators depend on weights or masks.
         extra_losses: what `probe_extra_losses` found on the driver; None to look here.
         precision: what the training steps compute in, "float32" (the model as it is) or "bf16".
+        jit_compile: whether XLA compiles the training steps; gradients are then told of when all are computed.
 
     Attributes:
         scalar_names: "loss", and "<output>_loss" for each of several outputs.
@@ -68,6 +71,7 @@ class KerasReplica:
         sum_over_workers: Callable[[np.ndarray], np.ndarray] = np.array,
         extra_losses: ExtraLosses | None = None,
         precision: Precision = "float32",
+        jit_compile: bool = False,
     ) -> None:
         self.model = model
         self.spec = spec
@@ -86,6 +90,7 @@ class KerasReplica:
         self._state = ModelState(model)
         self._metrics = MetricSums(model)
         self._losses = LossSums(self._terms)
+        self._jit_compile = jit_compile
         self._steps: dict[Precision, CompiledStep] = {}
         self.compute_in(precision)
         self._test = self._compiled(self._test_step)
@@ -99,7 +104,7 @@ class KerasReplica:
         """Lets training steps compute in "float32" or "bf16" from now on; steps of both are kept once compiled."""
         self._bfloat16 = bfloat16_layers(self.model) if precision == "bf16" else []
         if precision not in self._steps:
-            self._steps[precision] = self._compiled(self._train_step, tf.TensorSpec((2,), tf.float64))
+            self._steps[precision] = self._compiled(self._train_step, _NUMBERS, jit_compile=self._jit_compile)
         self._train = self._steps[precision]
 
     def forget_other_precisions(self) -> None:
@@ -112,7 +117,7 @@ class KerasReplica:
         Args:
             buckets: workers + 1 offsets for each; with a single one nothing changes.
         """
-        self._stream = GradientStream(self.layout, buckets)
+        self._stream = GradientStream(self.layout, () if self._jit_compile else buckets)
 
     def gradients(
         self, batch: Batch | None, global_rows: int, loss_scale: float, arrived: Arrived | None = None
@@ -226,9 +231,9 @@ class KerasReplica:
         if self.model._compile_metrics is not None:
             self.model._compile_metrics.update_state(y, y_pred, weights)
 
-    def _compiled(self, step: Callable[..., list[tf.Tensor]], *more: tf.TensorSpec) -> CompiledStep:
+    def _compiled(self, step: Any, *more: tf.TensorSpec, jit_compile: bool = False) -> CompiledStep:
         columns = [tf.TensorSpec((None, *column.shape), column.dtype) for column in self.spec.columns]
-        return CompiledStep(step, [*columns, *more], eager=self.model.run_eagerly)
+        return CompiledStep(step, [*columns, *more], self.model.run_eagerly, jit_compile)
 
     def _exchanged_sums(self) -> int:
         if self._exchanged is None:

@@ -22,6 +22,7 @@ import keras
 import numpy as np
 
 from sparkdl.engine.checks import check_compiled, is_sparse
+from sparkdl.engine.jit_compile import FEWEST_STEPS, choose_jit_compile
 from sparkdl.engine.layout_speed import environment_of
 from sparkdl.engine.replica import KerasReplica
 from sparkdl.engine.serialization import pack_model, unpack_model
@@ -158,7 +159,7 @@ def main() -> None:
     payload, spec, fewest, most, cores = cloudpickle.load(sys.stdin.buffer)
     configure_threads(cores)
     model = unpack_model(payload)
-    replica = KerasReplica(model, spec)
+    replica = KerasReplica(model, spec, jit_compile=choose_jit_compile(model, FEWEST_STEPS).chosen)
     gradients: list[tuple[int, float]] = []
     memory: list[tuple[int, int]] = []
     count = fewest

@@ -54,10 +54,9 @@ VERDICTS: Mapping[str, Mapping[str, Verdict]] = {
         "steps_per_execution": _refused(
             "the workers add up their gradients after every step, so one step is one execution: leave it at 1", 1
         ),
-        "jit_compile": _refused(
-            "XLA slows convolutions down on CPUs (1.7 times): give jit_compile=False or 'auto', which means off",
-            "auto",
-            False,
+        "jit_compile": _honoured(
+            "XLA then compiles the training step; `fit` lets it do so by itself in long runs of small recurrent "
+            "networks, which it makes 1.2 to 1.7 times as fast on CPUs; convolutions get 2 to 3 times slower"
         ),
         "auto_scale_loss": _honoured("one loss scale for all workers, which is lowered for all where one overflows"),
     },
@@ -136,9 +135,9 @@ def refuse_compiled(model: Any) -> None:
     """Refuses a model that was compiled with an argument that cannot be honoured here.
 
     Raises:
-        UnsupportedError: for `steps_per_execution` other than 1, and for `jit_compile=True`.
+        UnsupportedError: for `steps_per_execution` other than 1.
     """
-    refuse("compile", steps_per_execution=model.steps_per_execution, jit_compile=model.jit_compile)
+    refuse("compile", steps_per_execution=model.steps_per_execution)
 
 
 def markdown(verb: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 import numpy as np
 
 from sparkdl.engine.callbacks import KerasCallbackRunner
+from sparkdl.engine.jit_compile import choose_jit_compile
 from sparkdl.engine.precision import cpu_has_bfloat16
 from sparkdl.engine.release import release_models
 from sparkdl.engine.replica import KerasReplica
@@ -21,19 +22,27 @@ from sparkdl.spark.rows import ToDriver
 from sparkdl.train.gradient_exchange import BUCKET_SIZE
 from sparkdl.train.precision import choose_precision
 from sparkdl.train.run import Run
-from sparkdl.types import Collective, TrainingState
+from sparkdl.types import Collective, TrainingPlan, TrainingState
 
 __all__ = ["build_callbacks", "build_replica", "release_models", "take_precision"]
 
 
 def build_replica(
-    assignment: Assignment, start: TrainingState, collective: Collective
+    assignment: Assignment, start: TrainingState, collective: Collective, rows: int, channel: ToDriver
 ) -> tuple[KerasReplica, KerasUpdater]:
-    """The model with the driver's weights, and the optimizer over this worker's part of them."""
+    """The model with the driver's weights, and the optimizer over this worker's part of them; all workers call it.
+
+    Args:
+        rows: training rows of this worker.
+        channel: where the driver is told whether XLA compiles the training step.
+    """
     plan = assignment.plan
     configure_threads(plan.cores_per_worker)
     model = unpack_model(assignment.model)
     set_model_arrays(model, under("model/", start.arrays))
+    choice = choose_jit_compile(model, _steps(plan, int(collective.all_sum(np.array([float(rows)]))[0])))
+    if choice.chosen and collective.rank == 0:
+        channel.send("chosen", {"jit_compile": asdict(choice)})
     replica = KerasReplica(
         model,
         replace(assignment.spec, weighted=assignment.spec.weighted or plan.class_weight is not None),
@@ -41,6 +50,7 @@ def build_replica(
         sum_over_workers=collective.all_sum,
         extra_losses=assignment.extra_losses,
         precision="float32" if plan.precision == "auto" else plan.precision,
+        jit_compile=choice.chosen,
     )
     replica.seed_generators(plan.seed, collective.rank)
     variables = model.trainable_variables
@@ -60,6 +70,12 @@ def build_replica(
     )
     updater.load_state({name: array for name, array in start.arrays.items() if name.startswith("optimizer/")})
     return replica, updater
+
+
+def _steps(plan: TrainingPlan, rows: int) -> int:
+    """Training steps of the whole run, from all rows; 0 where they may not be in float32."""
+    epoch = min(-(-rows // plan.batch_size), plan.steps_per_epoch or rows)
+    return plan.epochs * epoch if plan.precision == "float32" else 0
 
 
 def take_precision(run: Run, replica: KerasReplica, channel: ToDriver) -> None:

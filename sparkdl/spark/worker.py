@@ -188,7 +188,7 @@ def _build(
     else:
         payload = b""
     start = decode_state(collective.broadcast(payload))
-    replica, updater = build_replica(assignment, start, collective)
+    replica, updater = build_replica(assignment, start, collective, store.view(TRAIN).rows, channel)
     runner = stack.enter_context(build_callbacks(assignment, replica, updater, start)) if collective.rank == 0 else None
     observer = ChannelObserver(channel, collective.rank, runner)
     stack.callback(observer.close)

@@ -42,8 +42,6 @@ def test_a_misspelt_argument_gets_the_nearest_name() -> None:
 
 
 def test_a_compiled_model_is_asked() -> None:
-    refuse_compiled(types.SimpleNamespace(steps_per_execution=1, jit_compile=False))
+    refuse_compiled(types.SimpleNamespace(steps_per_execution=1))
     with pytest.raises(UnsupportedError, match="steps_per_execution=4"):
-        refuse_compiled(types.SimpleNamespace(steps_per_execution=4, jit_compile=False))
-    with pytest.raises(UnsupportedError, match="jit_compile=True: .*1.7 times"):
-        refuse_compiled(types.SimpleNamespace(steps_per_execution=1, jit_compile=True))
+        refuse_compiled(types.SimpleNamespace(steps_per_execution=4))
