@@ -3,35 +3,27 @@
 import sys  # noqa: F401
 from typing import Any
 
-import numpy as np
 from pyspark.ml import Transformer
 from pyspark.ml.param.shared import *  # noqa: F403
 from pyspark.ml.param.shared import HasInputCol, HasOutputCol
 from pyspark.ml.wrapper import JavaTransformer  # noqa: F401
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
-from pyspark.sql.types import BinaryType, IntegerType, StringType, StructField, StructType
 
 from sparkdl.bigdl.feature.image.imagePreprocessing import RowToImageFeature
-from sparkdl.bigdl.transform.vision.feature import FLOATS, TENSOR, FeatureTransformer
+from sparkdl.bigdl.transform.vision.feature import TENSOR, FeatureTransformer, MatToTensor
 from sparkdl.bigdl.util.bridge import JavaValue, callBigDlFunc  # noqa: F401
 from sparkdl.errors import ArgumentError
 
-_FLOAT, _BYTE, _STEP = 5, 0, 8  # OpenCV's number of a type: depth + 8 * (channels - 1)
-_IMAGE = StructType(
-    [
-        StructField("origin", StringType()),
-        StructField("height", IntegerType()),
-        StructField("width", IntegerType()),
-        StructField("nChannels", IntegerType()),
-        StructField("mode", IntegerType()),
-        StructField("data", BinaryType()),
-    ]
-)
+_FLOATS, _STEP = 5, 8  # OpenCV's number of a type of floats, and what each channel behind the first adds
+_IMAGE = "origin string, height int, width int, nChannels int, mode int, data array<float>"
+_ROW = Row("origin", "height", "width", "nChannels", "mode", "data")
 
 
 class DLImageTransformer(Transformer, HasInputCol, HasOutputCol):
-    """Transforms the images of a column into another one, of the same struct.
+    """Transforms the images of a column into those of another one, whose `data` are the floats of a tensor.
+
+    Channels come first in it, as `MatToTensor` has them; it is added where the transform makes no tensor.
 
     Args:
         transformer: a transform of `transform.vision.image`.
@@ -63,11 +55,12 @@ class DLImageTransformer(Transformer, HasInputCol, HasOutputCol):
 
         def transformed(row: Any) -> Any:
             feature = transformer.transform(RowToImageFeature().convert(row))
-            mat = feature["mat"]
-            if mat is None:
-                mat = feature[FLOATS] if feature[FLOATS] is not None else feature[TENSOR].to_ndarray()
-            mode = (_BYTE if mat.dtype == np.uint8 else _FLOAT) + _STEP * (mat.shape[2] - 1)
-            return (row["origin"], *mat.shape, mode, bytearray(np.ascontiguousarray(mat).tobytes()))
+            if feature[TENSOR] is None:
+                feature = MatToTensor().transform(feature)
+            height, width, channels = feature.size
+            values = feature[TENSOR].to_ndarray().ravel().tolist()
+            # Spark hands this to the next function as it is, so it needs its names.
+            return _ROW(row["origin"], height, width, channels, _FLOATS + _STEP * (channels - 1), values)
 
         return dataset.withColumn(
             self.getOutputCol(), F.udf(transformed, _IMAGE, useArrow=False)(F.col(self.getInputCol()))

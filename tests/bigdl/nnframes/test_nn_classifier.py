@@ -30,7 +30,7 @@ from sparkdl.bigdl.nnframes import (
 )
 from sparkdl.bigdl.nnframes.configs import from_config, to_config
 from sparkdl.bigdl.optim.optimizer import Adam, MaxIteration
-from sparkdl.bigdl.transform.vision.image import HFlip, MatToFloats, Resize
+from sparkdl.bigdl.transform.vision.image import HFlip, MatToTensor, Resize
 from sparkdl.bigdl.transform.vision.image import Pipeline as Transforms
 from sparkdl.errors import ArgumentError, StorageError, UnsupportedError
 
@@ -109,13 +109,17 @@ def test_images(spark_local: Any, tmp_path: Path) -> None:
     context = spark_local.sparkContext
     images = NNImageReader.readImages(str(tmp_path), context, minPartitions=2)
     assert sorted(row.origin[-5:] for row in with_origin_column(images).collect()) == ["1.png", "2.png"]
-    assert DLImageReader.readImages(str(tmp_path), context).first().image.height == 8
+    files = DLImageReader.readImages(str(tmp_path), context)
+    first = files.first().image
+    assert (first.height, first.mode) == (8, 16) and bytes(first.data) == (tmp_path / first.origin[-5:]).read_bytes()
     resized = NNImageReader.readImages(str(tmp_path), context, resizeH=4, resizeW=5).first().image
     assert (resized.height, resized.width) == (4, 5)
     turned = DLImageTransformer(Transforms([Resize(2, 2), HFlip()])).setOutputCol("small").transform(images)
-    assert (turned.first().small.height, len(turned.first().small.data)) == (2, 12)
-    floats = DLImageTransformer(MatToFloats()).transform(images).first().output
-    assert floats.mode == 21 and len(floats.data) == 4 * 8 * 6 * 3
+    assert (turned.first().small.height, turned.first().small.mode, len(turned.first().small.data)) == (2, 21, 12)
+    cut = DLImageTransformer(Transforms([Resize(2, 2), MatToTensor()]))
+    once = cut.transform(files)
+    twice = DLImageTransformer(Resize(1, 1)).setInputCol("output").setOutputCol("again").transform(once)
+    assert sorted(row.again.data for row in twice.collect()) == [[10.0] * 3, [20.0] * 3]
 
     chain = ChainedPreprocessing(
         [image.RowToImageFeature(), image.ImageResize(1, 1), image.ImageMatToTensor(), image.ImageFeatureToTensor()]

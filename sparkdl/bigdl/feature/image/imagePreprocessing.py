@@ -10,7 +10,7 @@ from sparkdl.bigdl.transform.vision import image as vision
 from sparkdl.bigdl.transform.vision.feature import BYTES, ImageFeature, channels_of, current_random
 from sparkdl.bigdl.util.common import *  # noqa: F403
 from sparkdl.bigdl.util.sample import JTensor, Sample
-from sparkdl.data.images import opencv
+from sparkdl.data.images import decode_image, opencv
 from sparkdl.errors import DataError
 
 
@@ -332,7 +332,8 @@ def _held(feature: ImageFeature, key: str, maker: str) -> Any:
 
 
 class RowToImageFeature(Preprocessing):
-    """Makes an image of a struct as `NNImageReader` and Spark read them: pixels, blue first, or floats."""
+    """Makes an image of a struct as `NNImageReader` and Spark read them (pixels, blue first), of one that holds the
+    bytes of a file (`DLImageReader`), or the floats of a tensor (`DLImageTransformer`)."""
 
     def __init__(self, bigdl_type: str = "float") -> None:
         super().__init__(bigdl_type)
@@ -341,9 +342,12 @@ class RowToImageFeature(Preprocessing):
         """The image."""
         row = value if hasattr(value, "data") else value[0]
         feature = ImageFeature(path=row["origin"])
-        size = (row["height"], row["width"], row["nChannels"])
-        kind = np.float32 if row["mode"] % 8 == 5 else np.uint8  # OpenCV's number of a type: depth, and channels - 1
-        feature[BYTES] = bytes(row["data"])
+        height, width, channels = size = (row["height"], row["width"], row["nChannels"])
         feature["originalSize"] = size
-        feature.mat = np.frombuffer(feature[BYTES], kind).reshape(size)
+        if isinstance(row["data"], list):
+            feature.mat = np.asarray(row["data"], np.float32).reshape(channels, height, width).transpose(1, 2, 0)
+        else:
+            feature[BYTES] = content = bytes(row["data"])
+            pixels = len(content) == np.prod(size)
+            feature.mat = np.frombuffer(content, np.uint8).reshape(size) if pixels else decode_image(content)
         return feature
