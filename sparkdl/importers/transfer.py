@@ -24,8 +24,9 @@ def cut(model: keras.Model, outputs: str | Sequence[str]) -> keras.Model:
 
     Args:
         model: a functional or `Sequential` model that has been built.
-        outputs: the name of a layer, or of a tensor in an imported TensorFlow graph ("conv1/Relu" or "conv1/Relu:0");
-            several make a model with several outputs, in this order.
+        outputs: the name of a layer, of one inside of a model that is a layer ("resnet50/conv5_block3_out"), or of a
+            tensor in an imported TensorFlow graph ("conv1/Relu" or "conv1/Relu:0"); several make a model with several
+            outputs, in this order.
 
     Raises:
         ArgumentError: where there is no such layer or tensor, or a layer is used more than once.
@@ -55,7 +56,8 @@ def freeze(model: keras.Model, *names: str, up_to: str | None = None) -> list[st
 
     Args:
         model: the model; it is changed.
-        *names: layers, or weights of an imported TensorFlow graph, by name or by pattern ("conv1*", "block?/*").
+        *names: layers, layers inside of a model that is a layer, or weights of an imported TensorFlow graph, by name or
+            by pattern ("conv1*", "resnet50/conv[12]_*", "block?/*").
         up_to: a layer, or a tensor of such a graph: it and all that it depends on. With neither, everything.
 
     Returns:
@@ -124,7 +126,7 @@ def _set_before(model: keras.Model, name: str, trainable: bool) -> None:
 
 
 def _set_matching(model: keras.Model, pattern: str, trainable: bool) -> None:
-    layers = [layer for layer in model.layers if fnmatch.fnmatchcase(layer.name, pattern)]
+    layers = [layer for name, layer in _layers(model).items() if fnmatch.fnmatchcase(name, pattern)]
     for layer in layers:
         _set_layer(layer, trainable)
     inside = {graph: fnmatch.filter(graph.variables_by_name, pattern) for graph in _graphs(model)}
@@ -134,6 +136,15 @@ def _set_matching(model: keras.Model, pattern: str, trainable: bool) -> None:
         raise _unknown(
             model, pattern, [name for graph in inside for name in graph.variables_by_name], "layer or weight"
         )
+
+
+def _layers(model: keras.Model) -> dict[str, keras.Layer]:
+    """All layers by name, those of models inside by their path."""
+    found: dict[str, keras.Layer] = {}
+    for layer in model.layers:
+        inside = _layers(layer) if isinstance(layer, keras.Model) else {}
+        found |= {layer.name: layer} | {f"{layer.name}/{name}": inner for name, inner in inside.items()}
+    return found
 
 
 def _graphs(model: keras.Model) -> list[GraphLayer]:
@@ -166,18 +177,34 @@ def _calls(graph: Any, layer: keras.Layer) -> list[Any]:
 
 
 def _ends(model: keras.Model, names: Sequence[str]) -> list[Any]:
-    """The tensors of these names; those inside of an imported graph come from one new layer, which ends there."""
-    inside: dict[GraphLayer, list[str]] = {}
-    for name in names:
-        if (imported := _graph_with(model, name)) is not None:
-            inside.setdefault(imported, []).append(name)
+    """The tensors of these names; those inside of one layer come from one new layer, which ends there."""
+    holders = {name: _holder(model, name) for name in names}
     tensors: dict[str, Any] = {}
-    for imported, wanted in inside.items():
-        part = imported.with_outputs(wanted, name=imported.name)
-        given = dict(zip(imported.input_tensors, _only_call(model, imported).input_tensors, strict=True))
-        made = part([given[name] for name in part.input_tensors])
-        tensors.update(zip(wanted, made if isinstance(made, list) else [made], strict=True))
+    for holder in {id(holder): holder for holder in holders.values() if holder is not None}.values():
+        wanted = [name for name in holders if holders[name] is holder]
+        tensors.update(zip(wanted, _inner_ends(model, holder, wanted), strict=True))
     return [tensors[name] if name in tensors else _output(model, name) for name in names]
+
+
+def _holder(model: keras.Model, name: str) -> keras.Layer | None:
+    """The imported graph or the inner model that has what has this name, unless a layer of the model itself has it."""
+    layers = {layer.name: layer for layer in model.layers}
+    outer = layers.get(name.partition("/")[0])
+    if name in layers or not isinstance(outer, keras.Model):
+        return _graph_with(model, name)
+    return outer
+
+
+def _inner_ends(model: keras.Model, holder: keras.Layer, names: Sequence[str]) -> list[Any]:
+    call = _only_call(model, holder)
+    if isinstance(holder, GraphLayer):
+        part = holder.with_outputs(names, name=holder.name)
+        given = dict(zip(holder.input_tensors, call.input_tensors, strict=True))
+        made = part([given[name] for name in part.input_tensors])
+        return made if isinstance(made, list) else [made]
+    graph, ends = _functional(holder), _ends(holder, [name.removeprefix(f"{holder.name}/") for name in names])
+    part = keras.Model(graph.input, ends, name=f"{holder.name}_part")  # the whole may be needed for other ends
+    return part(*call.arguments.args, **call.arguments.kwargs)
 
 
 def _output(model: keras.Model, name: str) -> Any:
@@ -198,7 +225,8 @@ def _only_call(model: keras.Model, layer: keras.Layer) -> Any:
 
 
 def _unknown(model: keras.Model, name: str, more: Sequence[str], what: str) -> ArgumentError:
-    known = [layer.name for layer in model.layers] + list(more)
-    close = difflib.get_close_matches(name, known, 3)
+    known = [*_layers(model), *more]
+    inside = [path for path in known if path.endswith(f"/{name}")]
+    close = inside[:3] or difflib.get_close_matches(name, known, 3)
     guess = f"did you mean {' or '.join(map(repr, close))}?" if close else f"it has {', '.join(known[:8])}, ..."
     return ArgumentError(f"model {model.name!r} has no {what} {name!r}: {guess}")

@@ -96,6 +96,35 @@ def test_unknown_names_are_told(net: keras.Model, call, words: str) -> None:
         call(net)
 
 
+@pytest.fixture
+def tuned(net: keras.Model) -> keras.Model:
+    """Models inside of models, as where a head is put on a trained one."""
+    inner = keras.Sequential([keras.Input((6,)), net, keras.layers.Dense(5, name="neck")], name="body")
+    return keras.Sequential([keras.Input((6,)), inner, keras.layers.Dense(2, name="head")], name="tuned")
+
+
+def test_a_part_ends_inside_of_a_model_that_is_a_layer(net: keras.Model, tuned: keras.Model) -> None:
+    x, _ = rows()
+    part = cut(tuned, ["body/net/left_norm", "body/neck", "head"])
+    expected = keras.Model(net.input, net.get_layer("left_norm").output)(x)
+    for made, kept in zip(part(x), (expected, tuned.get_layer("body")(x), tuned(x)), strict=True):
+        np.testing.assert_array_equal(made, kept)
+    only = cut(tuned, "body/net/stem")
+    assert [variable.path for variable in only.variables] == ["stem/kernel", "stem/bias"]
+    assert only.variables[0] is net.get_layer("stem").kernel
+    with pytest.raises(ArgumentError, match="model 'net' has no layer 'steam': did you mean 'stem'"):
+        cut(tuned, "body/net/steam")
+    with pytest.raises(ArgumentError, match="model 'tuned' has no layer 'stem': did you mean 'body/net/stem'"):
+        cut(tuned, "stem")
+
+
+def test_layers_inside_of_a_model_are_frozen_by_path_and_up_to_one(tuned: keras.Model) -> None:
+    assert freeze(tuned, "body/net/left*") == ["left/kernel", "left/bias", "left_norm/gamma", "left_norm/beta"]
+    assert freeze(tuned, up_to="body/net/both") == ["stem/kernel", "stem/bias", "right/kernel", "right/bias"]
+    assert unfreeze(tuned, "body/net/st*") == ["stem/kernel", "stem/bias"]
+    assert len(freeze(tuned)) == 8  # stem, and the heads of net, body and tuned
+
+
 def test_a_layer_that_is_used_twice_has_no_single_output() -> None:
     x, shared = keras.Input((4,)), keras.layers.Dense(4, name="shared")
     model = keras.Model(x, shared(shared(x)))

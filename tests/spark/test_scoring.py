@@ -150,6 +150,9 @@ def test_inner_layers_are_outputs(spark_local: SparkSession) -> None:
     assert sdl.predict(model, data, layers=["hidden", "out"]).columns[-2:] == ["prediction_hidden", "prediction_out"]
     with pytest.raises(ArgumentError, match="did you mean 'hidden'"):
         sdl.predict(model, data, layers="hiden")
+    outer = keras.Sequential([keras.Input((4,)), model, keras.layers.Dense(2)])
+    inside = sdl.predict(outer, data, layers=f"{model.name}/hidden", output="embedding").orderBy("id").collect()
+    np.testing.assert_allclose([row.embedding for row in inside], expected, rtol=1e-4, atol=1e-6)
 
 
 def test_arguments_are_checked_before_anything_starts(spark_local: SparkSession) -> None:
