@@ -251,7 +251,8 @@ class Optimizer(BaseOptimizer):
         bigdl_type: str = "float",
     ) -> None:
         if type(self) is Optimizer:
-            warnings.warn("You are recommended to use `create` method to create an optimizer.", stacklevel=2)
+            # The caller is two calls away: arguments are checked before.
+            warnings.warn("You are recommended to use `create` method to create an optimizer.", stacklevel=3)
         if not isinstance(training_rdd, (RDD, DataSet)):
             raise ArgumentError(
                 f"{type(self).__name__} takes an RDD of Sample or a DataSet, received a {type(training_rdd).__name__}; "

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sparkdl.bigdl.util.arguments import checked
 from sparkdl.bigdl.util.bridge import JavaValue
 from sparkdl.errors import ArgumentError
 
@@ -196,6 +197,7 @@ class EpochDecayWithWarmUp(LearningRateSchedule):
         return _keras()[1]([growing, decaying], [self.warm_up_iteration - 1], [0, 0])
 
 
+@checked
 @dataclass(frozen=True)
 class Regime:
     """What a method is from one epoch to another, both included: `config` holds its `learningRate`."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 import threading
 from typing import Any, NoReturn
 
+from sparkdl.bigdl.util.arguments import checked
 from sparkdl.errors import UnsupportedError
+
+_HOME = "sparkdl.bigdl."
 
 
 def _py2java(gateway: Any, obj: Any) -> Any:
@@ -83,6 +86,10 @@ class JavaValue:
 
     value: Any
     bigdl_type: str
+
+    def __init_subclass__(cls) -> None:
+        if cls.__module__.startswith(_HOME):  # what scripts mean by their own annotations is theirs
+            checked(cls)
 
     def jvm_class_constructor(self) -> str:
         """What the function that made the counterpart was called."""

@@ -328,7 +328,7 @@ def test_values_are_checked(expression: str, problem: str) -> None:
     ("mistake", "problem"),
     [
         (lambda: layers.Linear(-4, 3), "^Linear cannot be made with input_size=-4, output_size=3"),
-        (lambda: layers.Linear("4", 3), "^Linear cannot be made with input_size='4'"),
+        (lambda: layers.Linear("4", 3), r"^Linear\(input_size=\) must be a whole number, received '4'"),
         (lambda: _linear().forward("abc"), "take numbers, arrays and tables .* received a str"),
         (lambda: _linear().forward(None), "take numbers, arrays and tables .* received a NoneType"),
         (lambda: _linear().predict_local("abc"), "a model takes arrays of numbers, received a str"),

@@ -26,7 +26,7 @@ class TextFeature(JavaValue):
     def __init__(
         self,
         text: str | None = None,
-        label: int | None = None,
+        label: float | None = None,
         uri: str | None = None,
         jvalue: Any = None,
         bigdl_type: str = "float",

@@ -143,6 +143,7 @@ class Layer(JavaValue, SharedStaticUtils, Saving, Inference):
     bigdl_type: str
 
     def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
         if cls.__module__.startswith(_HOME):
             _CLASSES[cls.__name__] = cls
 

@@ -1,0 +1,87 @@
+"""Numbers that constructors are given, checked by what their signatures say."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from numbers import Integral, Real
+from typing import Any, TypeVar
+
+import numpy as np
+
+from sparkdl.errors import ArgumentError
+
+_BOOLS = (bool, np.bool_)
+C = TypeVar("C", bound=type)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, _BOOLS)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, _BOOLS)
+
+
+def _is_truth(value: Any) -> bool:
+    return isinstance(value, _BOOLS) or (_is_whole(value) and value in (0, 1))
+
+
+def _are_whole(value: Any) -> bool:
+    return isinstance(value, (list, tuple, np.ndarray)) and all(map(_is_whole, value))
+
+
+def _or_none(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or check(value)
+
+
+# By the annotation of a parameter: whether a value will do, and what one is called. BigDL's own took Python's numbers
+# alone; numpy's are as good, and a whole number wherever any will do.
+_KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "int": (_is_whole, "a whole number"),
+    "int | None": (_or_none(_is_whole), "a whole number or None"),
+    "float": (_is_number, "a number"),
+    "float | None": (_or_none(_is_number), "a number or None"),
+    "bool": (_is_truth, "True or False"),
+    "bool | None": (_or_none(_is_truth), "True, False or None"),
+    "Sequence[int]": (_are_whole, "a list of whole numbers"),
+}
+
+
+def checked(cls: C) -> C:
+    """The class, whose constructor refuses what is no number where its signature says int, float or bool.
+
+    Args:
+        cls: a class; without a constructor of its own it stays as it is.
+
+    Example:
+        >>> @checked
+        ... class Step:
+        ...     def __init__(self, size: int, gamma: float = 0.1) -> None: ...
+        >>> Step(3, 1) is None, Step("3")
+        Traceback (most recent call last):
+            ...
+        sparkdl.errors.ArgumentError: Step(size=) must be a whole number, received '3'.
+    """
+    init = vars(cls).get("__init__")
+    parameters = list(inspect.signature(init).parameters.values())[1:] if inspect.isfunction(init) else []
+    kinds = {parameter.name: _KINDS[_written(parameter)] for parameter in parameters if _written(parameter) in _KINDS}
+    if init is None or not kinds:
+        return cls
+    in_order = [parameter.name for parameter in parameters if parameter.kind == parameter.POSITIONAL_OR_KEYWORD]
+
+    @functools.wraps(init)
+    def checking(self: Any, *args: Any, **kwargs: Any) -> None:
+        for name, value in (*zip(in_order, args, strict=False), *kwargs.items()):
+            if name in kinds and not kinds[name][0](value):
+                raise ArgumentError(f"{type(self).__name__}({name}=) must be {kinds[name][1]}, received {value!r}.")
+        init(self, *args, **kwargs)
+
+    cls.__init__ = checking  # type: ignore[misc]
+    return cls
+
+
+def _written(parameter: inspect.Parameter) -> str:
+    annotation = parameter.annotation
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation)
