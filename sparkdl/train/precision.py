@@ -15,7 +15,7 @@ from sparkdl.data.batches import batches
 from sparkdl.data.epoch import EpochPlan, epoch_plan
 from sparkdl.errors import CollectiveError
 from sparkdl.train.run import Run
-from sparkdl.types import Batch, Collective, Precision
+from sparkdl.types import Batch, Collective, Precision, Replica
 
 # bfloat16 is taken where a step takes at least this share less time ...
 MARGIN = 0.05
@@ -26,12 +26,8 @@ MOST_BATCHES, TURN_SECONDS = 4, 1.0
 FEWEST_TURNS, MOST_TURNS, SECONDS = 3, 25, 0.5
 
 
-class Precise(Protocol):
-    """What a replica has beside `sparkdl.types.Replica` to be tried here."""
-
-    def gradients(self, batch: Batch | None, global_rows: int, loss_scale: float) -> tuple[np.ndarray, np.ndarray]:
-        """See `sparkdl.types.Replica`."""
-        ...
+class Precise(Replica, Protocol):
+    """A replica that can be tried here."""
 
     def compute_in(self, precision: Precision) -> None:
         """Lets training steps compute in this precision from now on."""
