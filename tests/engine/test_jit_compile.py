@@ -69,19 +69,20 @@ def test_any_model_is_that_asks() -> None:
 
 
 @pytest.mark.parametrize("inner", [*SMALL.values(), conv], ids=[*SMALL, "convolution"])
-def test_gradients_are_those_of_keras_for_any_number_of_rows(inner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gradients_are_those_of_keras_for_any_number_of_rows(inner: Any) -> None:
     model = model_of(*inner(), metrics=["mae"])
     replica = KerasReplica(model, spec_of(BATCH), jit_compile=True)
     told: list[Any] = []
     replica.stream_gradients([(0, replica.layout.length)] * 2)  # more than one: they would be told of on their way
-    for rows in (9, 4):
+    sizes = (9, 4) if inner is conv else (9,)  # a recurrent one takes seconds to compile, for each
+    for rows in sizes:
         part = Batch((X[:rows],), (Y[:rows],))
         gradient, scalars = replica.gradients(part, rows, 1.0, lambda *bucket: told.append(bucket))
         expected, loss = keras_gradient(model, part, replica.layout)
         np.testing.assert_allclose(gradient, expected, atol=2e-6 * np.abs(expected).max())
         np.testing.assert_allclose(scalars[0], loss, rtol=1e-6)
     assert not told
-    assert all(compiled.by_xla for compiled in replica._train._by_rows.values()) and len(replica._train._by_rows) == 2
+    assert [compiled.by_xla for compiled in replica._train._by_rows.values()] == [True] * len(sizes)
     assert 0 < replica.results(replica.sums())["mae"] < 10
 
 
