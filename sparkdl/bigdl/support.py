@@ -33,8 +33,13 @@ CHANGED: Mapping[str, str] = {
     "`VolumetricFullConvolution` in groups, of a row alone in `LocallyConnected1D` and in NHWC convolutions, of `Pack` "
     "of one tensor",
     "`SReLU`": "keeps its weights; each `forward` of 2.4 moved its right thresholds",
+    "`reset()` of cells, `Maxout`, `Highway`, attention and trees": "draws all weights anew; 2.4 left most of them as "
+    "they were",
     "`SpatialConvolutionMap` with two strides": "takes each for its own axis",
     "word numbers of words that are as frequent": "follow the alphabet, so that every run gives the same",
+    "numbers for sizes and rates": "may be numpy's, and whole ones for others; what is no number is refused at once",
+    "`.bigdl` files of Keras-style models": "are read; those written here hold the layers that these are made of",
+    "`.bigdl` files with recurrent layers": "of BigDL are read; those written here are read here only",
     "`NNModel`, `NNClassifierModel` files": "hold a `.bigdl` model and JSON; those of BigDL itself are not read",
     "`quantize()`": "products of int8 with the ranges of the last `forward`; before any, weights of int8 alone, which "
     "only `Linear` multiplies as such; the copy has a `report` of size and speed, and is not saved",

@@ -210,6 +210,7 @@ class SReLU(Layer):
 
     def __init__(self, input_shape: Any, share_axes: Any = None, bigdl_type: str = "float") -> None:
         super().__init__(describe("SReLU", locals()), bigdl_type)
+        self.reset()  # BigDL draws twice, and later layers depend on it
 
     def set_init_method(  # type: ignore[override]
         self, tLeftInit: Any = None, aLeftInit: Any = None, tRightInit: Any = None, aRightInit: Any = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sparkdl.bigdl.nn.layers.base import Layer, describe
+from sparkdl.nn.torch.initial import generator
 
 
 class SpatialConvolution(Layer):
@@ -129,6 +130,8 @@ class SpatialSeparableConvolution(Layer):
         p_regularizer: Any = None,
         bigdl_type: str = "float",
     ) -> None:
+        # BigDL draws the weights of a whole convolution first and does not use them, and later layers depend on it.
+        generator().uniform(size=max(0, n_input_channel * n_input_channel * depth_multiplier * kernel_w * kernel_h))
         super().__init__(describe("SpatialSeparableConvolution", locals()), bigdl_type)
 
 

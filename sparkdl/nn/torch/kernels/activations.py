@@ -54,17 +54,10 @@ def _srelu_parameters(a: SimpleNamespace) -> Mapping[str, Parameter]:
     shared = set(a.share_axes or [])
     shape = tuple(1 if axis in shared else size for axis, size in enumerate(a.input_shape, 1))
     fans = (math.prod(shape), math.prod(shape))
-    draw = uniform(math.sqrt(3.0 / fans[0]))
-    drawn = Parameter(shape, draw, fans)
-
-    def again(random: Any, size: tuple[int, ...]) -> Any:
-        """Behind those that BigDL draws for both and does not use."""
-        random.uniform(size=2 * math.prod(size))
-        return draw(random, size)
-
+    drawn = Parameter(shape, uniform(math.sqrt(3.0 / fans[0])), fans)
     return {
         "tLeft": Parameter(shape, constant(0.0), fans),
-        "aLeft": Parameter(shape, again, fans),
+        "aLeft": drawn,
         "tRight": drawn,
         "aRight": Parameter(shape, constant(1.0), fans),
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
@@ -156,14 +155,8 @@ def _separable_parameters(a: SimpleNamespace) -> Mapping[str, Parameter]:
     depth, point = (times, inputs, a.kernel_w, a.kernel_h), (outputs, inputs * times, 1, 1)
     if is_last(a):
         depth, point = (a.kernel_w, a.kernel_h, inputs, times), (1, 1, inputs * times, outputs)
-
-    def drawn(random: np.random.RandomState, shape: tuple[int, ...]) -> Array:
-        """After the numbers that were always drawn for a convolution inside: later layers depend on it."""
-        random.uniform(size=inputs * math.prod(shape))
-        return _unit(random, shape)
-
     return {
-        "depth_weight": Parameter(depth, drawn),
+        "depth_weight": Parameter(depth, _unit),
         "point_weight": Parameter(point, _unit),
         "bias": Parameter((outputs,), constant(0.0)),
     }

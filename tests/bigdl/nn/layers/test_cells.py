@@ -56,3 +56,17 @@ def test_the_words_of_a_transformer_are_drawn_last_of_twice() -> None:
     RNG().set_seed(100)
     model = layers.Transformer(9, 4, 2, 6, 1, 1.0, 1.0, 1.0)
     np.testing.assert_array_equal(model.get_weights()[0], words[1])
+
+
+@pytest.mark.parametrize(
+    ("expression", "firsts"),
+    [
+        ("SReLU([3])", (0.0, -0.63946062, 0.32944062, 1.0)),
+        ("SpatialSeparableConvolution(2, 4, 2, 2, 2)", (0.18026969, 0.9418067, 0.0)),
+    ],
+)
+def test_weights_after_reset_are_bigdls(expression: str, firsts: tuple[float, ...]) -> None:
+    layer = eval(expression, vars(layers).copy())
+    RNG().set_seed(11)
+    layer.reset()
+    np.testing.assert_allclose([weight.ravel()[0] for weight in layer.get_weights()], firsts, atol=1e-6)
