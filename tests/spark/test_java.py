@@ -12,6 +12,7 @@ import pytest
 
 from sparkdl.errors import MissingExtraError
 from sparkdl.spark import java
+from tests.servers.java import OPTIONS
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,7 +64,7 @@ def test_spark_runs_where_no_java_is_installed(tmp_path: Path) -> None:
         found = shutil.which(name)
         if found:
             (tools / name).symlink_to(found)
-    environ = {"PATH": str(tools), "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    environ = {"PATH": str(tools), "HOME": str(tmp_path), "PYTHONPATH": str(ROOT), "JAVA_TOOL_OPTIONS": OPTIONS}
     run = subprocess.run(
         [sys.executable, "-c", PROGRAM], env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=200
     )
