@@ -20,9 +20,19 @@ from sparkdl.nn.torch.order import running_order
 
 # Modules that only hold others: their own list of parameters repeats what stands inside.
 CONTAINERS = frozenset({"Sequential", "Concat", "ConcatTable", "ParallelTable", "MapTable", "Bottle", "Graph"})
-_PACKAGES = ("com.intel.analytics.bigdl.nn.", "com.intel.analytics.bigdl.dllib.nn.")
+_PACKAGES = (
+    "com.intel.analytics.bigdl.nn.",
+    "com.intel.analytics.bigdl.dllib.nn.",
+    "com.intel.analytics.bigdl.dllib.keras.layers.internal.",
+)
 _REFUSED = frozenset({"ConvLSTMPeephole", "ConvLSTMPeephole3D", "MultiRNNCell", "BinaryTreeLSTM", "Transformer"})
-_NAMES = {"StaticGraph": "Graph", "DynamicGraph": "Graph", "Input": "Identity"}
+_NAMES = {
+    "StaticGraph": "Graph",
+    "DynamicGraph": "Graph",
+    "Input": "Identity",
+    "InternalRecurrent": "Recurrent",
+    "InternalTimeDistributed": "TimeDistributed",
+}
 STOPPED = "stopGradientLayers"
 KERAS_STYLE = "is_keras_module"  # the attribute that layers of BigDL's Keras style have
 _REGULARIZERS: Mapping[str, Callable[..., Regularizer]] = {
@@ -69,7 +79,7 @@ class Reader:
         return module
 
     def _kind(self, message: Any) -> str:
-        if KERAS_STYLE in message.attr:
+        if KERAS_STYLE in message.attr or message.moduleType.endswith(".keras.Model"):
             if message.moduleType.endswith(".WordEmbedding"):
                 return "FixedLookup"
             if message.subModules:  # what the layer is made of

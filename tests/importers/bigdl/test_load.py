@@ -173,6 +173,12 @@ def test_modules_tensors_and_storages_have_ids_of_their_own(tmp_path: Path) -> N
     assert len(set(ids)) == len(ids)
 
 
+@pytest.mark.parametrize("name", ["keras_model", "keras_lstm", "keras_steps"])
+def test_models_of_bigdls_keras_style_are_read(name: str) -> None:
+    golden = np.load(FILES / f"{name}.npz")
+    close(forward(read_module(FILES / f"{name}.bigdl"), golden["x"]).output, golden["y"], 1e-5)
+
+
 def test_vectors_of_words_are_written_as_bigdl_writes_them(tmp_path: Path) -> None:
     golden = np.load(FILES / "words.npz")
     model = read_module(FILES / "words.bigdl")
