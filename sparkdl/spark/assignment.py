@@ -20,7 +20,9 @@ class Assignment:
     Attributes:
         plan: the run's numbers; `plan.generation` fences off leftovers of other attempts.
         spec: the columns of every row, as they come to the model.
-        model: the packed model (`engine.serialization.ModelPayload`); weights travel over the socket.
+        model: the packed model (`engine.serialization.ModelPayload`), and how each loss that it adds itself is to be
+            counted over workers (`engine.probe.ExtraLosses`), pickled apart: loading them loads TensorFlow, which takes
+            seconds and is to happen while rows arrive. Weights travel over the socket.
         blocks: turns what Spark hands to the task into blocks of rows.
         address: host and port of the driver's hub; None where the driver gets rows and no connections.
         start: then the name of the file with the state to begin with.
@@ -29,7 +31,6 @@ class Assignment:
         callbacks: the user's Keras callbacks, pickled, for rank 0; empty where there are none.
         classes: for each label column the number of classes that the model allows, None where it has no classes.
         strings: numbers of the columns that hold strings.
-        extra_losses: how each loss that the model adds itself is to be counted over workers.
         excluded_from_weight_decay: positions of the variables that the user's optimizer leaves undecayed.
         coupled: whether the optimizer's update of a variable depends on other variables.
         weight_bytes: bytes of the trainable weights, for the check of memory.
@@ -40,7 +41,7 @@ class Assignment:
 
     plan: TrainingPlan
     spec: SampleSpec
-    model: Any
+    model: bytes
     blocks: Callable[[Iterable[Any]], Iterator[Block]]
     address: tuple[str, int] | None
     secret: bytes = field(repr=False)
@@ -48,7 +49,6 @@ class Assignment:
     callbacks: bytes = b""
     classes: tuple[int | None, ...] = ()
     strings: tuple[int, ...] = ()
-    extra_losses: Any = None
     excluded_from_weight_decay: tuple[int, ...] = ()
     coupled: bool = False
     weight_bytes: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -38,7 +39,8 @@ def build_replica(
     """
     plan = assignment.plan
     configure_threads(plan.cores_per_worker)
-    model = unpack_model(assignment.model)
+    payload, extra_losses = pickle.loads(assignment.model)
+    model = unpack_model(payload)
     set_model_arrays(model, under("model/", start.arrays))
     choice = choose_jit_compile(model, _steps(plan, int(collective.all_sum(np.array([float(rows)]))[0])))
     if choice.chosen and collective.rank == 0:
@@ -48,7 +50,7 @@ def build_replica(
         replace(assignment.spec, weighted=assignment.spec.weighted or plan.class_weight is not None),
         workers=collective.size,
         sum_over_workers=collective.all_sum,
-        extra_losses=assignment.extra_losses,
+        extra_losses=extra_losses,
         precision="float32" if plan.precision == "auto" else plan.precision,
         jit_compile=choice.chosen,
     )

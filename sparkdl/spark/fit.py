@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import math
+import pickle
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -304,7 +305,7 @@ def make_assignment(
     return Assignment(
         plan=plan,
         spec=prepared.spec,
-        model=pack_model(model),
+        model=pickle.dumps((pack_model(model), probe_extra_losses(model, prepared.spec))),
         blocks=prepared.blocks,
         address=("", 0),
         secret=secrets.token_bytes(32),
@@ -312,7 +313,6 @@ def make_assignment(
         callbacks=callbacks,
         classes=class_counts(model, prepared.spec),
         strings=prepared.strings,
-        extra_losses=probe_extra_losses(model, prepared.spec),
         excluded_from_weight_decay=excluded_variables(model.optimizer, model.trainable_variables),
         coupled=couples_variables(model.optimizer, model.trainable_variables),
         weight_bytes=4 * layout_of(model.trainable_variables).length,

@@ -78,7 +78,7 @@ def test_the_driver_listens_where_spark_does(conf: dict[str, str], expected: tup
 def test_neither_secret_nor_key_is_shown() -> None:
     identity = make_identity()
     plan: Any = None
-    shown = repr(Assignment(plan, plan, None, iter, ("host", 1), b"a secret of tests", identity))
+    shown = repr(Assignment(plan, plan, b"", iter, ("host", 1), b"a secret of tests", identity))
     assert "a secret" not in shown and "PRIVATE" not in shown and "host" in shown
 
 

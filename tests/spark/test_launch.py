@@ -25,7 +25,7 @@ def outlets() -> Any:
 @pytest.fixture
 def assignment() -> Any:
     plan = TrainingPlan("first", workers=2, cores_per_worker=1, batch_size=8, epochs=4)
-    return Assignment(plan, SampleSpec((), ()), None, iter, ("", 0), b"")  # type: ignore[arg-type]
+    return Assignment(plan, SampleSpec((), ()), b"", iter, ("", 0), b"")  # type: ignore[arg-type]
 
 
 def test_workers_that_come_back_are_used_again(monkeypatch: pytest.MonkeyPatch, assignment: Assignment) -> None:
