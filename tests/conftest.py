@@ -46,7 +46,6 @@ FIRST_HALF = frozenset({"bigdl", "jobs", "contracts"})
 TENSORFLOW_FOLDERS = frozenset({"engine", "nn", "importers", "ml", "bigdl"})
 CONF = {"spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "4", "spark.default.parallelism": "2"}
 RARELY = (20_000, 5, 5)
-_last: dict[str, Path] = {}  # of the tests that ran
 PRELOADED = {"spark.python.daemon.module": "sparkdl.spark.daemon"}
 
 
@@ -116,17 +115,6 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(*RARELY)
     gc.enable()
-    if context := sys.modules.get("tensorflow.python.eager.context"):
-        context.Context._set_global_seed = _set_seed_alone
-
-
-def _set_seed_alone(context: Any, seed: int) -> None:
-    """What `tf.random.set_seed` does, but for forgetting all kernels: to make them again is a fifth of the tests' time.
-
-    It forgets them as those of stateful random operations know how far they have come. Keras's operations and ours are
-    stateless, and `pytest_runtest_setup` forgets all kernels between files.
-    """
-    context._seed, context._rng = seed, random.Random(int(seed))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -134,9 +122,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Starts all random numbers of this process anew, so that a test finds the same in any order and in any run."""
     random.seed(0)
     np.random.seed(0)
-    if item.path != _last.get("file") and (context := sys.modules.get("tensorflow.python.eager.context")):
-        context.context().clear_kernel_cache()
-        _last["file"] = item.path
     if item.get_closest_marker("tf") or "keras" in sys.modules:
         import keras
 
