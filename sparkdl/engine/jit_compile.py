@@ -60,12 +60,12 @@ def choose_jit_compile(model: keras.Model, steps: int) -> JitChoice:
     """
     if model.jit_compile:
         return JitChoice(True, "XLA compiles the training step: the model was compiled with jit_compile=True.")
-    if steps < FEWEST_STEPS or not is_small_recurrent(model):
+    if steps < FEWEST_STEPS or not _is_small_recurrent(model):
         return JitChoice(False, "TensorFlow runs the training step as it is.")
     return JitChoice(True, f"XLA compiles the training step: {steps} steps of a small recurrent network.")
 
 
-def is_small_recurrent(model: keras.Model) -> bool:
+def _is_small_recurrent(model: keras.Model) -> bool:
     """Whether all its layers are Keras's own recurrent ones of at most 128 units, in float32, and light ones."""
     if model.run_eagerly or type(model) not in (keras.Sequential, Functional):
         return False
