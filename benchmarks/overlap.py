@@ -5,7 +5,8 @@
 
 The hosts are network namespaces, with every cable shaped to 1 and 10 Gbit/s; all else is real: the model, its
 gradients, the optimizer, the exchange over TCP. Each worker has one thread. "Alone" is a worker that exchanges nothing.
-The last line is one JSON object.
+A worker waits for the exchange, and before it for the slower ones: "exposed" is the wait of the one that waits least in
+a step, since it came last, and "share" is that part of the step. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import json
 import os
 import signal
 import statistics
+from collections.abc import Callable
 from typing import Any
 
 from networks import network, possible
@@ -26,7 +28,7 @@ from sparkdl.collective.codecs import CODECS
 
 
 def measure(arguments: argparse.Namespace, gbits: float) -> dict[str, dict[str, float]]:
-    """Medians over all steps, of the slowest worker in each: seconds of a step, and share of it spent waiting."""
+    """Medians over all steps: seconds of the slowest worker, of the longest wait and of the shortest in each."""
     turns = (ALONE, BEHIND, BESIDE) * arguments.turns
     with network(arguments.workers, gbits) as hosts:
         tasks = [
@@ -47,13 +49,19 @@ def measure(arguments: argparse.Namespace, gbits: float) -> dict[str, dict[str, 
     results: dict[str, dict[str, float]] = {}
     for kind in dict.fromkeys(turns):
         rounds = [workers for turn, workers in zip(turns, told, strict=True) if turn == kind]
-        results[kind] = {name: _slowest(rounds, name) for name in ("step", "exchange")}
+        results[kind] = {
+            "step": _median(rounds, "step", max),
+            "waits": _median(rounds, "exchange", max),
+            "exposed": _median(rounds, "exchange", min),
+        }
     return results
 
 
-def _slowest(rounds: list[list[Any]], name: str) -> float:
-    steps = [max(taken) for workers in rounds for taken in zip(*(worker[name] for worker in workers), strict=True)]
-    return statistics.median(steps)
+def _median(rounds: list[list[Any]], name: str, pick: Callable[[Any], float]) -> float:
+    """Over the steps of all rounds, of one worker in each."""
+    return statistics.median(
+        pick(taken) for workers in rounds for taken in zip(*(worker[name] for worker in workers), strict=True)
+    )
 
 
 def main() -> None:
@@ -75,18 +83,19 @@ def main() -> None:
     load = os.getloadavg()[0]
     precision = arguments.exchange_precision
     print(f"{arguments.model}, {arguments.workers} hosts, {arguments.rows} rows per worker, {precision} between hosts")
-    head = f"{'network':>12}{'exchange':>10}{'step ms':>10}{'waits ms':>10}{'share':>8}{'of alone':>10}"
+    head = (
+        f"{'network':>12}{'exchange':>10}{'step ms':>10}{'waits ms':>10}{'exposed ms':>12}{'share':>8}{'of alone':>10}"
+    )
     print(head, "-" * len(head), sep="\n")
     rows = []
     for gbits in arguments.gbits:
         results = measure(arguments, gbits)
         for kind, seconds in results.items():
-            step, waits = seconds["step"], seconds["exchange"]
+            step, exposed = seconds["step"], seconds["exposed"]
             alone = step / results[ALONE]["step"]
-            print(
-                f"{gbits:>5g} Gbit/s {kind:>9}{1e3 * step:>10.0f}{1e3 * waits:>10.0f}{waits / step:>8.1%}{alone:>10.2f}"
-            )
-            rows.append({"gbits": gbits, "exchange": kind, "step": step, "waits": waits, "of_alone": alone})
+            line = f"{gbits:>5g} Gbit/s {kind:>9}{1e3 * step:>10.0f}{1e3 * seconds['waits']:>10.0f}"
+            print(f"{line}{1e3 * exposed:>12.0f}{exposed / step:>8.1%}{alone:>10.2f}")
+            rows.append({"gbits": gbits, "exchange": kind, **seconds, "of_alone": alone})
     if load > QUIET_LOAD:
         print(f"The machine was busy before the start (load average {load:.1f}): what its cores did was slower.")
     told = {"load": load, "model": arguments.model, "exchange_precision": precision, "rows": rows}
