@@ -26,6 +26,7 @@ ALLOWED = {
     "sparkdl/engine/layout_process.py: cloudpickle.loads": "the user's own model, from the same process",
     "sparkdl/engine/step_speed.py: cloudpickle.load": "the user's own model, from the process that started this one",
     "sparkdl/engine/callback_pack.py: pickle.Unpickler": "the user's own callbacks, from the task closure",
+    "sparkdl/spark/build.py: pickle.loads": "the user's model, from the task closure",
     "sparkdl/spark/shipped.py: pickle.loads": "the user's model, as the driver gave it to Spark to bring here",
     "sparkdl/collective/rendezvous.py: create_server": "the one place that listens, on one address",
     "sparkdl/bigdl/__main__.py: runpy.run_path": "the script that the user gave on the command line",

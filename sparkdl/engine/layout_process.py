@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import json
 import os
-import resource
 import sys
 
 import cloudpickle
 
 from sparkdl.engine.layout_speed import READY, LayoutTrial
+from sparkdl.engine.peak_memory import peak_memory
 from sparkdl.engine.replica import KerasReplica
 from sparkdl.engine.serialization import unpack_model
 from sparkdl.engine.step_speed import WARM_UP, median_seconds, time_update
@@ -31,7 +31,7 @@ def main() -> None:
     _tell(READY)
     sys.stdin.buffer.readline()
     compute = median_seconds(step)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    memory = peak_memory()
     update = time_update(model, replica, trial.workers)[1]
     _tell(json.dumps([compute, update, memory]))
 

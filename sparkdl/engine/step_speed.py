@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import json
 import math
-import resource
 import statistics
 import subprocess
 import sys
@@ -24,6 +23,7 @@ import numpy as np
 from sparkdl.engine.checks import check_compiled, is_sparse
 from sparkdl.engine.jit_compile import FEWEST_STEPS, choose_jit_compile
 from sparkdl.engine.layout_speed import environment_of
+from sparkdl.engine.peak_memory import peak_memory
 from sparkdl.engine.replica import KerasReplica
 from sparkdl.engine.serialization import pack_model, unpack_model
 from sparkdl.engine.synthetic import synthetic_batch
@@ -166,7 +166,7 @@ def main() -> None:
     while not gradients or (count != gradients[-1][0] and gradients[-1][1] < LONG_STEP):
         batch = synthetic_batch(model, spec, rows=count)
         gradients.append((count, median_seconds(functools.partial(replica.gradients, batch, count, 1.0))))
-        memory.append((count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024))
+        memory.append((count, peak_memory()))
         count = min(4 * count, most)
     updates = [time_update(model, replica, part) for part in PARTS]
     sys.stdout.write(json.dumps({"gradients": gradients, "updates": updates, "memory": memory}) + "\n")

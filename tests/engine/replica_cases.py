@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from sparkdl.engine.building import build_model
+from sparkdl.engine.probe import probe_extra_losses
 from sparkdl.engine.replica import KerasReplica
 from sparkdl.types import Batch, SampleSpec, TensorSpec
 
@@ -23,6 +25,9 @@ class Workers:
         models = [build() for _ in range(count)]
         for model in models[1:]:
             model.set_weights(models[0].get_weights())
+        build_model(models[0], spec)
+        # Once, as `fit` does on the driver.
+        arguments = {"extra_losses": probe_extra_losses(models[0], spec)} | arguments
         self.replicas = [
             KerasReplica(model, spec, workers=count, sum_over_workers=self._summer(rank), **arguments)
             for rank, model in enumerate(models)
