@@ -56,7 +56,8 @@ VERDICTS: Mapping[str, Mapping[str, Verdict]] = {
         ),
         "jit_compile": _honoured(
             "XLA then compiles the training step; `fit` lets it do so by itself in long runs of small recurrent "
-            "networks, which it makes 1.2 to 1.7 times as fast on CPUs; convolutions get 2 to 3 times slower"
+            "networks, which it makes 1.2 to 1.7 times as fast on CPUs; convolutions get 2 to 3 times slower, so give "
+            "False on a driver with a GPU, where Keras takes 'auto' for True"
         ),
         "auto_scale_loss": _honoured("one loss scale for all workers, which is lowered for all where one overflows"),
     },
