@@ -9,8 +9,9 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
+from sparkdl.data.epoch import EpochPlan
 from sparkdl.engine.callbacks import KerasCallbackRunner
-from sparkdl.engine.jit_compile import choose_jit_compile
+from sparkdl.engine.jit_compile import choose_jit_compile, compiles_update
 from sparkdl.engine.precision import cpu_has_bfloat16
 from sparkdl.engine.release import release_models
 from sparkdl.engine.replica import KerasReplica
@@ -22,19 +23,19 @@ from sparkdl.spark.assignment import Assignment
 from sparkdl.spark.rows import ToDriver
 from sparkdl.train.gradient_exchange import BUCKET_SIZE
 from sparkdl.train.precision import choose_precision
-from sparkdl.train.run import Run
-from sparkdl.types import Collective, TrainingPlan, TrainingState
+from sparkdl.train.run import Run, steps_of
+from sparkdl.types import Collective, TrainingState
 
 __all__ = ["build_callbacks", "build_replica", "release_models", "take_precision"]
 
 
 def build_replica(
-    assignment: Assignment, start: TrainingState, collective: Collective, rows: int, channel: ToDriver
+    assignment: Assignment, start: TrainingState, collective: Collective, epochs: EpochPlan, channel: ToDriver
 ) -> tuple[KerasReplica, KerasUpdater]:
     """The model with the driver's weights, and the optimizer over this worker's part of them; all workers call it.
 
     Args:
-        rows: training rows of this worker.
+        epochs: the training rows of all workers.
         channel: where the driver is told whether XLA compiles the training step.
     """
     plan = assignment.plan
@@ -42,7 +43,8 @@ def build_replica(
     payload, extra_losses = pickle.loads(assignment.model)
     model = unpack_model(payload)
     set_model_arrays(model, under("model/", start.arrays))
-    choice = choose_jit_compile(model, _steps(plan, int(collective.all_sum(np.array([float(rows)]))[0])))
+    steps = plan.epochs * steps_of(plan, epochs)
+    choice = choose_jit_compile(model, steps if plan.precision == "float32" else 0)
     if choice.chosen and collective.rank == 0:
         channel.send("chosen", {"jit_compile": asdict(choice)})
     replica = KerasReplica(
@@ -69,15 +71,10 @@ def build_replica(
         assignment.excluded_from_weight_decay,
         collective.all_sum,
         replica.unreached,
+        compiles_update(replica.layout.length, steps),
     )
     updater.load_state({name: array for name, array in start.arrays.items() if name.startswith("optimizer/")})
     return replica, updater
-
-
-def _steps(plan: TrainingPlan, rows: int) -> int:
-    """Training steps of the whole run, from all rows; 0 where they may not be in float32."""
-    epoch = min(-(-rows // plan.batch_size), plan.steps_per_epoch or rows)
-    return plan.epochs * epoch if plan.precision == "float32" else 0
 
 
 def take_precision(run: Run, replica: KerasReplica, channel: ToDriver) -> None:

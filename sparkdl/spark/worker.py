@@ -27,7 +27,7 @@ from sparkdl.spark.observer import ChannelObserver
 from sparkdl.spark.rows import RowChannel, ToDriver
 from sparkdl.train.checkpoint import decode_state
 from sparkdl.train.loop import train
-from sparkdl.train.run import Run
+from sparkdl.train.run import Run, plan_epochs
 from sparkdl.train.timing import PhaseClock
 from sparkdl.types import Collective, TrainingState
 
@@ -188,7 +188,9 @@ def _build(
     else:
         payload = b""
     start = decode_state(collective.broadcast(payload))
-    replica, updater = build_replica(assignment, start, collective, store.view(TRAIN).rows, channel)
+    training = store.view(TRAIN)
+    epochs = plan_epochs(collective, training.rows, plan.batch_size)
+    replica, updater = build_replica(assignment, start, collective, epochs, channel)
     runner = stack.enter_context(build_callbacks(assignment, replica, updater, start)) if collective.rank == 0 else None
     observer = ChannelObserver(channel, collective.rank, runner)
     stack.callback(observer.close)
@@ -200,7 +202,8 @@ def _build(
         replica,
         updater,
         collective,
-        store.view(TRAIN),
+        training,
+        epochs,
         store.view(VALIDATION) if assignment.validates else None,
         observer,
         clock,

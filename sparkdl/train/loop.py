@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 
 from sparkdl.data.batches import batches, class_weights, inference_batches
-from sparkdl.data.epoch import EpochPlan, epoch_plan
 from sparkdl.errors import NonFiniteLossError
 from sparkdl.train.evaluation import average_statistics, evaluate
 from sparkdl.train.hooks import Hooks
@@ -32,10 +31,8 @@ def train(run: Run, state: TrainingState | None = None) -> None:
         CollectiveError: if another worker is lost.
     """
     position = restore_state(run, state) if state is not None else Position(run.plan.initial_epoch)
-    counts = run.collective.all_gather_bytes(str(run.training.rows).encode())
-    epochs = epoch_plan([int(count) for count in counts], run.plan.batch_size)
     if run.callbacks is not None:
-        run.callbacks.set_steps(steps_of(run, epochs))
+        run.callbacks.set_steps(run.steps)
     hooks = Hooks.agree(run.replica, run.updater, run.collective, run.clock, run.callbacks)
     hooks("on_train_begin")
     logs: dict[str, float] = {}
@@ -45,30 +42,30 @@ def train(run: Run, state: TrainingState | None = None) -> None:
             run.replica.reset_sums()
             position.stopped = hooks("on_epoch_begin", position.epoch)
         try:
-            position.stopped |= run_epoch(run, hooks, epochs, position)
+            position.stopped |= run_epoch(run, hooks, position)
         except NonFiniteLossError:
-            _capture(run, epochs, position)
+            _capture(run, position)
             raise
-        logs = end_of_epoch(run, hooks, epochs, position)
+        logs = end_of_epoch(run, hooks, position)
         position.stopped |= hooks("on_epoch_end", position.epoch, logs)
         run.observer.epoch(position.epoch, logs, time.perf_counter() - started, run.updater.learning_rate)
         position.next_epoch()
-        position.stopped |= do_wanted(run, hooks, epochs, position)
+        position.stopped |= do_wanted(run, hooks, position)
         if _rank0_wants_state(run) or run.plan.capture_epochs:
-            _capture(run, epochs, position, due=run.plan.capture_epochs)
+            _capture(run, position, due=run.plan.capture_epochs)
     run.updater.finalize(run.replica.weights)
     run.exchange.gather(run.replica.weights)
     run.replica.weights_written()
     hooks("on_train_end", None, logs)
-    _capture(run, epochs, position, due=True, finished=True)
+    _capture(run, position, due=True, finished=True)
 
 
-def run_epoch(run: Run, hooks: Hooks, epochs: EpochPlan, position: Position) -> bool:
+def run_epoch(run: Run, hooks: Hooks, position: Position) -> bool:
     """Runs the steps of one epoch from `position.step` on; returns True where a callback says stop."""
-    steps = steps_of(run, epochs)
+    steps = run.steps
     source = batches(
         run.training,
-        epochs,
+        run.epochs,
         run.collective.rank,
         seed=run.plan.seed,
         epoch=position.epoch,
@@ -82,7 +79,7 @@ def run_epoch(run: Run, hooks: Hooks, epochs: EpochPlan, position: Position) -> 
         batch = _weighted(run, next(source))
         run.clock.add("waiting", time.perf_counter() - started)
         hooks.batch("on_train_batch_begin", step)
-        rows = epochs.batch_rows(step)
+        rows = run.epochs.batch_rows(step)
         wanted = run.collective.rank == 0 and run.observer.wants_state(in_epoch=True)
         try:
             scalars, wanted = train_step(run.replica, run.updater, run.exchange, batch, rows, run.clock, signal=wanted)
@@ -97,20 +94,15 @@ def run_epoch(run: Run, hooks: Hooks, epochs: EpochPlan, position: Position) -> 
         run.observer.step(position.epoch, step + 1, steps, rows, float(scalars[0]))
         told = zip(run.replica.scalar_names, scalars.tolist(), strict=True)
         stop = hooks.batch("on_train_batch_end", step, dict(told))
-        if stop | (step + 1 < steps and do_wanted(run, hooks, epochs, position)):
+        if stop | (step + 1 < steps and do_wanted(run, hooks, position)):
             return True
         due = run.plan.capture_steps is not None and position.iteration % run.plan.capture_steps == 0
         if due or wanted:
-            _capture(run, epochs, position, due=due)
+            _capture(run, position, due=due)
     return False
 
 
-def steps_of(run: Run, epochs: EpochPlan) -> int:
-    """The steps of an epoch."""
-    return epochs.steps if run.plan.steps_per_epoch is None else min(epochs.steps, run.plan.steps_per_epoch)
-
-
-def do_wanted(run: Run, hooks: Hooks, epochs: EpochPlan, position: Position) -> bool:
+def do_wanted(run: Run, hooks: Hooks, position: Position) -> bool:
     """Validates, and captures the state, where callbacks asked for it; returns True where they say stop then.
 
     What was asked for in the last step of an epoch is done when the epoch is over.
@@ -118,12 +110,12 @@ def do_wanted(run: Run, hooks: Hooks, epochs: EpochPlan, position: Position) -> 
     stop = False
     if hooks.take("validate") and run.validation is not None:
         sums, statistics = run.replica.epoch_state(), run.replica.statistics()
-        average_statistics(run.replica, run.collective, _rows_so_far(run, epochs, position))
+        average_statistics(run.replica, run.collective, _rows_so_far(run, position))
         stop = validate(run, hooks)[1]
         run.replica.set_statistics(statistics)
         run.replica.set_epoch_state(sums)
     if hooks.take("capture"):
-        _capture(run, epochs, position, due=True)
+        _capture(run, position, due=True)
     return stop
 
 
@@ -133,10 +125,10 @@ def _weighted(run: Run, batch: Batch | None) -> Batch | None:
     return replace(batch, weights=class_weights(batch, run.plan.class_weight))
 
 
-def end_of_epoch(run: Run, hooks: Hooks, epochs: EpochPlan, position: Position) -> dict[str, float]:
+def end_of_epoch(run: Run, hooks: Hooks, position: Position) -> dict[str, float]:
     """Averages statistics, merges the metrics of all workers and, where it is due, validates."""
     run.place = f"at the end of epoch {position.epoch + 1}"
-    average_statistics(run.replica, run.collective, _rows_so_far(run, epochs, position))
+    average_statistics(run.replica, run.collective, _rows_so_far(run, position))
     logs = run.replica.results(run.collective.all_sum(run.replica.sums()))
     run.replica.reset_sums()
     due = (position.epoch + 1) % run.plan.validation_freq == 0
@@ -172,12 +164,12 @@ def _rank0_wants_state(run: Run) -> bool:
     return run.collective.broadcast(b"1" if wanted else b"0") == b"1"
 
 
-def _rows_so_far(run: Run, epochs: EpochPlan, position: Position) -> int:
-    return int(np.sum(epochs.shares(run.collective.rank)[: position.step]))
+def _rows_so_far(run: Run, position: Position) -> int:
+    return int(np.sum(run.epochs.shares(run.collective.rank)[: position.step]))
 
 
-def _capture(run: Run, epochs: EpochPlan, position: Position, *, due: bool = False, finished: bool = False) -> None:
+def _capture(run: Run, position: Position, *, due: bool = False, finished: bool = False) -> None:
     with run.clock("checkpoint"):
-        state = capture_state(run, position, _rows_so_far(run, epochs, position), finished=finished)
+        state = capture_state(run, position, _rows_so_far(run, position), finished=finished)
         if state is not None:
             run.observer.state(state, due)

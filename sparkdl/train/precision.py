@@ -12,7 +12,6 @@ from typing import Protocol
 import numpy as np
 
 from sparkdl.data.batches import batches
-from sparkdl.data.epoch import EpochPlan, epoch_plan
 from sparkdl.errors import CollectiveError
 from sparkdl.train.run import Run
 from sparkdl.types import Batch, Collective, Precision, Replica
@@ -115,10 +114,8 @@ def all_say(collective: Collective, mine: bool) -> bool:
 
 
 def _tried(run: Run, replica: Precise) -> PrecisionChoice:
-    counts = [int(count) for count in run.collective.all_gather_bytes(str(run.training.rows).encode())]
-    epochs = epoch_plan(counts, run.plan.batch_size)
-    first = list(itertools.islice(_batches_of(run, epochs), min(MOST_BATCHES, epochs.steps)))
-    steps = [(batch, epochs.batch_rows(step)) for step, batch in enumerate(first)]
+    first = list(itertools.islice(_batches_of(run), min(MOST_BATCHES, run.epochs.steps)))
+    steps = [(batch, run.epochs.batch_rows(step)) for step, batch in enumerate(first)]
     run.place = "while trying precisions"
     replica.compute_in("float32")
     _turn(replica, steps[:1])  # compiles
@@ -168,11 +165,11 @@ def _slowest(collective: Collective, mine: float) -> float:
     return max(float(part) for part in collective.all_gather_bytes(repr(mine).encode()))
 
 
-def _batches_of(run: Run, epochs: EpochPlan) -> Iterator[Batch | None]:
+def _batches_of(run: Run) -> Iterator[Batch | None]:
     plan = run.plan
     source = batches(
         run.training,
-        epochs,
+        run.epochs,
         run.collective.rank,
         seed=plan.seed,
         epoch=plan.initial_epoch,

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from sparkdl.data.augment import BatchTransform
+from sparkdl.data.epoch import EpochPlan, epoch_plan
 from sparkdl.data.store import RowsView
 from sparkdl.train.gradient_exchange import GradientExchange
 from sparkdl.train.timing import PhaseClock
@@ -40,11 +41,23 @@ class Observer(Protocol):
         ...
 
 
+def plan_epochs(collective: Collective, rows: int, batch_size: int) -> EpochPlan:
+    """Plans an epoch over the rows of all workers, all of which call it, each with its own number."""
+    counts = collective.all_gather_bytes(str(rows).encode())
+    return epoch_plan([int(count) for count in counts], batch_size)
+
+
+def steps_of(plan: TrainingPlan, epochs: EpochPlan) -> int:
+    """The steps of an epoch."""
+    return epochs.steps if plan.steps_per_epoch is None else min(epochs.steps, plan.steps_per_epoch)
+
+
 @dataclass
 class Run:
     """Everything one worker needs to train.
 
     Attributes:
+        epochs: the rows of all workers, batch by batch.
         fingerprint: of the training rows of all workers, by source partition.
         measured: metrics of the validation rows, beside those of the model.
         place: where it is, told when something fails.
@@ -57,6 +70,7 @@ class Run:
     updater: Updater
     collective: Collective
     training: RowsView
+    epochs: EpochPlan
     validation: RowsView | None
     observer: Observer
     clock: PhaseClock
@@ -69,6 +83,11 @@ class Run:
 
     def __post_init__(self) -> None:
         self.exchange = GradientExchange(self.collective, self.updater.buckets)
+
+    @property
+    def steps(self) -> int:
+        """The steps of an epoch."""
+        return steps_of(self.plan, self.epochs)
 
     def weighted(self, batch: Batch) -> Batch:
         """The batch with weights where the replica expects some: with class weights, 1 for each validation row."""

@@ -14,7 +14,7 @@ from workers import Notes, plan_for, stores
 
 from sparkdl.collective.threads import threads
 from sparkdl.train.precision import PrecisionChoice, Turns, choose_precision, decide
-from sparkdl.train.run import Run
+from sparkdl.train.run import Run, plan_epochs
 from sparkdl.train.timing import PhaseClock
 from sparkdl.types import Batch, Collective, Precision
 
@@ -54,7 +54,9 @@ def choose(replicas: list[Pretending], able: tuple[bool, ...]) -> list[Precision
         rank, replica = collective.rank, replicas[collective.rank]
         updater: Any = MomentumUpdater(((0, 1, WIDTH),), rank)
         plan = plan_for(2, batch_size=10, precision="auto")
-        run = Run(plan, replica, updater, collective, filled[rank].view(0), None, Notes(rank), PhaseClock())
+        training = filled[rank].view(0)
+        epochs = plan_epochs(collective, training.rows, plan.batch_size)
+        run = Run(plan, replica, updater, collective, training, epochs, None, Notes(rank), PhaseClock())
         try:
             return choose_precision(run, replica, able[rank])
         finally:

@@ -13,7 +13,7 @@ from sparkdl.collective.threads import threads
 from sparkdl.data.blocks import Block
 from sparkdl.data.store import PartitionStore
 from sparkdl.train.loop import train
-from sparkdl.train.run import Run
+from sparkdl.train.run import Run, plan_epochs
 from sparkdl.train.timing import PhaseClock
 from sparkdl.types import Collective, SampleSpec, TensorSpec, TrainingPlan, TrainingState
 
@@ -85,7 +85,8 @@ def run_workers(
         runner = callbacks(replica, updater) if callbacks is not None and rank == 0 else None
         held = validation[rank].view(0) if validation is not None else None
         training = filled[rank].view(0)
-        run = Run(plan, replica, updater, collective, training, held, Notes(rank), PhaseClock(), runner)
+        epochs = plan_epochs(collective, training.rows, plan.batch_size)
+        run = Run(plan, replica, updater, collective, training, epochs, held, Notes(rank), PhaseClock(), runner)
         try:
             train(run, state)
         finally:
