@@ -1,4 +1,4 @@
-"""Whether XLA compiles the training step: where the model asks for it, and where that is known to be faster."""
+"""What XLA compiles: training steps where models ask for it or gain by it, and the updates of long runs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from keras.src.models.functional import Functional
 FEWEST_STEPS = 500
 # Steps of wider ones are products of matrices most of the time, which XLA does not make faster.
 MOST_UNITS = 128
+# Optimizers such as Adam pass over memory a dozen times, where XLA passes once: seconds for each parameter. Smaller
+# models are in the processor's cache, and XLA's call costs as much as it saves.
+SAVED, FEWEST_PARAMETERS = 1e-9, 2_000_000
+# What it must save in the whole run; it takes some tenths of a second to compile.
+FEWEST_SECONDS = 0.3
 _RECURRENT = (keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN)
 # What may stand beside them: none reads a table, whose bounds XLA does not check, or draws random numbers, which would
 # be others than TensorFlow's.
@@ -63,6 +68,20 @@ def choose_jit_compile(model: keras.Model, steps: int) -> JitChoice:
     if steps < FEWEST_STEPS or not _is_small_recurrent(model):
         return JitChoice(False, "TensorFlow runs the training step as it is.")
     return JitChoice(True, f"XLA compiles the training step: {steps} steps of a small recurrent network.")
+
+
+def compiles_update(parameters: int, steps: int) -> bool:
+    """Whether XLA compiles the update of the weights, in one pass over memory: by the size of the model and of the run.
+
+    Args:
+        parameters: of the model.
+        steps: training steps of the whole run.
+
+    Example:
+        >>> compiles_update(700_000, 10_000), compiles_update(10_000_000, 10), compiles_update(10_000_000, 100)
+        (False, False, True)
+    """
+    return parameters >= FEWEST_PARAMETERS and steps * parameters * SAVED >= FEWEST_SECONDS
 
 
 def _is_small_recurrent(model: keras.Model) -> bool:

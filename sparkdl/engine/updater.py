@@ -48,6 +48,7 @@ class KerasUpdater:
         excluded: positions of the variables without weight decay, from `excluded_variables`.
         sum_over_workers: sums a small float64 array over all workers (`Collective.all_sum`).
         unreached: positions of the variables that no gradient reaches: they are never changed.
+        jit_compile: whether XLA compiles the update.
 
     Raises:
         UnsupportedError: if the optimizer cannot be divided.
@@ -73,6 +74,7 @@ class KerasUpdater:
         excluded: Sequence[int] = (),
         sum_over_workers: Callable[[np.ndarray], np.ndarray] = _only_mine,
         unreached: Sequence[int] = (),
+        jit_compile: bool = False,
     ) -> None:
         self.buckets = tuple(map(tuple, buckets))
         self._layout = layout
@@ -108,7 +110,8 @@ class KerasUpdater:
         mine = tf.TensorSpec((sum(high - low for low, high in self._spans),), tf.float32)
         whole = tf.TensorSpec((layout.length,), tf.float32)
         self._run_measure = CompiledStep(self._measure, [mine])
-        self._run_step = CompiledStep(self._step, [mine, whole, tf.TensorSpec((2,), tf.float64)])
+        numbers = tf.TensorSpec((2,), tf.float64)
+        self._run_step = CompiledStep(self._step, [mine, whole, numbers], jit_compile=jit_compile)
 
     @property
     def learning_rate(self) -> float:

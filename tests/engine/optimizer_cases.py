@@ -127,13 +127,14 @@ def gradients_of(step, variables):
 class Workers:
     """Several updaters in one process, stepped in two phases so that sums over all of them are right."""
 
-    def __init__(self, optimizer, variables, workers, bucket_size=None):
+    def __init__(self, optimizer, variables, workers, bucket_size=None, jit_compile=False):
         self.layout = layout_of(variables)
         self.weights = flatten(self.layout, [np.asarray(variable.value) for variable in variables])
         self.buckets = shard_buckets(self.layout, workers, optimizer, variables, bucket_size=bucket_size)
         excluded = excluded_variables(optimizer, variables)
+        shared = (optimizer, variables, self.layout, self.buckets)
         self.updaters = [
-            KerasUpdater(optimizer, variables, self.layout, self.buckets, rank, self.weights, excluded, self._sum)
+            KerasUpdater(*shared, rank, self.weights, excluded, self._sum, jit_compile=jit_compile)
             for rank in range(workers)
         ]
         self._flat, self._measured = None, []

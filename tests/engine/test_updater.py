@@ -38,6 +38,17 @@ def test_any_number_of_workers_equals_keras(name):
             assert updater.learning_rate == pytest.approx(rate, rel=1e-7)
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_an_update_that_xla_compiles_equals_keras(name, caplog):
+    plain, workers = Plain(ALL[name](), make_variables()), Workers(ALL[name](), make_variables(), 2, jit_compile=True)
+    for subject in (plain, workers):
+        run(subject, STEPS)
+        subject.finalize()
+    assert not caplog.records, "XLA can compile it"
+    np.testing.assert_allclose(workers.weights, plain.weights, rtol=2e-6, atol=1e-6)
+    assert {updater.iterations for updater in workers.updaters} == {int(plain.optimizer.iterations)}
+
+
 @pytest.mark.parametrize("name", ["loss scale", "loss scale clip", "loss scale lamb"])
 @pytest.mark.parametrize("count", [1, 3])
 def test_an_overflow_on_one_worker_is_skipped_by_all(name, count):
@@ -67,10 +78,11 @@ def test_weights_that_rounding_would_spoil_are_not_rounded(optimizer, constraint
     assert KerasUpdater(optimizer, variables, layout, buckets, 0, weights).exact_weights is exact
 
 
-def test_slices_give_the_same_bytes_for_any_number_of_workers():
+@pytest.mark.parametrize("jit_compile", [False, True], ids=["kernels", "xla"])
+def test_slices_give_the_same_bytes_for_any_number_of_workers(jit_compile):
     results = []
     for count in (1, 2, 4):
-        workers = Workers(ALL["adamw"](), make_variables(), count)
+        workers = Workers(ALL["adamw"](), make_variables(), count, jit_compile=jit_compile)
         run(workers, STEPS)
         results.append(workers.weights.tobytes())
     assert len(set(results)) == 1

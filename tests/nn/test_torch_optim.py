@@ -111,8 +111,9 @@ def test_twenty_steps_of_one_process(case: str) -> None:
     assert_golden(case, losses, [np.asarray(weight) for weight in problem.weights])
 
 
+@pytest.mark.parametrize("jit_compile", [False, True], ids=["kernels", "xla"])
 @pytest.mark.parametrize("case", ["006", "024", "030", "034", "036"])
-def test_twenty_steps_cut_into_three_slices_whose_state_moves_on(case: str) -> None:
+def test_twenty_steps_cut_into_three_slices_whose_state_moves_on(case: str, jit_compile: bool) -> None:
     problem, optimizer = Problem(), METHODS[case]()
     optimizer.halve(problem.weights)
     specs, offset = [], 0
@@ -129,7 +130,8 @@ def test_twenty_steps_cut_into_three_slices_whose_state_moves_on(case: str) -> N
 
     def updaters() -> list[KerasUpdater]:
         config = keras.optimizers.serialize(optimizer)
-        return [KerasUpdater(config, problem.weights, layout, buckets, rank, flat) for rank in range(3)]
+        shared = (config, problem.weights, layout, buckets)
+        return [KerasUpdater(*shared, rank, flat, jit_compile=jit_compile) for rank in range(3)]
 
     workers, losses, merged = updaters(), [], state_of_optimizer(optimizer, problem.weights)
     for step in range(20):

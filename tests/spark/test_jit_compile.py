@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from models import blobs, classifier, frame
 
 import sparkdl as sdl
+from sparkdl.engine.jit_compile import compiles_update
 
 pytestmark = [pytest.mark.spark, pytest.mark.tf]
 ROWS = 50
@@ -55,3 +56,30 @@ def test_a_long_run_of_a_small_recurrent_network_is_compiled(
     np.testing.assert_allclose(runs[39].history["loss"][:10], runs[38].history["loss"][:10], rtol=1e-3)
     assert runs[39].history["loss"][-1] < 0.5 * runs[39].history["loss"][0]
     data.unpersist()
+
+
+class Stop(keras.callbacks.Callback):
+    """Ends a long run after ten epochs."""
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.model.stop_training = epoch == 9
+
+
+def test_a_long_run_of_a_large_model_learns_what_keras_learns(spark_local: SparkSession) -> None:
+    def build() -> keras.Model:
+        keras.utils.set_random_seed(1)
+        layers = [keras.layers.Dense(width, "tanh") for width in (2000, 1000)]
+        model = keras.Sequential([keras.Input((4,)), *layers, keras.layers.Dense(3, "softmax")])
+        model.compile(keras.optimizers.Adam(1e-4), "sparse_categorical_crossentropy")
+        return model
+
+    steps = 150
+    assert compiles_update(build().count_params(), steps)
+    x, y = blobs(ROWS)
+    model, reference = build(), build()
+    sdl.fit(model, frame(spark_local, x, y), batch_size=ROWS, epochs=steps, callbacks=[Stop()], verbose=0)
+    for _ in range(10):
+        reference.train_on_batch(x, y)
+    assert int(model.optimizer.iterations) == 10
+    for ours, theirs in zip(model.get_weights(), reference.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
