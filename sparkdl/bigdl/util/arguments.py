@@ -1,4 +1,4 @@
-"""Numbers that constructors are given, checked by what their signatures say."""
+"""Numbers (and BigDL's type of numbers) that constructors are given, checked by what their signatures say."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, _BOOLS)
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether a value is a number: Python's or numpy's, and no truth value."""
     return isinstance(value, Real) and not isinstance(value, _BOOLS)
 
 
@@ -41,16 +42,26 @@ def _or_none(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
 _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "int": (_is_whole, "a whole number"),
     "int | None": (_or_none(_is_whole), "a whole number or None"),
-    "float": (_is_number, "a number"),
-    "float | None": (_or_none(_is_number), "a number or None"),
+    "float": (is_number, "a number"),
+    "float | None": (_or_none(is_number), "a number or None"),
     "bool": (_is_truth, "True or False"),
     "bool | None": (_or_none(_is_truth), "True, False or None"),
     "Sequence[int]": (_are_whole, "a list of whole numbers"),
 }
+# By the name of a parameter. Scripts that give one argument too many give it here: EveryEpoch(3).
+_NAMED = {"bigdl_type": (lambda value: value in ("float", "double"), "'float' or 'double'")}
+
+
+def kind_of(parameter: inspect.Parameter) -> tuple[Callable[[Any], bool], str] | None:
+    """Whether a value will do for a parameter, and what one is called; None where that is not said."""
+    annotation = parameter.annotation
+    written = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    return _NAMED.get(parameter.name) or _KINDS.get(written)
 
 
 def checked(cls: C) -> C:
-    """The class, whose constructor refuses what is no number where its signature says int, float or bool.
+    """The class, whose constructor refuses what is no number where its signature says int, float or bool, and what is
+    no type of numbers as its `bigdl_type`.
 
     Args:
         cls: a class; without a constructor of its own it stays as it is.
@@ -66,7 +77,7 @@ def checked(cls: C) -> C:
     """
     init = vars(cls).get("__init__")
     parameters = list(inspect.signature(init).parameters.values())[1:] if inspect.isfunction(init) else []
-    kinds = {parameter.name: _KINDS[_written(parameter)] for parameter in parameters if _written(parameter) in _KINDS}
+    kinds = {parameter.name: kind for parameter in parameters if (kind := kind_of(parameter))}
     if init is None or not kinds:
         return cls
     in_order = [parameter.name for parameter in parameters if parameter.kind == parameter.POSITIONAL_OR_KEYWORD]
@@ -80,8 +91,3 @@ def checked(cls: C) -> C:
 
     cls.__init__ = checking  # type: ignore[misc]
     return cls
-
-
-def _written(parameter: inspect.Parameter) -> str:
-    annotation = parameter.annotation
-    return annotation.__name__ if isinstance(annotation, type) else str(annotation)

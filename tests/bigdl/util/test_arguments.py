@@ -12,8 +12,8 @@ import pytest
 
 import sparkdl.bigdl
 from sparkdl.bigdl.nn.layer import Linear
-from sparkdl.bigdl.optim.optimizer import SGD, MaxEpoch, MinLoss, MultiStep
-from sparkdl.bigdl.util.arguments import _KINDS, _written
+from sparkdl.bigdl.optim.optimizer import SGD, EveryEpoch, MaxEpoch, MinLoss, MultiStep
+from sparkdl.bigdl.util.arguments import kind_of
 from sparkdl.bigdl.util.bridge import JavaValue
 from sparkdl.errors import ArgumentError
 
@@ -34,7 +34,7 @@ def _checked_parameters() -> list[tuple[type, inspect.Parameter]]:
             continue
         seen.add(cls)
         parameters = list(inspect.signature(vars(cls)["__init__"]).parameters.values())[1:]
-        found += [(cls, parameter) for parameter in parameters if _written(parameter) in _KINDS]
+        found += [(cls, parameter) for parameter in parameters if kind_of(parameter)]
     return found
 
 
@@ -45,7 +45,7 @@ def test_every_class_refuses_what_is_no_number() -> None:
         with pytest.raises(ArgumentError, match=rf"^{cls.__name__}\({parameter.name}=\) must be .*, received 'x'\.$"):
             cls(**{parameter.name: "x"})
         if parameter.default is not parameter.empty:
-            assert _KINDS[_written(parameter)][0](parameter.default), (cls, parameter)
+            assert kind_of(parameter)[0](parameter.default), (cls, parameter)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,11 @@ def test_every_class_refuses_what_is_no_number() -> None:
         (lambda: SGD(None), r"SGD\(learningrate=\) must be a number, received None"),
         (lambda: SGD(nesterov="yes"), r"SGD\(nesterov=\) must be True or False, received 'yes'"),
         (lambda: MultiStep([1, "2"], 0.1), r"MultiStep\(step_sizes=\) must be a list of whole numbers"),
+        (lambda: EveryEpoch(3), r"EveryEpoch\(bigdl_type=\) must be 'float' or 'double', received 3"),
+        (
+            lambda: Linear(4, 3).update_parameters("x"),
+            r"update_parameters\(learning_rate=\) must be a number, received 'x'",
+        ),
         (lambda: Linear("4", 3), r"Linear\(input_size=\) must be a whole number, received '4'"),
         (lambda: Linear(4, 3.0), r"Linear\(output_size=\) must be a whole number, received 3.0"),
     ],

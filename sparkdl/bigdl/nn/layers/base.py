@@ -12,6 +12,7 @@ from sparkdl.bigdl.nn.layers.imported import parameters_by_layer
 from sparkdl.bigdl.nn.layers.inference import Inference
 from sparkdl.bigdl.nn.layers.nodes import Node
 from sparkdl.bigdl.nn.layers.saving import Saving
+from sparkdl.bigdl.util.arguments import is_number
 from sparkdl.bigdl.util.bridge import JavaValue
 from sparkdl.errors import ArgumentError, DataError, SparkDLError
 from sparkdl.importers.bigdl.load import read_module
@@ -232,7 +233,15 @@ class Layer(JavaValue, SharedStaticUtils, Saving, Inference):
         zero_gradients(self.value)
 
     def update_parameters(self, learning_rate: float) -> None:
-        """Subtracts the gradients times the rate from the weights."""
+        """Subtracts the gradients times the rate from the weights.
+
+        Raises:
+            ArgumentError: the rate is no number.
+        """
+        if not is_number(learning_rate):
+            raise ArgumentError(
+                f"{self.name()}.update_parameters(learning_rate=) must be a number, received {learning_rate!r}."
+            )
         for module, name in self.value.weights():
             if name in module.gradients:
                 module.parameters[name] = module.parameters[name] - learning_rate * module.gradients[name]
