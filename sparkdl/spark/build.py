@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ from sparkdl.train.gradient_exchange import BUCKET_SIZE
 from sparkdl.train.precision import choose_precision
 from sparkdl.train.run import Run, steps_of
 from sparkdl.types import Collective, TrainingState
+
+logger = logging.getLogger("sparkdl")
 
 __all__ = ["build_callbacks", "build_replica", "release_models", "take_precision"]
 
@@ -86,8 +89,9 @@ def take_precision(run: Run, replica: KerasReplica, channel: ToDriver) -> None:
         if first:
             channel.send("chosen", {"precision": asdict(choice)})
     elif run.plan.precision == "bf16" and first and not cpu_has_bfloat16():
-        text = "this processor has no instructions for bfloat16 (avx512_bf16, amx_bf16): precision='float32' is faster."
-        channel.send("say", {"text": text})
+        logger.warning(
+            "this processor has no instructions for bfloat16 (avx512_bf16, amx_bf16): precision='float32' is faster."
+        )
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import logging
 import platform
 import threading
 import traceback
@@ -25,11 +26,14 @@ from sparkdl.spark.heartbeat import Heartbeat
 from sparkdl.spark.memory import check_memory, store_limit
 from sparkdl.spark.observer import ChannelObserver
 from sparkdl.spark.rows import RowChannel, ToDriver
+from sparkdl.spark.worker_log import warnings_told
 from sparkdl.train.checkpoint import decode_state
 from sparkdl.train.loop import train
 from sparkdl.train.run import Run, plan_epochs
 from sparkdl.train.timing import PhaseClock
 from sparkdl.types import Collective, TrainingState
+
+logger = logging.getLogger("sparkdl")
 
 
 def run_on_arrow(assignment: Assignment, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -68,6 +72,8 @@ def run_task(assignment: Assignment, items: Iterable[Any], channel: ToDriver) ->
         stack.callback(channel.close)
         channel.send("hello", {})
         stack.enter_context(Heartbeat(channel))
+        if context.partitionId() == 0:  # what one worker warns of, the others do too
+            stack.enter_context(warnings_told(channel))
         # TensorFlow takes seconds to load; let it do so while rows arrive and workers meet.
         threading.Thread(target=importlib.import_module, args=("sparkdl.spark.build",), daemon=True).start()
         place = ["while reading its rows"]
@@ -216,5 +222,5 @@ def _build(
     take_precision(run, replica, channel)
     goes_on = "weights" in start.arrays
     if goes_on and collective.rank == 0 and (warning := changed_rows(start.info["fingerprint"], run.fingerprint)):
-        channel.send("say", {"text": warning})
+        logger.warning("%s", warning)
     return run, (start if goes_on else None)
