@@ -48,6 +48,7 @@ def test_a_new_session_has_our_settings(spark_local: Any) -> None:
     assert conf.get("spark.master") == "local[2]"
     assert conf.get("spark.scheduler.barrier.maxConcurrentTasksCheck.maxFailures") == "3"
     assert conf.get("spark.driver.host") == "127.0.0.1"
+    assert conf.get("spark.sql.execution.arrow.maxBytesPerBatch") == "16777216"
 
 
 def test_workers_of_a_local_session_run_this_python_and_this_package(spark_local: Any) -> None:
