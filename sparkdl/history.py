@@ -36,8 +36,8 @@ class History:
             "validation", "callbacks", capturing a "checkpoint"), "training" (seconds of all steps), "steps" and "rows".
         seconds: wall seconds of the whole call, as seen by the driver.
         attempts: how often the training was started (1 without failures).
-        choices: what was left open and chosen: by argument ("precision", "jit_compile") what was "chosen", the
-            "reason", and the figures that were measured.
+        choices: what was left open and chosen: by argument ("precision", "jit_compile", ...; "update" for whether XLA
+            compiles that of the weights) what was "chosen", the "reason", and the figures that were measured.
 
     Example:
         >>> history = History()

@@ -41,7 +41,7 @@ _BESIDE = (
 
 @dataclass(frozen=True)
 class JitChoice:
-    """Whether XLA compiles the training step, and why, in one sentence."""
+    """Whether XLA compiles something, and why, in one sentence."""
 
     chosen: bool
     reason: str
@@ -70,18 +70,23 @@ def choose_jit_compile(model: keras.Model, steps: int) -> JitChoice:
     return JitChoice(True, f"XLA compiles the training step: {steps} steps of a small recurrent network.")
 
 
-def compiles_update(parameters: int, steps: int) -> bool:
-    """Whether XLA compiles the update of the weights, in one pass over memory: by the size of the model and of the run.
+def choose_compiled_update(parameters: int, steps: int) -> JitChoice:
+    """XLA for the update of the weights, which then is one pass over memory, in long runs of large models.
+
+    The results differ from those of TensorFlow's kernels by rounding alone.
 
     Args:
         parameters: of the model.
         steps: training steps of the whole run.
 
     Example:
-        >>> compiles_update(700_000, 10_000), compiles_update(10_000_000, 10), compiles_update(10_000_000, 100)
-        (False, False, True)
+        >>> runs = (700_000, 10_000), (10_000_000, 10), (10_000_000, 100)
+        >>> [choose_compiled_update(parameters, steps).chosen for parameters, steps in runs]
+        [False, False, True]
     """
-    return parameters >= FEWEST_PARAMETERS and steps * parameters * SAVED >= FEWEST_SECONDS
+    if parameters < FEWEST_PARAMETERS or steps * parameters * SAVED < FEWEST_SECONDS:
+        return JitChoice(False, "TensorFlow's kernels update the weights.")
+    return JitChoice(True, f"XLA compiles the update of the weights: {steps} steps of {parameters:,} parameters.")
 
 
 def _is_small_recurrent(model: keras.Model) -> bool:

@@ -21,7 +21,7 @@ import keras
 import numpy as np
 
 from sparkdl.engine.checks import check_compiled, is_sparse
-from sparkdl.engine.jit_compile import FEWEST_STEPS, choose_jit_compile, compiles_update
+from sparkdl.engine.jit_compile import FEWEST_STEPS, choose_compiled_update, choose_jit_compile
 from sparkdl.engine.layout_speed import environment_of
 from sparkdl.engine.peak_memory import peak_memory
 from sparkdl.engine.replica import KerasReplica
@@ -179,7 +179,7 @@ def time_update(model: keras.Model, replica: KerasReplica, parts: int) -> tuple[
     length = buckets[0][1]
     weights = replica.weights.copy()
     excluded = excluded_variables(model.optimizer, variables)
-    compiled = compiles_update(replica.layout.length, FEWEST_STEPS)
+    compiled = choose_compiled_update(replica.layout.length, FEWEST_STEPS).chosen
     updater = KerasUpdater(
         model.optimizer, variables, replica.layout, buckets, 0, weights, excluded, jit_compile=compiled
     )

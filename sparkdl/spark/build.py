@@ -12,7 +12,7 @@ import numpy as np
 
 from sparkdl.data.epoch import EpochPlan
 from sparkdl.engine.callbacks import KerasCallbackRunner
-from sparkdl.engine.jit_compile import choose_jit_compile, compiles_update
+from sparkdl.engine.jit_compile import choose_compiled_update, choose_jit_compile
 from sparkdl.engine.precision import cpu_has_bfloat16
 from sparkdl.engine.release import release_models
 from sparkdl.engine.replica import KerasReplica
@@ -39,7 +39,7 @@ def build_replica(
 
     Args:
         epochs: the training rows of all workers.
-        channel: where the driver is told whether XLA compiles the training step.
+        channel: where the driver is told what XLA compiles.
     """
     plan = assignment.plan
     configure_threads(plan.cores_per_worker)
@@ -48,8 +48,6 @@ def build_replica(
     set_model_arrays(model, under("model/", start.arrays))
     steps = plan.epochs * steps_of(plan, epochs)
     choice = choose_jit_compile(model, steps if plan.precision == "float32" else 0)
-    if choice.chosen and collective.rank == 0:
-        channel.send("chosen", {"jit_compile": asdict(choice)})
     replica = KerasReplica(
         model,
         replace(assignment.spec, weighted=assignment.spec.weighted or plan.class_weight is not None),
@@ -59,6 +57,10 @@ def build_replica(
         precision="float32" if plan.precision == "auto" else plan.precision,
         jit_compile=choice.chosen,
     )
+    compiled_update = choose_compiled_update(replica.layout.length, steps)
+    told = {name: asdict(one) for name, one in (("jit_compile", choice), ("update", compiled_update)) if one.chosen}
+    if told and collective.rank == 0:
+        channel.send("chosen", told)
     replica.seed_generators(plan.seed, collective.rank)
     variables = model.trainable_variables
     size = BUCKET_SIZE if collective.networked else None  # what memory carries is there at once
@@ -74,7 +76,7 @@ def build_replica(
         assignment.excluded_from_weight_decay,
         collective.all_sum,
         replica.unreached,
-        compiles_update(replica.layout.length, steps),
+        compiled_update.chosen,
     )
     updater.load_state({name: array for name, array in start.arrays.items() if name.startswith("optimizer/")})
     return replica, updater

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 from pathlib import Path
@@ -16,7 +17,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from models import blobs, classifier, frame
 
 import sparkdl as sdl
-from sparkdl.engine.jit_compile import compiles_update
+from sparkdl.engine.jit_compile import FEWEST_PARAMETERS
+from sparkdl.engine.updater import KerasUpdater
 
 pytestmark = [pytest.mark.spark, pytest.mark.tf]
 ROWS = 50
@@ -52,16 +54,21 @@ def test_a_long_run_of_a_small_recurrent_network_is_compiled(
             runs[epochs] = sdl.fit(recurrent(), data, epochs=epochs, **shared)
     reason = runs[39].choices["jit_compile"]["reason"]
     assert "507 steps of a small recurrent network" in reason and caplog.messages.count(reason) == 1
-    assert "jit_compile" not in runs[38].choices
+    assert "jit_compile" not in runs[38].choices and "update" not in runs[39].choices
     np.testing.assert_allclose(runs[39].history["loss"][:10], runs[38].history["loss"][:10], rtol=1e-3)
     assert runs[39].history["loss"][-1] < 0.5 * runs[39].history["loss"][0]
     data.unpersist()
 
 
-class Stop(keras.callbacks.Callback):
-    """Ends a long run after ten epochs."""
+class Look(keras.callbacks.Callback):
+    """Looks, in the worker, whether XLA has compiled the update; ends a long run after ten epochs."""
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        updaters = [thing for thing in gc.get_objects() if isinstance(thing, KerasUpdater)]
+        large = [updater for updater in updaters if updater._layout.length >= FEWEST_PARAMETERS]
+        compiled = [step.by_xla for updater in large for step in updater._run_step._by_rows.values()]
+        if not compiled or not all(compiled):
+            raise AssertionError(f"compiled by XLA: {compiled}")
         self.model.stop_training = epoch == 9
 
 
@@ -74,12 +81,12 @@ def test_a_long_run_of_a_large_model_learns_what_keras_learns(spark_local: Spark
         return model
 
     steps = 150
-    assert compiles_update(build().count_params(), steps)
     x, y = blobs(ROWS)
     model, reference = build(), build()
-    sdl.fit(model, frame(spark_local, x, y), batch_size=ROWS, epochs=steps, callbacks=[Stop()], verbose=0)
+    history = sdl.fit(model, frame(spark_local, x, y), batch_size=ROWS, epochs=steps, callbacks=[Look()], verbose=0)
     for _ in range(10):
         reference.train_on_batch(x, y)
     assert int(model.optimizer.iterations) == 10
+    assert history.choices["update"]["chosen"] and "150 steps of 2," in history.choices["update"]["reason"]
     for ours, theirs in zip(model.get_weights(), reference.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)

@@ -52,7 +52,7 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
 _NAMED = {"bigdl_type": (lambda value: value in ("float", "double"), "'float' or 'double'")}
 
 
-def kind_of(parameter: inspect.Parameter) -> tuple[Callable[[Any], bool], str] | None:
+def check_of(parameter: inspect.Parameter) -> tuple[Callable[[Any], bool], str] | None:
     """Whether a value will do for a parameter, and what one is called; None where that is not said."""
     annotation = parameter.annotation
     written = annotation.__name__ if isinstance(annotation, type) else str(annotation)
@@ -77,7 +77,7 @@ def checked(cls: C) -> C:
     """
     init = vars(cls).get("__init__")
     parameters = list(inspect.signature(init).parameters.values())[1:] if inspect.isfunction(init) else []
-    kinds = {parameter.name: kind for parameter in parameters if (kind := kind_of(parameter))}
+    kinds = {parameter.name: kind for parameter in parameters if (kind := check_of(parameter))}
     if init is None or not kinds:
         return cls
     in_order = [parameter.name for parameter in parameters if parameter.kind == parameter.POSITIONAL_OR_KEYWORD]
