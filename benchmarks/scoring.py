@@ -5,6 +5,7 @@
 
 `mlp` scores a multilayer perceptron over rows of 100 features from Parquet, beside `predict_batch_udf` with the same
 model, and beside a bare loop: pyarrow reads, OpenVINO computes, pyarrow writes, in one process per core, without Spark.
+"zeros" is a function of the same columns that looks at nothing: what Spark itself takes.
 `openvino` and `tensorflow` score ResNet-50 over raw images from Parquet, beside the same runtime without Spark. All
 write `id` and `prediction` as Parquet. They take turns (A B A B), so that all see the same machine; figures are medians
 over turns, and so are ratios, each of one turn of both. The ratio of processor time (of all processes of each) tells
@@ -21,7 +22,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -48,7 +49,7 @@ class Result:
     rows_per_second: float
     ratio: float
     cpu_ratio: float
-    goal: float
+    goal: float | None
     ratios: list[float]
     cpu_ratios: list[float]
 
@@ -64,6 +65,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--image-batch", type=int, default=16, help="its images per call (default %(default)s)")
     parser.add_argument("--size", type=int, default=224, help="height and width of images (default %(default)s)")
     parser.add_argument("--turns", type=int, default=4, help="turns of each (default %(default)s)")
+    parser.add_argument("--record-batches", type=int, metavar="MB", help="size at most (default: as sessions have it)")
     parser.add_argument("--cores", type=int, default=2, help="cores that each way uses (default %(default)s)")
     parsed = parser.parse_args(arguments)
     unknown = sorted({*parsed.cases} - {*CASES})
@@ -158,7 +160,9 @@ def processor_seconds() -> float:
     return sum(os.times()[:4]) + sum(process.processor_seconds for process in descendants())
 
 
-def compare(case: str, rows: int, turns: Mapping[str, Turn], goals: Mapping[str, float], count: int) -> list[Result]:
+def compare(
+    case: str, rows: int, turns: Mapping[str, Turn], goals: Mapping[str, float | None], count: int
+) -> list[Result]:
     """Lets all take turns; the first is sparkdl."""
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in turns}
     for run in turns.values():  # loads models, and warms the JVM up
@@ -196,10 +200,18 @@ def batch_udf(model: Any, batch: int) -> Any:
     return predict_batch_udf(make, return_type=FloatType(), batch_size=batch, input_tensor_shapes=[[FEATURES]])
 
 
+def zeros(batches: Iterable[pa.Array]) -> Iterator[pa.Array]:
+    """An answer that needs no model."""
+    return (pa.array(np.zeros(len(batch), np.float32)) for batch in batches)
+
+
 def measure(case: str, spark: Any, folder: Path, arguments: argparse.Namespace) -> Iterator[Result]:
     """One case."""
+    from pyspark.sql.types import FloatType
+
     import sparkdl as sdl
     from sparkdl.engine.runtimes.conversion import convert
+    from sparkdl.spark.functions import arrow_function
     from sparkdl.types import SampleSpec, TensorSpec
 
     data, place, out = folder / "data", str(folder / "model"), str(folder / "out")
@@ -219,6 +231,7 @@ def measure(case: str, spark: Any, folder: Path, arguments: argparse.Namespace) 
     frame = spark.read.parquet(str(data))
     options = {} if mlp else {"dtypes": {"features": "uint8"}}
     scored = sdl.predict(model, frame, batch_size=batch, runtime=runtime, **options).select("id", "prediction")
+    nothing = frame.select("id", arrow_function(zeros, FloatType())("features").alias("prediction"))
     with ProcessPoolExecutor(arguments.cores, multiprocessing.get_context("spawn")) as pool:
         files = sorted(map(str, data.iterdir()))
         part = functools.partial(bare_part, runtime, place, shape, batch)
@@ -230,7 +243,8 @@ def measure(case: str, spark: Any, folder: Path, arguments: argparse.Namespace) 
             )
         shares = [files[core :: arguments.cores] for core in range(arguments.cores)]
         turns[f"bare {runtime}"] = lambda: list(pool.map(part, shares, [out] * arguments.cores))
-        goals = {"predict_batch_udf": 1.5, f"bare {runtime}": 0.9 if mlp else 0.95}
+        turns["zeros"] = functools.partial(write, nothing, out)
+        goals = {"predict_batch_udf": 1.5, f"bare {runtime}": 0.9 if mlp else 0.95, "zeros": None}
         yield from compare(case, rows, turns, goals, arguments.turns)
 
 
@@ -244,7 +258,7 @@ def table(results: Sequence[Result]) -> str:
     head = f"{'rows/s':<12}{'sparkdl':>12}{'beside':>20}{'':>12}{'ratio':>8}{'of CPU':>8}{'at least':>10}"
     rows = [
         f"{r.case:<12}{r.sparkdl:>12,.0f}{r.other:>20}{r.rows_per_second:>12,.0f}{r.ratio:>8.2f}{r.cpu_ratio:>8.2f}"
-        f"{r.goal:>10.2f}"
+        + (f"{r.goal:>10.2f}" if r.goal else "")
         for r in results
     ]
     return "\n".join([head, "-" * len(head), *rows])
@@ -260,6 +274,8 @@ def main() -> None:
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="sparkdl-scoring-") as folder:
         with local_session(f"local[{arguments.cores}]", {"spark.ui.enabled": "false"}, "scoring") as spark:
+            if arguments.record_batches:
+                spark.conf.set("spark.sql.execution.arrow.maxBytesPerBatch", arguments.record_batches << 20)
             for case in arguments.cases:
                 results += measure(case, spark, Path(folder, case), arguments)
     print(table(results))

@@ -98,6 +98,15 @@ def _mlp() -> Any:
     return keras.Sequential([keras.Input((784,)), *hidden, layers.Dense(10, activation="softmax")])
 
 
+def _wide() -> Any:
+    """Ten million parameters: its update takes as long as its gradient."""
+    import keras
+    from keras import layers
+
+    hidden = [layers.Dense(2048, activation="relu") for _ in range(3)]
+    return keras.Sequential([keras.Input((784,)), *hidden, layers.Dense(10, activation="softmax")])
+
+
 def _resnet50() -> Any:
     import keras
 
@@ -158,6 +167,7 @@ WORKLOADS = {
         Workload("lenet", (28, 28, 1), 10, 512, 200, 0.97, _lenet),
         Workload("lstm", (48, 16), 2, 256, 200, 0.97, _lstm),
         Workload("mlp", (784,), 10, 256, 400, 0.75, _mlp),
+        Workload("wide", (784,), 10, 256, 60, 0.75, _wide),
         Workload("resnet50", (224, 224, 3), 1000, 16, 6, 0.97, _resnet50),
         Workload("inception", (224, 224, 3), 1000, 16, 10, 0.97, _inception_v1),
         Workload("densenet121", (224, 224, 3), 1000, 16, 6, 0.97, _densenet121),
