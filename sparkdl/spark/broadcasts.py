@@ -30,4 +30,4 @@ def sweep() -> None:
         # Where the file is gone, the variable was destroyed or its session has ended, maybe with its JVM.
         if not path.exists() or reference.get() is None:
             path.unlink(missing_ok=True)
-            del _files[path]
+            _files.pop(path, None)  # another thread may have swept it, as two trainings of a CrossValidator may

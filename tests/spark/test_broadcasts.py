@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from models import blobs, classifier, frame
 
 import sparkdl as sdl
-from sparkdl.spark.broadcasts import broadcast, sweep
+from sparkdl.spark.broadcasts import _files, broadcast, sweep
 
 pytestmark = [pytest.mark.spark, pytest.mark.tf]
 
@@ -60,3 +62,21 @@ def test_a_prediction_that_only_java_refers_to_can_be_evaluated_late(spark_local
     rows = later.collect()
     collect(spark_local)
     assert len(rows) == 20 and later.collect() == rows
+
+
+def test_two_threads_may_sweep_at_the_same_time(tmp_path: Path) -> None:
+    both = threading.Barrier(2, timeout=30)
+
+    class Collected:
+        """A reference that neither thread goes past before the other has come to it."""
+
+        def get(self) -> None:
+            both.wait()
+
+    file = tmp_path / "variable"
+    file.touch()
+    _files[file] = Collected()
+    with ThreadPoolExecutor(2) as threads:
+        for swept in [threads.submit(sweep) for _ in range(2)]:
+            swept.result(timeout=30)
+    assert not file.exists() and file not in _files
