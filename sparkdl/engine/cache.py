@@ -1,15 +1,64 @@
-"""What was built once per Python process, however many tasks it runs."""
+"""What is made once per Python process, however many tasks or threads want it."""
 
 from __future__ import annotations
 
 import sys
+import threading
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Hashable
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 CACHED = 4
-_cache: OrderedDict[str, Any] = OrderedDict()
+
+
+class Recent(Generic[T]):
+    """The values used last, by key. Threads that want the same one at the same time get the one that the first made.
+
+    Args:
+        size: how many are kept.
+        dropped: called after values have been let go, to free what outlives them.
+
+    Example:
+        >>> recent = Recent(size=1)
+        >>> recent.get("one", lambda: 1), recent.get("one", lambda: 2), recent.get("two", lambda: 2)
+        (1, 1, 2)
+        >>> recent.get("one", lambda: 3)
+        3
+    """
+
+    def __init__(self, size: int, dropped: Callable[[], None] | None = None) -> None:
+        self._size, self._dropped = size, dropped
+        self._values: OrderedDict[Hashable, T] = OrderedDict()
+        self._lock = threading.RLock()
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What was made for this key, else what `make` returns now; nothing is kept of a `make` that fails."""
+        with self._lock:
+            if key not in self._values:
+                self._values[key] = make()
+                if len(self._values) > self._size:
+                    self._values.popitem(last=False)
+                    if self._dropped:
+                        self._dropped()
+            self._values.move_to_end(key)
+            return self._values[key]
+
+    def clear(self) -> None:
+        """Lets all values go."""
+        with self._lock:
+            self._values.clear()
+
+
+def _release() -> None:
+    """Frees what TensorFlow keeps of a model that is gone, in a process that has TensorFlow."""
+    if "tensorflow" in sys.modules:
+        from sparkdl.engine.release import release_models
+
+        release_models()
+
+
+_cache: Recent[Any] = Recent(CACHED, _release)
 
 
 def cached(key: str, build: Callable[[], T]) -> T:
@@ -19,18 +68,5 @@ def cached(key: str, build: Callable[[], T]) -> T:
         >>> cached("an example", lambda: [1]) is cached("an example", lambda: [2])
         True
     """
-    if key not in _cache:
-        _cache[key] = build()
-        if len(_cache) > CACHED:
-            _cache.popitem(last=False)
-            _release()
-    _cache.move_to_end(key)
-    return _cache[key]
-
-
-def _release() -> None:
-    """Frees what TensorFlow keeps of a model that is gone, in a process that has TensorFlow."""
-    if "tensorflow" in sys.modules:
-        from sparkdl.engine.release import release_models
-
-        release_models()
+    value: T = _cache.get(key, build)
+    return value

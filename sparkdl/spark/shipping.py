@@ -7,9 +7,9 @@ import hashlib
 import json
 import logging
 import pickle
-from collections import OrderedDict
 from typing import Any
 
+from sparkdl.engine.cache import Recent
 from sparkdl.engine.probe import probe_extra_losses
 from sparkdl.engine.release import release_kernels
 from sparkdl.engine.runtimes.openvino import Network
@@ -24,7 +24,7 @@ from sparkdl.types import SampleSpec, TrainingState
 
 logger = logging.getLogger("sparkdl")
 CONVERTED = 4
-_converted: OrderedDict[str, Network] = OrderedDict()
+_converted: Recent[Network] = Recent(CONVERTED)
 
 
 def ship(data: Any, model: Any, spec: SampleSpec, *, compiled: bool) -> ShippedModel:
@@ -113,13 +113,13 @@ def converted(model: Any, spec: SampleSpec) -> tuple[Network, str]:
 
     import_openvino()
     key = f"{_packed(model, False)[2]} {spec}"
-    if key not in _converted:
-        _converted[key] = convert(model, spec)
+
+    def make() -> Network:
+        network = convert(model, spec)
         release_kernels()
-    _converted.move_to_end(key)
-    if len(_converted) > CONVERTED:
-        _converted.popitem(last=False)
-    return _converted[key], key
+        return network
+
+    return _converted.get(key, make), key
 
 
 def _packed(model: Any, compiled: bool) -> tuple[ModelPayload, bytes, str]:

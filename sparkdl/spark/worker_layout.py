@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pyspark import SparkContext
 
+from sparkdl.engine.cache import Recent
 from sparkdl.engine.layout_speed import LayoutTrial, time_layout
 from sparkdl.errors import ModelError
 from sparkdl.spark.cluster import Context, is_local, task_slots, worker_slots
@@ -83,7 +84,7 @@ class LayoutChoice:
     memory: Mapping[str, int] = field(default_factory=dict)
 
 
-_known: dict[Any, LayoutChoice] = {}
+_known: Recent[LayoutChoice] = Recent(_MOST_KNOWN)
 
 
 def executors_of(context: Context) -> Executors | None:
@@ -137,26 +138,33 @@ def choose_layout(
     Returns:
         None where nothing could be timed.
     """
-    key = (context.applicationId, executors, key)
-    if key not in _known:
-        possible = {
-            layout: trial
-            for layout, trial in trials.items()
-            if worker_slots(context, executors.count * executors.slots, layout.cores) == layout.workers
-        }
-        task = functools.partial(_time_layouts, possible, size, executors.per_host)
-        try:
-            timed, failure = context.parallelize([0], 1).map(task).collect()[0]
-        except Exception as error:  # noqa: BLE001 - whatever Spark says: the training can do without
-            timed, failure = {}, str(error).splitlines()[0]
-        if failure:
-            logger.warning("layouts could not be timed: %s", failure)
-        if not timed:
-            return None
-        while len(_known) >= _MOST_KNOWN:
-            _known.pop(next(iter(_known)))
-        _known[key] = decide(list(trials), timed, failure)
-    return _known[key]
+    possible = {
+        layout: trial
+        for layout, trial in trials.items()
+        if worker_slots(context, executors.count * executors.slots, layout.cores) == layout.workers
+    }
+    if not possible:
+        return None
+    task = functools.partial(_time_layouts, possible, size, executors.per_host)
+    try:
+        return _known.get((context.applicationId, executors, key), lambda: _timed_choice(context, list(trials), task))
+    except ModelError as error:
+        logger.warning("layouts could not be timed: %s", error)
+        return None
+
+
+def _timed_choice(
+    context: SparkContext, layouts: Sequence[WorkerLayout], task: Callable[[int], tuple[dict[WorkerLayout, Timed], str]]
+) -> LayoutChoice:
+    try:
+        timed, failure = context.parallelize([0], 1).map(task).collect()[0]
+    except Exception as error:  # noqa: BLE001 - whatever Spark says: the training can do without
+        raise ModelError(str(error).splitlines()[0]) from error
+    if not timed:
+        raise ModelError(failure)
+    if failure:
+        logger.warning("layouts could not be timed: %s", failure)
+    return decide(layouts, timed, failure)
 
 
 def decide(layouts: Sequence[WorkerLayout], timed: Mapping[WorkerLayout, Timed], failure: str = "") -> LayoutChoice:

@@ -119,7 +119,7 @@ def test_a_model_that_is_not_small_is_timed_once_and_resumed_as_it_was(
     again = sdl.fit(classifier(), data, batch_size=8, verbose=0)
     assert again.choices["layout"] == choice, "figures are kept for models that are alike"
 
-    monkeypatch.setattr(worker_layout, "_known", {})
+    worker_layout._known.clear()
     path = str(tmp_path)
     resumed = sdl.fit(classifier(), data, batch_size=8, epochs=2, verbose=0, resume=path)
     assert resumed.choices["layout"]["chosen"] == choice["chosen"]
