@@ -30,6 +30,7 @@ def measure(
     steps: int,
     engine: str = "tensorflow",
     precision: str = "float32",
+    batch: int | None = None,
 ) -> dict[str, list[float]]:
     """Seconds of each step after the warm-up, as rank 0 of `workers` processes saw them.
 
@@ -38,14 +39,16 @@ def measure(
     Args:
         engine: a key of `ENGINES`; with "torch" the optimizer is SGD.
         precision: "float32", or "bf16": Keras's policy mixed_bfloat16, PyTorch's autocast.
+        batch: rows of a step over all processes; the workload's own by default.
 
     Raises:
         RuntimeError: a process failed.
     """
     pairs = [socket.socketpair() for _ in range(workers - 1)]
     ends = [[near for near, _ in pairs], *([far] for _, far in pairs)]
-    words, numbers = [name, optimizer, engine, precision], [workers, warm_up, steps]
-    processes = [_start(words, [*numbers, *(end.fileno() for end in mine)]) for mine in ends]
+    rows = (batch or WORKLOADS[name].batch) // workers
+    words, numbers = [name, optimizer, engine, precision], [warm_up, steps, rows]
+    processes = [_start(words, numbers, [end.fileno() for end in mine]) for mine in ends]
     for pair in pairs:
         for end in pair:
             end.close()
@@ -56,11 +59,11 @@ def measure(
     return json.loads(outputs[0][0].splitlines()[-1])
 
 
-def _start(words: list[str], numbers: list[int]) -> subprocess.Popen[str]:
+def _start(words: list[str], numbers: list[int], sockets: list[int]) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, str(Path(__file__)), *words, *map(str, numbers)],
+        [sys.executable, str(Path(__file__)), *words, *map(str, [*numbers, *sockets])],
         env={**os.environ, **ONE_THREAD},
-        pass_fds=numbers[3:],
+        pass_fds=sockets,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -122,10 +125,9 @@ def main() -> None:
     parser.add_argument("optimizer")
     parser.add_argument("engine", choices=ENGINES)
     parser.add_argument("precision", choices=["float32", "bf16"])
-    parser.add_argument("numbers", type=int, nargs="+", help="workers, warm-up steps, steps, socket descriptors")
+    parser.add_argument("numbers", type=int, nargs="+", help="warm-up steps, steps, rows, sockets")
     arguments = parser.parse_args()
-    workers, warm_up, steps, *ends = arguments.numbers
-    rows = WORKLOADS[arguments.name].batch // workers
+    warm_up, steps, rows, *ends = arguments.numbers
     step = ENGINES[arguments.engine](arguments.name, arguments.optimizer, rows, arguments.precision)
     peers = [socket.socket(fileno=end) for end in ends]
     wall, processor = [], []

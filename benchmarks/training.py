@@ -19,7 +19,7 @@ import json
 import os
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import limit
@@ -76,6 +76,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--workers", type=int, default=2, help="processes of one core each (default %(default)s)")
     parser.add_argument("--repeats", type=int, default=3, help="turns of limit and fit (default %(default)s)")
     parser.add_argument("--steps", type=int, help="steps per epoch and per limit turn (default: by model)")
+    parser.add_argument("--batch", type=int, help="rows per step over all workers (default: by model)")
     parser.add_argument("--epochs", type=int, default=4, help="epochs per fit; the first is left out (%(default)s)")
     parser.add_argument("--precision", choices=["float32", "bf16"], default="float32", help="of all (default float32)")
     parser.add_argument("--torch", action="store_true", help="measure PyTorch too; its optimizer is SGD")
@@ -86,6 +87,12 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         parser.error(f"there is no model {', '.join(unknown)}: choose among {', '.join(WORKLOADS)}")
     parsed.models = parsed.models or QUICK
     return parsed
+
+
+def chosen(name: str, arguments: argparse.Namespace) -> Workload:
+    """The workload of that name, with the batch that was asked for."""
+    workload = WORKLOADS[name]
+    return replace(workload, batch=arguments.batch or workload.batch)
 
 
 def fit_once(workload: Workload, frame: Any, arguments: argparse.Namespace, steps: int) -> Turn:
@@ -116,7 +123,8 @@ def fit_once(workload: Workload, frame: Any, arguments: argparse.Namespace, step
 def limit_rate(workload: Workload, arguments: argparse.Namespace, steps: int, engine: str) -> float:
     """Rows per second of one turn of the bare loop."""
     numbers = (arguments.workers, min(WARM_UP, steps), steps)
-    seconds = limit.measure(workload.name, arguments.optimizer, *numbers, engine, arguments.precision)["wall"]
+    run = (*numbers, engine, arguments.precision, workload.batch)
+    seconds = limit.measure(workload.name, arguments.optimizer, *run)["wall"]
     return workload.batch * len(seconds) / sum(seconds)
 
 
@@ -183,15 +191,14 @@ def main() -> None:
     spark = local_session(arguments.master, conf, app_name="training benchmark")
     spark.sparkContext.addPyFile(workloads.__file__)
     try:
-        results = [compare(WORKLOADS[name], spark, arguments) for name in arguments.models]
+        results = [compare(chosen(name, arguments), spark, arguments) for name in arguments.models]
     finally:
         spark.stop()
     print(table(results))
     if load > QUIET_LOAD:
         print(f"The machine was busy before the start (load average {load:.1f}): the ratios mean little.")
-    settings = {
-        name: getattr(arguments, name) for name in ("master", "workers", "repeats", "epochs", "optimizer", "precision")
-    }
+    told = ("master", "workers", "batch", "repeats", "epochs", "optimizer", "precision")
+    settings = {name: getattr(arguments, name) for name in told}
     print(json.dumps({**settings, "load": load, "results": [asdict(result) for result in results]}))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sparkdl.bigdl.nn import criterion
 from sparkdl.bigdl.nn import initialization_method as methods
 from sparkdl.bigdl.nn import layer as layers
 from sparkdl.bigdl.util.common import RNG, JTensor
@@ -63,6 +64,15 @@ def test_inputs_that_scripts_give(value: Any) -> None:
     assert _linear().forward(value).tolist() == [[-2.5], [-4.5]]
 
 
+def test_a_table_of_one_value_is_given_as_that_value() -> None:
+    narrow = layers.NarrowTable(2, 1)
+    assert narrow.forward([X, X + 1]).tolist() == (X + 1).tolist()
+    assert [part.tolist() for part in narrow.backward([X, X + 1], X)] == [(0 * X).tolist(), X.tolist()]
+    assert layers.JoinTable(1, 2).backward([X], X).tolist() == X.tolist()
+    parallel = criterion.ParallelCriterion().add(criterion.MSECriterion())
+    assert parallel.backward([X], [X - 1]).tolist() == np.full_like(X, 0.5).tolist()
+
+
 def test_inputs_that_are_none() -> None:
     with pytest.raises(DataError, match="an input is an empty list"):
         _linear().forward([])
@@ -78,6 +88,14 @@ def test_regularizers_act_on_gradients() -> None:
     layer.zero_grad_parameters()
     layer.backward(X, np.zeros((2, 1)))
     assert layer.value.gradients["weight"].tolist() == [[2.0, -3.0]]
+
+
+def test_a_bias_that_is_not_used_is_not_regularized() -> None:
+    values = np.ones((1, 2, 3, 3), np.float32)
+    layer = layers.SpatialSeparableConvolution(2, 3, 1, 2, 2, with_bias=False, b_regularizer=L1L2(0.0, 0.5))
+    layer.set_weights([np.ones_like(weight) for weight in layer.get_weights()])
+    layer.backward(values, np.ones_like(layer.forward(values)))
+    assert layer.parameters()[layer.name()]["gradient2"].tolist() == [0.0, 0.0, 0.0]
 
 
 def test_weights_are_set_and_checked() -> None:

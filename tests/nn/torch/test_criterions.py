@@ -74,6 +74,15 @@ PARTS = {
 }
 
 
+def test_padding_that_is_a_class_is_left_out_of_the_count_only() -> None:
+    """As BigDL 2.4 answers: the loss of each step is the mean of all labels, times those that are no padding."""
+    x = np.log(RANDOM.dirichlet(np.ones(3), (2, 2))).astype(np.float32)
+    target = np.array([[1, 2], [3, 1]])
+    steps = [-(x[0, 0, 0] + x[1, 0, 2]) / 2 * 2, -(x[0, 1, 1] + x[1, 1, 0]) / 2 * 1]
+    found = criterions.TimeDistributedMaskCriterion(criterions.ClassNLLCriterion(), 2).forward(x, target)
+    assert found == pytest.approx(sum(steps) / 3, rel=1e-6)
+
+
 @pytest.mark.parametrize("expression", PARTS)
 def test_the_loss_of_a_batch_follows_from_those_of_its_parts(expression: str) -> None:
     module = eval(expression, NAMES).value

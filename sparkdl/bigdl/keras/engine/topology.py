@@ -76,16 +76,3 @@ class KerasNet(Training, ZooKerasLayer):
     def to_model(self) -> Any:
         """The same as a graph."""
         raise NotImplementedError(f"{type(self).__name__} has no to_model().")
-
-    @staticmethod
-    def convert_output(output: Any) -> Any:
-        """An output as the caller sees it: a table of one is that one."""
-        if isinstance(output, (list, tuple)):
-            return (
-                KerasNet.convert_output(output[0]) if len(output) == 1 else [KerasNet.convert_output(o) for o in output]
-            )
-        return output.to_ndarray() if hasattr(output, "to_ndarray") else output
-
-    def forward(self, input: Any) -> Any:
-        """The output for an array, or a list (table) of them."""
-        return self.convert_output(super().forward(input))

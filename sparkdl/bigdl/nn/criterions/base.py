@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sparkdl.bigdl.nn.layers.base import Layer, arrays, plain
+from sparkdl.bigdl.nn.layers.base import Layer, plain
+from sparkdl.bigdl.nn.layers.values import arrays, outcome
 from sparkdl.bigdl.util.bridge import JavaValue
 from sparkdl.errors import ArgumentError
 from sparkdl.nn.torch.criterions.loss import criterion_kind, loss_and_gradient
@@ -68,7 +69,7 @@ class Criterion(JavaValue):
 
     def backward(self, input: Any, target: Any) -> Any:
         """The gradient of the loss for the input."""
-        return loss_and_gradient(self.value, arrays(input), arrays(target))[1]
+        return outcome(loss_and_gradient(self.value, arrays(input), arrays(target))[1])
 
     @classmethod
     def of(cls, jcriterion: Any, bigdl_type: str = "float") -> Criterion:

@@ -12,9 +12,10 @@ from sparkdl.bigdl.nn.layers.imported import parameters_by_layer
 from sparkdl.bigdl.nn.layers.inference import Inference
 from sparkdl.bigdl.nn.layers.nodes import Node
 from sparkdl.bigdl.nn.layers.saving import Saving
+from sparkdl.bigdl.nn.layers.values import arrays, outcome
 from sparkdl.bigdl.util.arguments import is_number
 from sparkdl.bigdl.util.bridge import JavaValue
-from sparkdl.errors import ArgumentError, DataError, SparkDLError
+from sparkdl.errors import ArgumentError, SparkDLError
 from sparkdl.importers.bigdl.load import read_module
 from sparkdl.nn.torch.build import kind_of, make, reset
 from sparkdl.nn.torch.eager import Recording, forward, zero_gradients
@@ -213,20 +214,20 @@ class Layer(JavaValue, SharedStaticUtils, Saving, Inference):
 
     @staticmethod
     def convert_output(output: Any) -> Any:
-        """An output as the caller sees it."""
-        return output
+        """What a layer gives, as arrays; a table of one value is that value."""
+        return outcome(output)
 
     def forward(self, input: Any) -> Any:
         """The output for an array, or a list (table) of them; kept for `backward`."""
         self._recording = forward(self.value, arrays(input))
-        return self._recording.output
+        return outcome(self._recording.output)
 
     def backward(self, input: Any, grad_output: Any) -> Any:
         """The gradient for the input; those of the weights are added to what the layer holds."""
         given = arrays(input)
         if self._recording is None or not self._recording.is_of(given):
             self._recording = forward(self.value, given)
-        return self._recording.backward(arrays(grad_output))
+        return outcome(self._recording.backward(arrays(grad_output)))
 
     def zero_grad_parameters(self) -> None:
         """Sets the gradients of all weights to zero."""
@@ -376,24 +377,3 @@ def _with_gradients(module: Module) -> dict[str, Array]:
             key = f"gradient{place}" if numbered else "grad" + name[0].upper() + name[1:]
             entry[key] = module.gradients.get(name, np.zeros_like(value))
     return entry
-
-
-def _is_numbers(value: Any) -> bool:
-    if isinstance(value, (list, tuple)):
-        return all(_is_numbers(part) for part in value)
-    return isinstance(value, (int, float, np.number))
-
-
-def arrays(value: Any) -> Any:
-    """Arrays of what a user gives: arrays, lists of them, JTensors. A list of nothing but numbers is one array."""
-    if isinstance(value, (list, tuple)):
-        if not value:
-            raise DataError("an input is an empty list, expected an array or a list of arrays.")
-        return np.asarray(value, np.float32) if _is_numbers(value) else [arrays(part) for part in value]
-    return (
-        value.to_tensor()
-        if hasattr(value, "to_tensor")
-        else value.to_ndarray()
-        if hasattr(value, "to_ndarray")
-        else value
-    )

@@ -130,6 +130,7 @@ class SpatialSeparableConvolution(Layer):
         p_regularizer: Any = None,
         bigdl_type: str = "float",
     ) -> None:
+        b_regularizer = b_regularizer if with_bias else None  # it has a bias in any case, which is not used then
         # BigDL draws the weights of a whole convolution first and does not use them, and later layers depend on it.
         generator().uniform(size=max(0, n_input_channel * n_input_channel * depth_multiplier * kernel_w * kernel_h))
         super().__init__(describe("SpatialSeparableConvolution", locals()), bigdl_type)

@@ -9,7 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from sparkdl.bigdl.nn.layers.base import Layer, arrays
+from sparkdl.bigdl.nn.layers.base import Layer
+from sparkdl.bigdl.nn.layers.values import arrays
 from sparkdl.errors import UnsupportedError
 from sparkdl.nn.torch.module import Array
 from sparkdl.nn.torch.network import Shape, network

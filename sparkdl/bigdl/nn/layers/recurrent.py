@@ -6,9 +6,10 @@ from typing import Any, cast
 
 import numpy as np
 
-from sparkdl.bigdl.nn.layers.base import Layer, arrays, describe, layer_of
+from sparkdl.bigdl.nn.layers.base import Layer, describe, layer_of
 from sparkdl.bigdl.nn.layers.graph import Container
 from sparkdl.bigdl.nn.layers.tables import CAddTable
+from sparkdl.bigdl.nn.layers.values import arrays
 from sparkdl.bigdl.util.bridge import JActivity
 from sparkdl.bigdl.util.sample import JTensor
 from sparkdl.errors import ArgumentError, DataError

@@ -65,14 +65,17 @@ def _time_distributed(call: Call, output: Any, target: Any) -> Any:
 
 
 def _time_distributed_mask(call: Call, output: Any, target: Any) -> Any:
-    """The mean over the steps whose target is no padding."""
+    """The mean over the steps whose target is no padding.
+
+    As in BigDL, a padding that is the label of a class too is only left out of the count: the criterion inside sees it.
+    """
     inner = call.children[0]
     if inner.kind not in _OF_CLASSES:
         raise DataError(f"{call.name} works with ClassNLLCriterion and CrossEntropyCriterion, and has {inner.kind}.")
     output, target = _steps_first(call, output, tf.cast(target, output.dtype), 2)
     real = tf.not_equal(target, call.a.padding_value)
-    # What is padding here is left out by those criterions too.
-    losses = call.child_steps(0, output, tf.where(real, target, -tf.ones_like(target)))
+    # A label of no class is left out by those criterions too, where it is -1.
+    losses = call.child_steps(0, output, tf.where(real | (target >= 1), target, -tf.ones_like(target)))
     counts = tf.reduce_sum(tf.cast(real, output.dtype), list(range(1, real.shape.rank)))
     total = losses * counts if inner.arguments.get("size_average", True) else losses
     return tf.reduce_sum(total) / tf.reduce_sum(counts)

@@ -80,7 +80,7 @@ def _same_shape(one: Any, other: Any) -> bool:
 
 
 def _mixture(call: Call, x: Any) -> Any:
-    gater, experts = x
+    gater, experts = x[:2]  # BigDL does not look at what follows
     batch = [tf.shape(gater)[0]] if gater.shape.rank > 1 else []
     if isinstance(experts, (list, tuple)):
         parts = tf.unstack(gater, axis=-1)

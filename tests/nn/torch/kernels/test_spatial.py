@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from sparkdl.bigdl.nn import layer as bigdl
 from sparkdl.errors import ArgumentError, DataError
+from sparkdl.nn.torch.kernels.convolution import convolve
+from sparkdl.nn.torch.kernels.windows import windows
 from sparkdl.nn.torch.network import network
 
 RANDOM = np.random.RandomState(7)
@@ -88,6 +91,7 @@ CONVOLUTIONS = [
     ((3, 3), (1, 1), (0, 0), 1),
     ((3, 2), (2, 1), (1, 0), 1),
     ((1, 1), (2, 2), (0, 0), 1),
+    ((1, 1), (3, 1), (1, 0), 2),
     ((1, 1), (1, 1), (1, 1), 1),  # windows that begin behind are left out
     ((3, 3), (2, 2), (1, 1), 2),
     ((2, 5), (1, 3), (0, 2), 4),
@@ -106,6 +110,23 @@ def test_convolution(kernel: Any, strides: Any, pads: Any, groups: int) -> None:
     _near(shared[:, :, : expected.shape[2], : expected.shape[3]], expected)
     sizes = zip((9, 8), kernel, strides, pads, strict=True)
     assert shared.shape[2:] == tuple((size + 2 * pad - k) // step + 1 for size, k, step, pad in sizes)
+
+
+@pytest.mark.parametrize("strides", [(2, 1), (1, 2), (3, 3)])
+def test_single_elements_are_taken_out_before_they_are_convolved(strides: tuple[int, int]) -> None:
+    # oneDNN's gradient for such a kernel with steps writes beyond its memory.
+    x, kernel = _uniform(1, 6, 7, 2), _uniform(1, 1, 2, 3)
+    axes = windows("it", (6, 7), (1, 1), strides, (0, 0))
+    traced = tf.function(lambda value: convolve(value, kernel, axes)).get_concrete_function(tf.constant(x))
+    steps = [list(op.get_attr("strides")) for op in traced.graph.get_operations() if op.type == "Conv2D"]
+    assert steps == [[1, 1, 1, 1]]
+    taken = x[:, :: strides[0], :: strides[1]]
+    _near(traced(tf.constant(x)), taken @ kernel[0, 0])
+    layer = bigdl.SpatialConvolution(2, 3, 1, 1, *strides[::-1], data_format="NHWC")
+    gradient = _uniform(*layer.forward(x).shape)
+    layer.backward(x, gradient)
+    found = layer.parameters()[layer.name()]["gradWeight"]
+    _near(found.reshape(2, 3), np.einsum("bhwi,bhwo->io", taken, gradient))
 
 
 @pytest.mark.parametrize(("strides", "steps"), [((1, 1), (2, 3)), ((2, 3), (2, 2)), ((2, 1), (1, 1))])
