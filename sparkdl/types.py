@@ -138,6 +138,15 @@ class WeightLayout:
     length: int
 
 
+class FlatVector(Protocol):
+    """A flat vector: an array, or several one behind the other (`sparkdl.collective.runs`)."""
+
+    def __len__(self) -> int: ...
+
+    def sum(self) -> Any:
+        """The sum of all numbers."""
+
+
 class Collective(Protocol):
     """Sums and copies between `size` workers, over a network or not. All make the same calls in the same order.
 
@@ -152,11 +161,11 @@ class Collective(Protocol):
     precision: ExchangePrecision
 
     def reduce_scatter(
-        self, values: np.ndarray, bounds: Sequence[int], scalars: np.ndarray
+        self, values: FlatVector, bounds: Sequence[int], scalars: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Sums float32 `values` (length,) over all workers; returns my part `[bounds[rank]:bounds[rank+1]]`
         of the sum (valid until the next call) and the sum over all workers of the few float64 `scalars`,
-        which ride in the same messages. `values` may be overwritten."""
+        which ride in the same messages. An array of `values` that is writeable may be overwritten, runs are not."""
 
     def all_gather(self, values: np.ndarray, bounds: Sequence[int]) -> None:
         """In place: my part of `values`, of any dtype, is sent to all, the other parts are filled with theirs."""
@@ -190,7 +199,7 @@ class Replica(Protocol):
 
     def gradients(
         self, batch: Batch | None, global_rows: int, loss_scale: float, arrived: Arrived | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> tuple[FlatVector, np.ndarray]:
         """This worker's additive part of the gradient of the objective of the whole global batch.
 
         Updates the training metrics too. `batch` is None where this worker has no row in this step. `arrived` is

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sparkdl.types import ExchangePrecision
+from sparkdl.collective.runs import joined
+from sparkdl.types import ExchangePrecision, FlatVector
 
 
 class Solo:
@@ -25,10 +26,10 @@ class Solo:
     precision: ExchangePrecision = "float32"
 
     def reduce_scatter(
-        self, values: np.ndarray, bounds: Sequence[int], scalars: np.ndarray
+        self, values: FlatVector, bounds: Sequence[int], scalars: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """See `sparkdl.types.Collective`."""
-        return values[bounds[0] : bounds[1]], scalars
+        return joined(values)[bounds[0] : bounds[1]], scalars
 
     def all_gather(self, values: np.ndarray, bounds: Sequence[int]) -> None:
         """See `sparkdl.types.Collective`."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from sparkdl.collective.codecs import CODECS
 from sparkdl.collective.part_sums import PartSums
+from sparkdl.collective.runs import joined
 from sparkdl.collective.sums import (
     add_in_rank_order,
     byte_view,
@@ -22,7 +23,7 @@ from sparkdl.collective.sums import (
 )
 from sparkdl.collective.wire import CONFUSED, LATE, LEFT, Kind, Link, PeerError
 from sparkdl.errors import CollectiveError, PeerTimeoutError
-from sparkdl.types import ExchangePrecision
+from sparkdl.types import ExchangePrecision, FlatVector
 
 EXPLANATIONS = {
     LEFT: "left during {operation}.",
@@ -94,16 +95,17 @@ class Mesh:
         return self._hosts[self._whole.rank]
 
     def reduce_scatter(
-        self, values: np.ndarray, bounds: Sequence[int], scalars: np.ndarray
+        self, values: FlatVector, bounds: Sequence[int], scalars: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """See `sparkdl.types.Collective`."""
         check_summands(values, bounds, self.size, scalars)
+        whole = joined(values)
         sequence = self._begin()
         sums = self._sums
-        sums.begin(self.rank, values[bounds[self.rank] : bounds[self.rank + 1]], scalars)
+        sums.begin(self.rank, whole[bounds[self.rank] : bounds[self.rank + 1]], scalars)
         for link in self._links:
             peer = self._place(link)
-            link.send(Kind.REDUCE_SCATTER, sequence, *sums.outgoing(values[bounds[peer] : bounds[peer + 1]]))
+            link.send(Kind.REDUCE_SCATTER, sequence, *sums.outgoing(whole[bounds[peer] : bounds[peer + 1]]))
             link.expect(Kind.REDUCE_SCATTER, sequence, *sums.incoming(peer))
         self._run(Kind.REDUCE_SCATTER, self._links, sums.advance)
         return sums.result()

@@ -1,38 +1,76 @@
-"""Several runs of a flat vector that count as one, so that what belongs to a worker need not lie in one place."""
+"""Several arrays that count as one flat vector, so that what belongs together need not lie in one place."""
 
 from __future__ import annotations
 
+import bisect
 import itertools
 from collections.abc import Iterator, Sequence
+from typing import cast
 
 import numpy as np
 
+from sparkdl.types import FlatVector
+
 
 class Runs:
-    """Views of a vector, one behind the other, without a copy.
+    """Flat arrays of one dtype, one behind the other, without a copy.
 
     Args:
-        values: a flat vector.
-        spans: where each run begins and ends in it.
+        views: the arrays.
+        dtype: theirs, if there may be none.
 
     Example:
         >>> import numpy as np
-        >>> runs = Runs(np.arange(10), [(0, 2), (6, 9)])
+        >>> runs = Runs([np.arange(2), np.arange(6, 9)])
         >>> len(runs), [(offset, view.tolist()) for offset, view in runs.between(1, 4)]
         (5, [(0, [1]), (1, [6, 7])])
     """
 
-    def __init__(self, values: np.ndarray, spans: Sequence[tuple[int, int]]) -> None:
-        self.dtype = values.dtype
-        self._views = [values[low:high] for low, high in spans if low < high]
-        self._starts = [0, *itertools.accumulate(map(len, self._views))]
+    def __init__(self, views: Sequence[np.ndarray], dtype: np.dtype | None = None) -> None:
+        self.views = [view for view in views if len(view)]
+        self.dtype = dtype or views[0].dtype
+        self._starts = [0, *itertools.accumulate(map(len, self.views))]
+
+    @classmethod
+    def of(cls, values: FlatVector, spans: Sequence[tuple[int, int]]) -> Runs:
+        """What lies between some places of a vector.
+
+        Example:
+            >>> import numpy as np
+            >>> len(Runs.of(np.arange(10), [(0, 2), (6, 9)]))
+            5
+        """
+        if isinstance(values, Runs):
+            return cls([view for span in spans for _, view in values.between(*span)], values.dtype)
+        whole = joined(values)
+        return cls([whole[low:high] for low, high in spans], whole.dtype)
 
     def __len__(self) -> int:
         return self._starts[-1]
 
     def between(self, low: int, high: int) -> Iterator[tuple[int, np.ndarray]]:
         """What lies between two positions: views, each with its distance from `low`."""
-        for start, view in zip(self._starts, self._views, strict=False):
-            piece = view[max(low - start, 0) : max(high - start, 0)]
+        for place in range(bisect.bisect_right(self._starts, low) - 1, len(self.views)):
+            start = self._starts[place]
+            if start >= high:
+                return
+            piece = self.views[place][max(low - start, 0) : high - start]
             if len(piece):
                 yield max(start - low, 0), piece
+
+    def sum(self) -> float:
+        """The sum of all numbers."""
+        return float(sum(view.sum() for view in self.views))
+
+
+def joined(values: FlatVector) -> np.ndarray:
+    """A vector in one piece: itself, or a copy of its runs.
+
+    Example:
+        >>> import numpy as np
+        >>> joined(Runs([np.zeros(1), np.ones(2)])).tolist()
+        [0.0, 1.0, 1.0]
+    """
+    if isinstance(values, Runs):
+        return np.concatenate(values.views) if values.views else np.empty(0, values.dtype)
+    return cast(np.ndarray, values)

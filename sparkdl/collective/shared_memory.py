@@ -22,9 +22,17 @@ from sparkdl.collective.bell import Bell
 from sparkdl.collective.mesh import Mesh
 from sparkdl.collective.runs import Runs
 from sparkdl.collective.segment import LINE, SLOTS, Layout, Segment, answer, attach, boot_id, create
-from sparkdl.collective.sums import add_in_rank_order, byte_view, check_flat, check_summands, check_writeable, numeric
+from sparkdl.collective.sums import (
+    add_in_rank_order,
+    aligned_empty,
+    byte_view,
+    check_flat,
+    check_summands,
+    check_writeable,
+    numeric,
+)
 from sparkdl.collective.wire import LATE, PeerError
-from sparkdl.types import Collective, ExchangePrecision
+from sparkdl.types import Collective, ExchangePrecision, FlatVector
 
 TOKEN = 32
 # Looks at the counts before sleeping: some 50 microseconds, what waking up again would cost.
@@ -109,11 +117,11 @@ class SharedMemory:
             for rank in range(mesh.size)
         ]
         self._round = 0
-        self._result = np.empty(0, np.float32)
+        self._result = aligned_empty(0)
         self._spins = SPINS if mesh.size <= len(os.sched_getaffinity(0)) else 0
 
     def reduce_scatter(
-        self, values: np.ndarray, bounds: Sequence[int], scalars: np.ndarray
+        self, values: FlatVector, bounds: Sequence[int], scalars: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """See `sparkdl.types.Collective`."""
         check_summands(values, bounds, self.size, scalars)
@@ -140,13 +148,14 @@ class SharedMemory:
         self._exchange("reduce_scatter", rounds, reduction.put, reduction.take)
         return reduction.result, reduction.totals
 
-    def _room_for(self, values: np.ndarray, bounds: Sequence[int]) -> np.ndarray:
+    def _room_for(self, values: FlatVector, bounds: Sequence[int]) -> np.ndarray:
         """Where my part of the sum goes: over my part of the values, which is in the cache, where that is possible."""
         low, high = bounds[self.rank], bounds[self.rank + 1]
-        if values.flags.writeable and self.rank < 2:  # The first sum is that of ranks 0 and 1.
+        # The first sum is that of ranks 0 and 1.
+        if isinstance(values, np.ndarray) and values.flags.writeable and self.rank < 2:
             return values[low:high]
         if len(self._result) < high - low:
-            self._result = np.empty(high - low, np.float32)
+            self._result = aligned_empty(high - low)
         return self._result[: high - low]
 
     def all_gather(self, values: np.ndarray, bounds: Sequence[int]) -> None:
@@ -295,8 +304,8 @@ class SharedMemory:
         return [self._mesh.members[rank] for rank in ranks]
 
 
-def _parts(values: np.ndarray, bounds: Sequence[int]) -> list[Runs]:
-    return [Runs(values, [span]) for span in zip(bounds[:-1], bounds[1:], strict=True)]
+def _parts(values: FlatVector, bounds: Sequence[int]) -> list[Runs]:
+    return [Runs.of(values, [span]) for span in zip(bounds[:-1], bounds[1:], strict=True)]
 
 
 def _room(scalars: np.ndarray) -> int:

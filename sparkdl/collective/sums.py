@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sparkdl.collective.runs import Runs, joined
 from sparkdl.errors import ArgumentError
+from sparkdl.types import FlatVector
 
 
 def add_in_rank_order(parts: Sequence[np.ndarray], out: np.ndarray) -> np.ndarray:
@@ -43,17 +45,30 @@ def byte_view(array: np.ndarray) -> memoryview:
     return array.reshape(-1).view(np.uint8).data
 
 
-def check_flat(values: np.ndarray, bounds: Sequence[int], size: int, operation: str) -> None:
+def aligned_empty(length: int) -> np.ndarray:
+    """Room for float32 (length,) that starts at a multiple of 64 bytes, as TensorFlow wants it to read it in place.
+
+    Example:
+        >>> aligned_empty(3).ctypes.data % 64
+        0
+    """
+    raw = np.empty(length + 16, np.float32)
+    start = (-raw.ctypes.data % 64) // 4
+    return raw[start : start + length]
+
+
+def check_flat(values: FlatVector, bounds: Sequence[int], size: int, operation: str) -> None:
     """Refuses what cannot be cut into `size` parts of a flat vector of numbers.
 
     Raises:
         ArgumentError: wrong dtype, shape, memory layout or bounds.
     """
-    if values.dtype.kind not in "iuf" or values.ndim != 1 or not values.flags.c_contiguous:
-        raise ArgumentError(
-            f"{operation} needs a contiguous array of numbers of one dimension, but received {values.dtype} of shape "
-            f"{values.shape}; pass np.ascontiguousarray(values, 'float32').ravel()."
-        )
+    for array in _arrays(values):
+        if array.dtype.kind not in "iuf" or array.ndim != 1 or not array.flags.c_contiguous:
+            raise ArgumentError(
+                f"{operation} needs a contiguous array of numbers of one dimension, but received {array.dtype} of "
+                f"shape {array.shape}; pass np.ascontiguousarray(values, 'float32').ravel()."
+            )
     if (
         len(bounds) != size + 1
         or bounds[0] < 0
@@ -65,18 +80,23 @@ def check_flat(values: np.ndarray, bounds: Sequence[int], size: int, operation: 
         )
 
 
-def check_summands(values: np.ndarray, bounds: Sequence[int], size: int, scalars: np.ndarray) -> None:
+def _arrays(values: FlatVector) -> Sequence[np.ndarray]:
+    return values.views if isinstance(values, Runs) else [joined(values)]
+
+
+def check_summands(values: FlatVector, bounds: Sequence[int], size: int, scalars: np.ndarray) -> None:
     """Refuses what reduce_scatter cannot add up: other numbers than float32, other scalars than a flat float64 array.
 
     Raises:
         ArgumentError: wrong dtype, shape, memory layout or bounds.
     """
     check_flat(values, bounds, size, "reduce_scatter")
-    if values.dtype != np.float32:
-        raise ArgumentError(
-            f"reduce_scatter adds up float32 numbers, but received {values.dtype}; convert them with "
-            "np.asarray(values, 'float32')."
-        )
+    for array in _arrays(values):
+        if array.dtype != np.float32:
+            raise ArgumentError(
+                f"reduce_scatter adds up float32 numbers, but received {array.dtype}; convert them with "
+                "np.asarray(values, 'float32')."
+            )
     if scalars.dtype != np.float64 or scalars.ndim != 1:
         raise ArgumentError(
             f"The scalars of reduce_scatter must be float64 of one dimension, but they are {scalars.dtype} of "

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from sparkdl.collective.runs import joined
 from sparkdl.collective.sums import add_in_rank_order, check_flat, check_root, check_summands, check_writeable, numeric
 from sparkdl.errors import CollectiveError
-from sparkdl.types import ExchangePrecision
+from sparkdl.types import ExchangePrecision, FlatVector
 
 
 def threads(size: int, deadline: float = 60.0) -> list[ThreadCollective]:
@@ -101,10 +102,11 @@ class ThreadCollective:
         return result
 
     def reduce_scatter(
-        self, values: np.ndarray, bounds: Sequence[int], scalars: np.ndarray
+        self, values: FlatVector, bounds: Sequence[int], scalars: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """See `sparkdl.types.Collective`."""
         check_summands(values, bounds, self.size, scalars)
+        mine = joined(values)
         low, high = bounds[self.rank], bounds[self.rank + 1]
 
         def add(items: list[Any]) -> tuple[np.ndarray, np.ndarray]:
@@ -114,7 +116,7 @@ class ThreadCollective:
                 add_in_rank_order([item[1] for item in items], np.empty_like(scalars)),
             )
 
-        result: tuple[np.ndarray, np.ndarray] = self._together("reduce_scatter", (values, scalars), add)
+        result: tuple[np.ndarray, np.ndarray] = self._together("reduce_scatter", (mine, scalars), add)
         return result
 
     def all_gather(self, values: np.ndarray, bounds: Sequence[int]) -> None:

@@ -15,12 +15,12 @@ from sparkdl.collective.codecs import CODECS
 from sparkdl.collective.mesh import Mesh
 from sparkdl.collective.part_sums import PartSums
 from sparkdl.collective.routes import Routes
-from sparkdl.collective.runs import Runs
+from sparkdl.collective.runs import Runs, joined
 from sparkdl.collective.segment import boot_id
 from sparkdl.collective.shared_memory import SharedMemory, share_memory
 from sparkdl.collective.sums import byte_view, check_flat, check_summands, check_writeable
 from sparkdl.collective.wire import Kind
-from sparkdl.types import Collective, ExchangePrecision
+from sparkdl.types import Collective, ExchangePrecision, FlatVector
 
 
 def by_hosts(mesh: Mesh, place: str | None = None, precision: ExchangePrecision = "float32") -> Collective:
@@ -77,7 +77,7 @@ class TwoLevel:
         self._sums = PartSums(CODECS[mesh.precision], len(routes.hosts))
 
     def reduce_scatter(
-        self, values: np.ndarray, bounds: Sequence[int], scalars: np.ndarray
+        self, values: FlatVector, bounds: Sequence[int], scalars: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """See `sparkdl.types.Collective`."""
         check_summands(values, bounds, self.size, scalars)
@@ -87,12 +87,13 @@ class TwoLevel:
         return self._sum_of_hosts(parts, scalars)
 
     def _host_sums(
-        self, values: np.ndarray, bounds: Sequence[int], scalars: np.ndarray
+        self, values: FlatVector, bounds: Sequence[int], scalars: np.ndarray
     ) -> tuple[list[np.ndarray], np.ndarray]:
         """What this host has of my part and of each part that I carry, and its sums of the scalars."""
         mine = [(bounds[rank], bounds[rank + 1]) for rank in (self.rank, *self._carried)]
         if self._local is None:
-            return [values[low:high] for low, high in mine], scalars
+            whole = joined(values)
+            return [whole[low:high] for low, high in mine], scalars
         lengths = [high - low for low, high in mine]
         if len(self._host_memory) < sum(lengths):
             self._host_memory = np.empty(sum(lengths), np.float32)
@@ -100,9 +101,9 @@ class TwoLevel:
         _, totals = self._local.reduce_runs(self._runs(values, bounds), sums, scalars)
         return np.split(sums, np.cumsum(lengths)[:-1]), totals
 
-    def _runs(self, values: np.ndarray, bounds: Sequence[int]) -> list[Runs]:
+    def _runs(self, values: FlatVector, bounds: Sequence[int]) -> list[Runs]:
         """What each worker of this host sums up, or brings, for all of them."""
-        return [Runs(values, [(bounds[rank], bounds[rank + 1]) for rank in share]) for share in self._shares]
+        return [Runs.of(values, [(bounds[rank], bounds[rank + 1]) for rank in share]) for share in self._shares]
 
     def _sum_of_hosts(self, parts: Sequence[np.ndarray], scalars: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         mine, *others = parts

@@ -1,4 +1,4 @@
-"""Gradients as one flat vector, without copies."""
+"""Gradients as one flat vector."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import tensorflow as tf
 from sparkdl.types import WeightLayout
 
 
-def flatten_gradients(gradients: Sequence[Any], layout: WeightLayout) -> tf.Tensor:
-    """The gradients in layout order, float32 (layout.length,), zeros between and where there is none.
+def gradient_pieces(gradients: Sequence[Any], layout: WeightLayout) -> list[tf.Tensor | int]:
+    """The flat gradient in pieces: float32 (size,) for variables; for what is zero between them, how many zeros.
 
     Args:
         gradients: a tensor, IndexedSlices or None for each variable of the layout.
     """
-    pieces = []
+    pieces: list[tf.Tensor | int] = []
     zeros = 0
     ends = [spec.offset for spec in layout.variables[1:]] + [layout.length]
     for gradient, spec, end in zip(gradients, layout.variables, ends, strict=True):
@@ -25,12 +25,20 @@ def flatten_gradients(gradients: Sequence[Any], layout: WeightLayout) -> tf.Tens
             zeros += end - spec.offset
             continue
         if zeros:
-            pieces.append(tf.zeros(zeros, tf.float32))
+            pieces.append(zeros)
         pieces.append(tf.reshape(tf.cast(tf.convert_to_tensor(gradient), tf.float32), [-1]))
         zeros = end - spec.offset - spec.size
-    if zeros or not pieces:
-        pieces.append(tf.zeros(zeros, tf.float32))
-    return tf.concat(pieces, 0)
+    return [*pieces, zeros] if zeros else pieces
+
+
+def flatten_gradients(gradients: Sequence[Any], layout: WeightLayout) -> tf.Tensor:
+    """The gradients in layout order, float32 (layout.length,), zeros between and where there is none.
+
+    Args:
+        gradients: a tensor, IndexedSlices or None for each variable of the layout.
+    """
+    pieces = gradient_pieces(gradients, layout) or [0]
+    return tf.concat([tf.zeros(piece) if isinstance(piece, int) else piece for piece in pieces], 0)
 
 
 class _Memory:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from sparkdl.collective.sums import aligned_empty
 from sparkdl.errors import UnsupportedError
 from sparkdl.types import VariableSpec, WeightLayout
 
@@ -64,9 +65,9 @@ def unique_names(variables: Sequence[Any]) -> list[str]:
 
 def aligned_zeros(length: int) -> np.ndarray:
     """Float32 zeros (length,) that start at a multiple of 64 bytes (TensorFlow aborts on less)."""
-    raw = np.zeros(length + ALIGNMENT, np.float32)
-    start = (-raw.ctypes.data % 64) // 4
-    return raw[start : start + length]
+    zeros = aligned_empty(length)
+    zeros[:] = 0.0
+    return zeros
 
 
 class FlatWeights:

@@ -23,7 +23,7 @@ from sparkdl.engine.probe import ExtraLosses, own_losses, probe_extra_losses
 from sparkdl.engine.streaming import GradientStream
 from sparkdl.engine.sums import LossSums
 from sparkdl.errors import DataError, UnsupportedError
-from sparkdl.types import Arrived, Batch, Precision, SampleSpec
+from sparkdl.types import Arrived, Batch, FlatVector, Precision, SampleSpec
 
 logger = logging.getLogger("sparkdl")
 
@@ -115,13 +115,14 @@ class KerasReplica:
         """From now on `gradients` tells of each bucket as soon as it is computed; to be called before it.
 
         Args:
-            buckets: workers + 1 offsets for each; with a single one nothing changes.
+            buckets: workers + 1 offsets for each; with a single one the gradient comes in runs.
         """
-        self._stream = GradientStream(self.layout, () if self._jit_compile else buckets)
+        whole = self._jit_compile and len(buckets) > 1
+        self._stream = GradientStream(self.layout, () if whole else buckets)
 
     def gradients(
         self, batch: Batch | None, global_rows: int, loss_scale: float, arrived: Arrived | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> tuple[FlatVector, np.ndarray]:
         """See `sparkdl.types.Replica`."""
         if batch is None:
             self._exchange.zeros(self._exchanged_sums())

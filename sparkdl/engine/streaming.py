@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from sparkdl.engine.gradients import flatten_gradients, writable
-from sparkdl.types import Arrived, WeightLayout
+from sparkdl.collective.runs import Runs
+from sparkdl.engine.gradients import flatten_gradients, gradient_pieces, writable
+from sparkdl.types import Arrived, FlatVector, WeightLayout
+
+FLOAT32 = np.dtype(np.float32)
 
 
 class GradientStream:
-    """The flat gradient: in one piece, or filled from its end to its beginning as a backward pass computes it.
+    """The flat gradient: whole, in runs, or filled from its end to its beginning as a backward pass computes it.
 
     TensorFlow runs first what became ready last, so a function that waits for a gradient would be called when all is
     done. Here each bucket's gradients must be handed over before the backward pass goes on to those of the bucket
@@ -23,7 +26,8 @@ class GradientStream:
 
     Args:
         layout: of the flat vector.
-        buckets: as in `sparkdl.types.Updater`; each begins where a variable does. A single one is not handed over.
+        buckets: as in `sparkdl.types.Updater`; each begins where a variable does. Those of a single one are not put
+            behind each other, which costs a copy: the gradient comes in runs, just as TensorFlow has it.
 
     Attributes:
         arrived: is told of each bucket in the step that runs.
@@ -34,6 +38,8 @@ class GradientStream:
         self._layout = layout
         self._buckets = [_Bucket(layout, bounds[0], bounds[-1]) for bounds in buckets] if len(buckets) > 1 else []
         self._filled = np.zeros(layout.length if self._buckets else 0, np.float32)
+        self._in_runs = len(buckets) == 1
+        self._zeros: list[np.ndarray | None] = []  # for each run: those that it consists of, or None
 
     def outputs(self, gradients: Sequence[Any], scalars: tf.Tensor) -> list[tf.Tensor]:
         """What the step that is being traced (or run eagerly) has to return: the gradient, if it is whole, and scalars.
@@ -42,13 +48,20 @@ class GradientStream:
             gradients: a tensor, IndexedSlices or None for each variable of the layout.
             scalars: what else the step has computed, float64.
         """
+        if self._in_runs:
+            pieces = gradient_pieces(gradients, self._layout)
+            self._zeros = [np.zeros(piece, np.float32) if isinstance(piece, int) else None for piece in pieces]
+            return [*(piece for piece in pieces if not isinstance(piece, int)), scalars]
         if not self._buckets:
             return [flatten_gradients(gradients, self._layout), scalars]
         # TensorFlow drops what nobody needs: the scalars need the zeros that handing over returns.
         return [scalars + tf.add_n([tf.zeros((), tf.float64), *self._hand_over(gradients)])]
 
-    def vector(self, outputs: Sequence[tf.Tensor]) -> np.ndarray:
+    def vector(self, outputs: Sequence[tf.Tensor]) -> FlatVector:
         """The gradient of the step that returned these outputs, float32 (layout.length,), until the next step."""
+        if self._in_runs:
+            computed = iter(outputs)
+            return Runs([np.asarray(next(computed)) if zeros is None else zeros for zeros in self._zeros], FLOAT32)
         return self._filled if self._buckets else writable(outputs[0])
 
     def _hand_over(self, gradients: Sequence[Any]) -> list[tf.Tensor]:

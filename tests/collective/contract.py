@@ -16,6 +16,7 @@ import ml_dtypes
 import numpy as np
 
 from sparkdl.collective.buckets import spans
+from sparkdl.collective.runs import Runs
 from sparkdl.train.gradient_exchange import GradientExchange
 
 LENGTHS = (0, 1, 2, 5, 1000, 70_001)
@@ -128,6 +129,25 @@ def read_only_values(collective) -> None:
     part, _ = collective.reduce_scatter(mine, even(100, size), np.zeros(1))
     expected = reduced(collective, everyone, even(100, size))
     same_bytes(part, expected[even(100, size)[rank] : even(100, size)[rank + 1]], "read-only")
+
+
+def in_runs(collective) -> None:
+    """Gradients may lie in several arrays, which stay as they are, be it that one of them stands twice."""
+    size, rank = collective.size, collective.rank
+    for length in (*LENGTHS, 700_001):
+        twin = vector("twin", 0, length // 3)
+        twin.flags.writeable = False
+        first = length - 2 * len(twin)
+        everyone = [np.concatenate([vector("runs", other, first), twin, twin]) for other in range(size)]
+        mine = everyone[rank].copy()
+        low, nothing, high = np.split(mine[:first], [first // 2, first // 2])
+        runs = Runs([low, nothing, high, twin, twin], mine.dtype)
+        for cut in CUTS:
+            bounds = cut(length, size)
+            part, totals = collective.reduce_scatter(runs, bounds, np.array([float(rank)]))
+            same_bytes(part, reduced(collective, everyone, bounds)[bounds[rank] : bounds[rank + 1]], (length, bounds))
+            same_bytes(totals, np.array([size * (size - 1) / 2]), (length, bounds))
+        same_bytes(mine, everyone[rank], length)
 
 
 def no_scalars(collective) -> None:
@@ -292,8 +312,8 @@ def sharing(collective) -> None:
 CASES: dict[str, Callable[..., None]] = {
     case.__name__: case
     for case in (
-        reduce_scatter, read_only_values, no_scalars, many_scalars, all_gather, partial_bounds, large, steps, all_sum,
-        all_sum_is_new, all_sum_of_a_view, all_gather_bytes, broadcast, barrier, mixed, buckets, all_gather_of_words,
-        sharing,
+        reduce_scatter, read_only_values, in_runs, no_scalars, many_scalars, all_gather, partial_bounds, large, steps,
+        all_sum, all_sum_is_new, all_sum_of_a_view, all_gather_bytes, broadcast, barrier, mixed, buckets,
+        all_gather_of_words, sharing,
     )
 }  # fmt: skip

@@ -13,7 +13,7 @@ SPANS = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)).map(lambda pa
 def test_runs_are_what_lies_one_behind_the_other(spans, low, length):
     values = np.arange(30)
     joined = np.concatenate([values[:0], *(values[first:last] for first, last in spans)])
-    runs = Runs(values, spans)
+    runs = Runs.of(values, spans)
     assert len(runs) == len(joined)
     found = np.full(length, -1)
     for start, piece in runs.between(low, low + length):

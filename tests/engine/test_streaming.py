@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from sparkdl.collective.runs import Runs, joined
 from sparkdl.engine.replica import KerasReplica
 from sparkdl.engine.shards import shard_buckets
 from sparkdl.types import Batch, SampleSpec, TensorSpec
@@ -70,13 +71,52 @@ def test_buckets_hold_the_gradient_and_come_from_the_end_to_the_beginning(build,
         told = Told()
         expected = whole.gradients(BATCH, 8, 1.0)
         received = parts.gradients(BATCH, 8, 1.0, told)
-        np.testing.assert_allclose(received[0], expected[0], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(received[0], joined(expected[0]), rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(received[1], expected[1], rtol=1e-6)
         assert told.numbers == list(reversed(range(len(buckets))))
         for number, vector in zip(told.numbers, told.vectors, strict=True):
             low, high = buckets[number][0], buckets[number][-1]
             assert vector[low:high].tobytes() == received[0][low:high].tobytes()
     assert whole.unreached == parts.unreached
+
+
+class Twice(keras.layers.Layer):
+    """Two weights of the same gradient, with a gap behind each."""
+
+    def build(self, shape):
+        self.one = self.add_weight(shape=(3,), initializer="zeros")
+        self.other = self.add_weight(shape=(3,), initializer="zeros")
+
+    def call(self, x):
+        return x + self.one + self.other
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("eager", [False, True], ids=["compiled", "eager"])
+def test_a_single_bucket_comes_in_runs(eager, jit_compile):
+    def build():
+        layers = [keras.layers.Embedding(5, 3), keras.layers.GlobalAveragePooling1D(), Twice(), keras.layers.Dense(1)]
+        model = keras.Sequential([keras.Input((6,)), *layers])
+        model.unused = keras.layers.Dense(3)
+        model.unused.build((None, 4))
+        return model
+
+    def replica_of_twins():
+        keras.utils.set_random_seed(3)
+        model = build()
+        model.compile("adam", "mse", run_eagerly=eager)
+        return KerasReplica(model, SPEC, jit_compile=jit_compile)
+
+    batch = Batch((np.arange(48, dtype="float32").reshape(8, 6) % 5,), BATCH.labels)
+    expected, scalars = replica_of_twins().gradients(batch, 8, 1.0)
+    replica = replica_of_twins()
+    replica.stream_gradients([(0, 16, replica.layout.length)])
+    for _ in range(2):
+        found, others = replica.gradients(batch, 8, 1.0)
+        assert isinstance(found, Runs) and len(found.views) > len(replica.layout.variables) - 2
+        np.testing.assert_allclose(joined(found), expected, rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(others, scalars, rtol=1e-6)
+        assert found.sum() == pytest.approx(float(expected.sum()), rel=1e-5)
 
 
 def test_the_last_layers_are_handed_over_before_the_first_are_computed():
