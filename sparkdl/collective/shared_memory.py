@@ -20,11 +20,10 @@ import numpy as np
 
 from sparkdl.collective.bell import Bell
 from sparkdl.collective.mesh import Mesh
-from sparkdl.collective.runs import Runs
+from sparkdl.collective.runs import Runs, aligned_empty
 from sparkdl.collective.segment import LINE, SLOTS, Layout, Segment, answer, attach, boot_id, create
 from sparkdl.collective.sums import (
     add_in_rank_order,
-    aligned_empty,
     byte_view,
     check_flat,
     check_summands,

@@ -45,18 +45,6 @@ def byte_view(array: np.ndarray) -> memoryview:
     return array.reshape(-1).view(np.uint8).data
 
 
-def aligned_empty(length: int) -> np.ndarray:
-    """Room for float32 (length,) that starts at a multiple of 64 bytes, as TensorFlow wants it to read it in place.
-
-    Example:
-        >>> aligned_empty(3).ctypes.data % 64
-        0
-    """
-    raw = np.empty(length + 16, np.float32)
-    start = (-raw.ctypes.data % 64) // 4
-    return raw[start : start + length]
-
-
 def check_flat(values: FlatVector, bounds: Sequence[int], size: int, operation: str) -> None:
     """Refuses what cannot be cut into `size` parts of a flat vector of numbers.
 

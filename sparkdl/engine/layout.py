@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from sparkdl.collective.sums import aligned_empty
+from sparkdl.collective.runs import aligned_empty
 from sparkdl.errors import UnsupportedError
 from sparkdl.types import VariableSpec, WeightLayout
 

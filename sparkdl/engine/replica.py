@@ -117,8 +117,7 @@ class KerasReplica:
         Args:
             buckets: workers + 1 offsets for each; with a single one the gradient comes in runs.
         """
-        whole = self._jit_compile and len(buckets) > 1
-        self._stream = GradientStream(self.layout, () if whole else buckets)
+        self._stream = GradientStream(self.layout, () if self._jit_compile and len(buckets) > 1 else buckets)
 
     def gradients(
         self, batch: Batch | None, global_rows: int, loss_scale: float, arrived: Arrived | None = None
