@@ -85,6 +85,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     unknown = sorted({*parsed.models} - {*WORKLOADS})
     if unknown:
         parser.error(f"there is no model {', '.join(unknown)}: choose among {', '.join(WORKLOADS)}")
+    if parsed.batch is not None and (parsed.batch < parsed.workers or parsed.batch % parsed.workers):
+        parser.error(f"--batch {parsed.batch} cannot be shared by {parsed.workers} workers: give a multiple of that")
     parsed.models = parsed.models or QUICK
     return parsed
 

@@ -206,8 +206,8 @@ class Replica(Protocol):
         told, from any thread, of each bucket that is complete before the whole is; it need not be told of any.
 
         Returns:
-            the gradient times `loss_scale`, float32 (layout.length,), which the caller may overwrite,
-            and float64 scalars (len(scalar_names),), additive over workers; the first is the objective.
+            the gradient times `loss_scale`, float32 (layout.length,), of which the caller may overwrite an array, not
+            runs, and float64 scalars (len(scalar_names),), additive over workers; the first is the objective.
         """
 
     def evaluate(self, batch: Batch) -> Sequence[Any]:

@@ -19,6 +19,7 @@ LEVELS = {
     "": 0,  # the package itself: its version, and names that are imported when they are asked for
     "errors": 0,
     "types": 0,
+    "memory": 0,
     "data": 1,
     "collective": 1,
     "storage": 1,

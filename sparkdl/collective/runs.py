@@ -5,10 +5,11 @@ from __future__ import annotations
 import bisect
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
+from sparkdl.memory import aligned_rows
 from sparkdl.types import FlatVector
 
 
@@ -72,20 +73,8 @@ def joined(values: FlatVector) -> np.ndarray:
         [0.0, 1.0, 1.0]
     """
     if isinstance(values, Runs):
-        whole = aligned_empty(len(values), values.dtype)
+        whole = aligned_rows(len(values), (), values.dtype)
         for start, view in values.between(0, len(values)):
             whole[start : start + len(view)] = view
         return whole
     return cast(np.ndarray, values)
-
-
-def aligned_empty(length: int, dtype: Any = np.float32) -> np.ndarray:
-    """Room for (length,) numbers that starts at a multiple of 64 bytes: TensorFlow copies what does not.
-
-    Example:
-        >>> aligned_empty(3).ctypes.data % 64
-        0
-    """
-    raw = np.empty(length * np.dtype(dtype).itemsize + 64, np.uint8)
-    start = -raw.ctypes.data % 64
-    return raw[start : len(raw) - 64 + start].view(dtype)

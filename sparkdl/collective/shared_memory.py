@@ -20,7 +20,7 @@ import numpy as np
 
 from sparkdl.collective.bell import Bell
 from sparkdl.collective.mesh import Mesh
-from sparkdl.collective.runs import Runs, aligned_empty
+from sparkdl.collective.runs import Runs
 from sparkdl.collective.segment import LINE, SLOTS, Layout, Segment, answer, attach, boot_id, create
 from sparkdl.collective.sums import (
     add_in_rank_order,
@@ -31,6 +31,7 @@ from sparkdl.collective.sums import (
     numeric,
 )
 from sparkdl.collective.wire import LATE, PeerError
+from sparkdl.memory import aligned_rows
 from sparkdl.types import Collective, ExchangePrecision, FlatVector
 
 TOKEN = 32
@@ -116,7 +117,7 @@ class SharedMemory:
             for rank in range(mesh.size)
         ]
         self._round = 0
-        self._result = aligned_empty(0)
+        self._result = np.empty(0, np.float32)
         self._spins = SPINS if mesh.size <= len(os.sched_getaffinity(0)) else 0
 
     def reduce_scatter(
@@ -154,7 +155,7 @@ class SharedMemory:
         if isinstance(values, np.ndarray) and values.flags.writeable and self.rank < 2:
             return values[low:high]
         if len(self._result) < high - low:
-            self._result = aligned_empty(high - low)
+            self._result = aligned_rows(high - low, (), np.dtype(np.float32))
         return self._result[: high - low]
 
     def all_gather(self, values: np.ndarray, bounds: Sequence[int]) -> None:

@@ -10,10 +10,10 @@ import numpy as np
 
 from sparkdl.data.blocks import Origin
 from sparkdl.data.images import calm_opencv, decode_image, opencv
-from sparkdl.data.memory import aligned_rows
 from sparkdl.data.pictures import PICTURE
 from sparkdl.data.transforms.base import Transform, row_generator
 from sparkdl.errors import DataError
+from sparkdl.memory import aligned_rows
 from sparkdl.types import Batch, SampleSpec, TensorSpec
 
 Where = Callable[[int], str]

@@ -11,9 +11,9 @@ import numpy as np
 from sparkdl.data.blocks import POSITION_BITS, Block, describe_row
 from sparkdl.data.epoch import split_rows
 from sparkdl.data.growing import GrowingArray
-from sparkdl.data.memory import aligned_rows
 from sparkdl.data.pictures import PICTURE, GrowingPictures, Pictures, picture_hashes
 from sparkdl.errors import DataError
+from sparkdl.memory import aligned_rows
 from sparkdl.types import Batch, SampleSpec
 
 TRAIN, VALIDATION = 0, 1

@@ -13,7 +13,7 @@ CACHED = 4
 
 
 class Recent(Generic[T]):
-    """The values used last, by key. Threads that want the same one at the same time get the one that the first made.
+    """The values used last, by key. They are made one at a time: threads that want the same one get it from the first.
 
     Args:
         size: how many are kept.

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from sparkdl.collective.runs import aligned_empty
 from sparkdl.errors import UnsupportedError
+from sparkdl.memory import aligned_rows
 from sparkdl.types import VariableSpec, WeightLayout
 
 ALIGNMENT = 16
@@ -63,13 +63,6 @@ def unique_names(variables: Sequence[Any]) -> list[str]:
     return names
 
 
-def aligned_zeros(length: int) -> np.ndarray:
-    """Float32 zeros (length,) that start at a multiple of 64 bytes (TensorFlow aborts on less)."""
-    zeros = aligned_empty(length)
-    zeros[:] = 0.0
-    return zeros
-
-
 class FlatWeights:
     """The flat vector that the model's trainable variables live in.
 
@@ -96,7 +89,9 @@ class FlatWeights:
     def __init__(self, variables: Sequence[Any]) -> None:
         self._variables = list(variables)
         self.layout = layout_of(self._variables)
-        self.weights = aligned_zeros(self.layout.length)
+        # TensorFlow aborts where a variable's memory begins elsewhere.
+        self.weights = aligned_rows(self.layout.length, (), np.dtype(np.float32))
+        self.weights[:] = 0.0
         self._views = [_view(self.weights, spec) for spec in self.layout.variables]
         self._assigned: set[int] = set()
         for index, variable in enumerate(self._variables):

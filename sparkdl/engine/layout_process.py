@@ -24,6 +24,7 @@ def main() -> None:
     configure_threads(trial.cores)
     model = unpack_model(cloudpickle.loads(trial.model))
     replica = KerasReplica(model, trial.spec, precision=trial.precision, jit_compile=bool(model.jit_compile))
+    replica.stream_gradients([(0, replica.layout.length)], in_runs=trial.workers == trial.processes > 1)
     batch = synthetic_batch(model, trial.spec, rows=trial.rows)
     step = functools.partial(replica.gradients, batch, trial.rows, 1.0)
     for _ in range(WARM_UP):

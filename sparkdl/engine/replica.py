@@ -73,9 +73,7 @@ class KerasReplica:
         precision: Precision = "float32",
         jit_compile: bool = False,
     ) -> None:
-        self.model = model
-        self.spec = spec
-        self.workers = workers
+        self.model, self.spec, self.workers = model, spec, workers
         build_model(model, spec)
         self._additivity = extra_losses if extra_losses is not None else probe_extra_losses(model, spec)
         spread_row_means(model, self._additivity.row_means)
@@ -111,13 +109,14 @@ class KerasReplica:
         """Frees the compiled steps that are not in use."""
         self._steps = {precision: step for precision, step in self._steps.items() if step is self._train}
 
-    def stream_gradients(self, buckets: Sequence[Sequence[int]]) -> None:
+    def stream_gradients(self, buckets: Sequence[Sequence[int]], in_runs: bool = False) -> None:
         """From now on `gradients` tells of each bucket as soon as it is computed; to be called before it.
 
         Args:
-            buckets: workers + 1 offsets for each; with a single one the gradient comes in runs.
+            buckets: workers + 1 offsets for each; with a single one nothing is told.
+            in_runs: whether the gradient of a single one comes as `Runs`, which saves a copy where memory carries it.
         """
-        self._stream = GradientStream(self.layout, () if self._jit_compile and len(buckets) > 1 else buckets)
+        self._stream = GradientStream(self.layout, () if self._jit_compile else buckets, in_runs and len(buckets) == 1)
 
     def gradients(
         self, batch: Batch | None, global_rows: int, loss_scale: float, arrived: Arrived | None = None

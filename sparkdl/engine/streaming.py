@@ -26,19 +26,20 @@ class GradientStream:
 
     Args:
         layout: of the flat vector.
-        buckets: as in `sparkdl.types.Updater`; each begins where a variable does. Those of a single one are not put
-            behind each other, which costs a copy: the gradient comes in runs, just as TensorFlow has it.
+        buckets: as in `sparkdl.types.Updater`; each begins where a variable does. A single one is not handed over.
+        in_runs: whether the gradient of a single bucket stays as TensorFlow has it, an array for each variable; to put
+            them together would be a copy.
 
     Attributes:
         arrived: is told of each bucket in the step that runs.
     """
 
-    def __init__(self, layout: WeightLayout, buckets: Sequence[Sequence[int]] = ()) -> None:
+    def __init__(self, layout: WeightLayout, buckets: Sequence[Sequence[int]] = (), in_runs: bool = False) -> None:
         self.arrived: Arrived | None = None
         self._layout = layout
         self._buckets = [_Bucket(layout, bounds[0], bounds[-1]) for bounds in buckets] if len(buckets) > 1 else []
         self._filled = np.zeros(layout.length if self._buckets else 0, np.float32)
-        self._in_runs = len(buckets) == 1
+        self._in_runs = in_runs and not self._buckets
         self._zeros: list[np.ndarray | None] = []  # for each run: those that it consists of, or None
 
     def outputs(self, gradients: Sequence[Any], scalars: tf.Tensor) -> list[tf.Tensor]:
@@ -50,7 +51,7 @@ class GradientStream:
         """
         if self._in_runs:
             pieces = gradient_pieces(gradients, self._layout)
-            self._zeros = [np.zeros(piece, np.float32) if isinstance(piece, int) else None for piece in pieces]
+            self._zeros = [_zeros(piece) if isinstance(piece, int) else None for piece in pieces]
             return [*(piece for piece in pieces if not isinstance(piece, int)), scalars]
         if not self._buckets:
             return [flatten_gradients(gradients, self._layout), scalars]
@@ -90,6 +91,12 @@ class GradientStream:
             for number in numbers:
                 self.arrived(self._filled, number)
         return np.float64(0.0)
+
+
+def _zeros(count: int) -> np.ndarray:
+    zeros = np.zeros(count, np.float32)
+    zeros.flags.writeable = False  # they are those of all steps
+    return zeros
 
 
 class _Bucket:

@@ -65,7 +65,7 @@ def build_replica(
     variables = model.trainable_variables
     size = BUCKET_SIZE if collective.networked else None  # what memory carries is there at once
     buckets = shard_buckets(replica.layout, collective.size, model.optimizer, variables, assignment.coupled, size)
-    replica.stream_gradients(buckets)
+    replica.stream_gradients(buckets, in_runs=collective.size > 1 and not collective.networked)
     updater = KerasUpdater(
         model.optimizer,
         variables,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -138,33 +138,32 @@ def choose_layout(
     Returns:
         None where nothing could be timed.
     """
-    possible = {
-        layout: trial
-        for layout, trial in trials.items()
-        if worker_slots(context, executors.count * executors.slots, layout.cores) == layout.workers
-    }
-    if not possible:
-        return None
-    task = functools.partial(_time_layouts, possible, size, executors.per_host)
+
+    def timed_choice() -> LayoutChoice:
+        possible = {
+            layout: trial
+            for layout, trial in trials.items()
+            if worker_slots(context, executors.count * executors.slots, layout.cores) == layout.workers
+        }
+        task = functools.partial(_time_layouts, possible, size, executors.per_host)
+        try:
+            timed, failure = context.parallelize([0], 1).map(task).collect()[0]
+        except Exception as error:  # noqa: BLE001 - whatever Spark says: the training can do without
+            timed, failure = {}, str(error).splitlines()[0]
+        if failure:
+            logger.warning("layouts could not be timed: %s", failure)
+        if not timed:
+            raise _NothingTimedError
+        return decide(list(trials), timed, failure)
+
     try:
-        return _known.get((context.applicationId, executors, key), lambda: _timed_choice(context, list(trials), task))
-    except ModelError as error:
-        logger.warning("layouts could not be timed: %s", error)
+        return _known.get((context.applicationId, executors, key), timed_choice)
+    except _NothingTimedError:  # the next training tries again
         return None
 
 
-def _timed_choice(
-    context: SparkContext, layouts: Sequence[WorkerLayout], task: Callable[[int], tuple[dict[WorkerLayout, Timed], str]]
-) -> LayoutChoice:
-    try:
-        timed, failure = context.parallelize([0], 1).map(task).collect()[0]
-    except Exception as error:  # noqa: BLE001 - whatever Spark says: the training can do without
-        raise ModelError(str(error).splitlines()[0]) from error
-    if not timed:
-        raise ModelError(failure)
-    if failure:
-        logger.warning("layouts could not be timed: %s", failure)
-    return decide(layouts, timed, failure)
+class _NothingTimedError(Exception):
+    """No layout could be timed."""
 
 
 def decide(layouts: Sequence[WorkerLayout], timed: Mapping[WorkerLayout, Timed], failure: str = "") -> LayoutChoice:

@@ -82,7 +82,7 @@ def train_on(
         replica = KerasReplica(twin, filled[0].spec, workers=collective.size, sum_over_workers=collective.all_sum)
         variables = twin.trainable_variables
         buckets = shard_buckets(replica.layout, collective.size, twin.optimizer, variables, bucket_size=bucket)
-        replica.stream_gradients(buckets)
+        replica.stream_gradients(buckets, in_runs=collective.size > 1)
         updater = KerasUpdater(
             twin.optimizer,
             twin.trainable_variables,

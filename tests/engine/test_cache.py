@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -26,7 +28,16 @@ def test_threads_that_want_the_same_value_get_the_one_that_the_first_made() -> N
     assert len(made) == 1 and all(value is made[0] for value in values)
 
 
-def test_more_threads_than_values_are_kept_each_get_their_own() -> None:
+@pytest.fixture
+def hasty_threads() -> Iterator[None]:
+    """Lets Python go from thread to thread after every few operations."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_more_threads_than_values_are_kept_each_get_their_own(hasty_threads: None) -> None:
     recent: Recent[int] = Recent(1)
     with ThreadPoolExecutor(8) as threads:
         found = list(threads.map(lambda number: recent.get(number, lambda: number), [*range(50)] * 20, timeout=30))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from pathlib import Path
+from typing import Any
 
 import keras
 import pytest
@@ -131,3 +132,21 @@ def test_given_numbers_are_taken_as_they_are(spark_local: SparkSession) -> None:
     model.compile("sgd", "sparse_categorical_crossentropy")
     history = sdl.fit(model, frame(spark_local, *blobs(16)), batch_size=8, workers=1, verbose=0)
     assert "layout" not in history.choices and len(history.timings) == 1
+
+
+def test_a_cluster_that_times_nothing_is_asked_again(
+    spark_local: SparkSession, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise ModelError("the process that times ended")
+
+    two = WorkerLayout(2, 1)
+    given = (spark_local.sparkContext, Executors(1, 2), {two: None}, 10_000_000)
+    monkeypatch.setattr(worker_layout, "_time_layouts", fail)
+    with caplog.at_level(logging.WARNING, "sparkdl"):
+        assert worker_layout.choose_layout(*given, "a model that fails") is None
+    assert "layouts could not be timed" in caplog.text
+    monkeypatch.setattr(worker_layout, "_time_layouts", lambda *_: ({two: Timed(0.1, 1)}, ""))
+    assert worker_layout.choose_layout(*given, "a model that fails").chosen == two
+    monkeypatch.setattr(worker_layout, "_time_layouts", fail)
+    assert worker_layout.choose_layout(*given, "a model that fails").chosen == two, "figures are kept"

@@ -74,8 +74,10 @@ def _time_distributed_mask(call: Call, output: Any, target: Any) -> Any:
         raise DataError(f"{call.name} works with ClassNLLCriterion and CrossEntropyCriterion, and has {inner.kind}.")
     output, target = _steps_first(call, output, tf.cast(target, output.dtype), 2)
     real = tf.not_equal(target, call.a.padding_value)
-    # A label of no class is left out by those criterions too, where it is -1.
-    losses = call.child_steps(0, output, tf.where(real | (target >= 1), target, -tf.ones_like(target)))
+    # What is the label of no class is left out by those criterions too, where it is -1.
+    first = 0 if inner.arguments.get("zero_based_label") else 1
+    known = (target >= first) & (target < first + output.shape[-1])
+    losses = call.child_steps(0, output, tf.where(real | known, target, -tf.ones_like(target)))
     counts = tf.reduce_sum(tf.cast(real, output.dtype), list(range(1, real.shape.rank)))
     total = losses * counts if inner.arguments.get("size_average", True) else losses
     return tf.reduce_sum(total) / tf.reduce_sum(counts)
