@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from models import blobs, classifier, frame
 
 import sparkdl as sdl
+from sparkdl.engine.replica import KerasReplica
 from sparkdl.errors import (
     ArgumentError,
     ClusterError,
@@ -196,6 +199,31 @@ def test_a_failing_worker_is_the_exception_on_the_driver(spark_local: SparkSessi
     with pytest.raises(WorkerError, match=r"worker \d+ on host .*the layer broke") as caught:
         sdl.fit(model, frame(spark_local, *blobs(20)), batch_size=10, verbose=0)
     assert "in call" in str(caught.value)
+
+
+class Look(keras.callbacks.Callback):
+    """Looks, in the worker, whether gradients of a model of this length are left where TensorFlow has them."""
+
+    def __init__(self, length: int, in_runs: bool) -> None:
+        super().__init__()
+        self.length, self.in_runs = length, in_runs
+
+    def on_train_end(self, logs: Any = None) -> None:
+        replicas = [thing for thing in gc.get_objects() if isinstance(thing, KerasReplica)]
+        found = [replica._stream._in_runs for replica in replicas if replica.layout.length == self.length]
+        if found != [self.in_runs]:
+            raise AssertionError(f"in runs: {found}, expected {self.in_runs}")
+
+
+@pytest.mark.parametrize(("workers", "width"), [(2, 333), (1, 334)])
+def test_gradients_are_put_together_only_where_no_memory_is_shared(
+    spark_local: SparkSession, workers: int, width: int
+) -> None:
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(width), keras.layers.Dense(3, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    length = sum(-(-weight.size // 16) * 16 for weight in model.get_weights())
+    look = Look(length, in_runs=workers == 2)
+    sdl.fit(model, frame(spark_local, *blobs(20)), batch_size=10, workers=workers, callbacks=[look], verbose=0)
 
 
 def test_same_seed_same_bytes_on_separate_executors(spark_cluster: SparkSession) -> None:
