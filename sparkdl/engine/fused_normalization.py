@@ -7,20 +7,20 @@ is in force only while a training step is traced: the model keeps Keras's own co
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+from sparkdl.engine.stand_ins import standing_in
 
 # With fewer channels the kernel is no faster, and in bfloat16 slower.
 FEWEST_CHANNELS = 16
 _DTYPES = (tf.float32, tf.bfloat16)
 
 
-@contextmanager
-def fused_batch_normalization(model: keras.Model) -> Iterator[None]:
+def fused_batch_normalization(model: keras.Model) -> AbstractContextManager[None]:
     """In this block the model's layers of this kind train by the fused kernel.
 
     Those that normalise another axis than the last, synchronise, renormalise, are subclasses, or see a mask, another
@@ -34,14 +34,8 @@ def fused_batch_normalization(model: keras.Model) -> Iterator[None]:
         >>> y[0, 0].numpy().round(3).item(), f"{layer.moving_mean[0].numpy():.2f}"
         (-1.0, '0.16')
     """
-    layers = [layer for layer in model._flatten_layers(include_self=False) if _is_plain(layer)]
-    try:
-        for layer in layers:
-            vars(layer)["call"] = _Fused(layer)  # past Keras's __setattr__, which would track it
-        yield
-    finally:
-        for layer in layers:
-            vars(layer).pop("call", None)
+    layers = model._flatten_layers(include_self=False)
+    return standing_in("call", [(layer, _Fused(layer)) for layer in layers if _is_plain(layer)])
 
 
 def _is_plain(layer: keras.layers.Layer) -> bool:

@@ -21,6 +21,7 @@ from sparkdl.engine.objective import Part, compute_part, divide, loss_calls, los
 from sparkdl.engine.precision import bfloat16_layers, call_model
 from sparkdl.engine.probe import ExtraLosses, own_losses, probe_extra_losses
 from sparkdl.engine.streaming import GradientStream
+from sparkdl.engine.strided_convolution import elements_taken_first
 from sparkdl.engine.sums import LossSums
 from sparkdl.errors import DataError, UnsupportedError
 from sparkdl.types import Arrived, Batch, FlatVector, Precision, SampleSpec
@@ -192,7 +193,7 @@ class KerasReplica:
         arguments = {"training": training} if self.model._call_has_training_arg else {}
         if not training:
             return self.model(inputs, **arguments)
-        with fused_batch_normalization(self.model):
+        with fused_batch_normalization(self.model), elements_taken_first(self.model):
             return call_model(self.model, inputs, self._bfloat16, **arguments)
 
     def _parts(self, y: Any, y_pred: Any, weights: Any, rows: tf.Tensor) -> list[Part]:
