@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from sparkdl.engine.building import build_model, known_spec
 from sparkdl.engine.checks import check_compiled, check_model, check_overrides, class_counts
 from sparkdl.engine.compile_arguments import ByState, pack_compile, unpack_compile
 from sparkdl.engine.custom_objects import captured, provided, refer_to_lambdas
+from sparkdl.engine.layer_assets import LayerAssets, follow_weights, layer_assets, load_layer_assets
 from sparkdl.engine.layout import unique_names
 from sparkdl.errors import ModelError
 from sparkdl.types import SampleSpec
@@ -47,6 +49,7 @@ class ModelPayload:
         paths: Keras's path of each of `model.weights`, which it would number anew in another process.
         trainable: for each of `model.weights` whether it is trainable.
         spec: the columns that the model was built for, where known.
+        assets: what layers keep in files.
     """
 
     config: str
@@ -55,11 +58,13 @@ class ModelPayload:
     paths: tuple[str, ...]
     trainable: tuple[bool, ...]
     spec: SampleSpec | None = None
+    assets: tuple[LayerAssets, ...] = ()
 
     @property
     def fingerprint(self) -> str:
         """A name for the contents."""
-        return hashlib.sha256(self.config.encode() + self.objects + repr(self.spec).encode()).hexdigest()
+        described = self.config.encode() + self.objects + repr(self.spec).encode()
+        return hashlib.sha256(described + pickle.dumps(self.assets)).hexdigest()
 
 
 def pack_model(model: keras.Model, *, compiled: bool = True) -> ModelPayload:
@@ -94,7 +99,8 @@ def pack_model(model: keras.Model, *, compiled: bool = True) -> ModelPayload:
         ) from error
     paths = tuple(variable.path for variable in model.weights)
     trainable = tuple(bool(variable.trainable) for variable in model.weights)
-    return ModelPayload(_json(config, model), pickled, _modules(objects), paths, trainable, known_spec(model))
+    described, assets = _json(config, model), layer_assets(model)
+    return ModelPayload(described, pickled, _modules(objects), paths, trainable, known_spec(model), assets)
 
 
 def unpack_model(payload: ModelPayload) -> keras.Model:
@@ -121,6 +127,7 @@ def unpack_model(payload: ModelPayload) -> keras.Model:
             variable._path = path
             if bool(variable.trainable) != trainable:
                 variable.trainable = trainable
+        load_layer_assets(model, payload.assets)
         if config["compile"] is not None:
             model.compile(
                 **unpack_compile(config["compile"], objects), auto_scale_loss=config["keras"]["auto_scale_loss"]
@@ -159,6 +166,7 @@ def set_model_arrays(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> No
         )
     for weight, value in zip(weights, values, strict=True):
         weight.assign(value)
+    follow_weights(model)
 
 
 def _model_config(model: keras.Model) -> dict[str, Any]:
