@@ -10,6 +10,7 @@ import keras
 from sparkdl.engine.building import build_model, symbolic_outputs
 from sparkdl.engine.layout import layout_of
 from sparkdl.engine.objective import loss_terms
+from sparkdl.engine.output_names import gives_nested, output_names
 from sparkdl.errors import ModelError, UnsupportedError
 from sparkdl.types import SampleSpec, TensorSpec
 
@@ -32,10 +33,19 @@ def check_model(model: keras.Model, spec: SampleSpec) -> None:
     check_overrides(model, compiled=True)
     check_inputs(model, spec)
     check_state(model)
+    _check_outputs(model, spec)
     outputs = _build(model, spec)
     loss_terms(model._compile_loss, ["elements"])
     layout_of(model.trainable_variables)
     check_labels(model, spec, keras.tree.flatten(outputs))
+
+
+def _check_outputs(model: keras.Model, spec: SampleSpec) -> None:
+    if spec.labels and gives_nested(model):
+        raise UnsupportedError(
+            f"the model {model.name!r} gives lists or dicts within its outputs, which label columns cannot be told to "
+            f"belong to: let it give one list, or one dict, of tensors."
+        )
 
 
 def _build(model: keras.Model, spec: SampleSpec) -> Any:
@@ -207,7 +217,7 @@ def _label_pairs(model: keras.Model, spec: SampleSpec, outputs: Sequence[Any]) -
         return []
     if spec.label_structure == "dict":
         columns = {column.name: column for column in spec.labels}
-        names = list(getattr(model, "output_names", ()))
+        names = output_names(model)
         if set(names) != set(columns):
             return []
         entries = {entry.name: entry.loss for entry in model._compile_loss._flat_losses}

@@ -6,6 +6,7 @@ import keras
 
 from sparkdl.engine.compile_arguments import pack_compile, unpack_compile
 from sparkdl.engine.custom_objects import captured, provided
+from sparkdl.engine.output_names import output_names
 
 
 def judge_of(model: keras.Model) -> keras.Model | None:
@@ -26,7 +27,7 @@ def judge_of(model: keras.Model) -> keras.Model | None:
     if not model.compiled:
         return None
     inputs = [keras.Input(tuple(tensor.shape[1:]), dtype=tensor.dtype) for tensor in model.outputs]
-    names = getattr(model, "output_names", None) or [f"output_{index}" for index in range(len(inputs))]
+    names = output_names(model)
     outputs = [
         keras.layers.Identity(dtype=tensor.dtype, name=name)(tensor) for tensor, name in zip(inputs, names, strict=True)
     ]

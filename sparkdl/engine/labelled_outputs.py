@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import keras
 
 from sparkdl.engine.building import build_model
+from sparkdl.engine.output_names import output_names
 from sparkdl.types import SampleSpec
 
 
@@ -42,8 +43,7 @@ def labelled_outputs(model: keras.Model, spec: SampleSpec) -> list[LabelledOutpu
         [LabelledOutput(name='digit', shape=(10,), label=0, logits=False)]
     """
     outputs = keras.tree.flatten(build_model(model, spec))
-    functional = getattr(model, "_functional", None) or model  # inside of a Sequential model
-    names = list(getattr(functional, "output_names", ()))
+    names = list(output_names(model))
     if len(names) != len(outputs):
         names = [f"output_{number}" for number in range(len(outputs))]
     labels = [column.name for column in spec.labels]

@@ -23,6 +23,7 @@ import numpy as np
 from sparkdl.engine.checks import check_compiled, is_sparse
 from sparkdl.engine.jit_compile import FEWEST_STEPS, choose_compiled_update, choose_jit_compile
 from sparkdl.engine.layout_speed import environment_of
+from sparkdl.engine.output_names import gives_dict, output_names
 from sparkdl.engine.peak_memory import peak_memory
 from sparkdl.engine.replica import KerasReplica
 from sparkdl.engine.serialization import pack_model, unpack_model
@@ -121,7 +122,7 @@ def made_up_spec(model: keras.Model) -> SampleSpec:
     """
     losses = model.loss if isinstance(model.loss, (list, tuple, dict)) else [model.loss] * len(model.outputs or ())
     if isinstance(losses, dict):
-        losses = [losses.get(name) for name in model.output_names]
+        losses = [losses.get(name) for name in output_names(model)]
     features = tuple(
         TensorSpec(f"feature_{index}", _row_shape(model, tensor), tensor.dtype)
         for index, tensor in enumerate(model.inputs or ())
@@ -130,7 +131,8 @@ def made_up_spec(model: keras.Model) -> SampleSpec:
     for index, (tensor, loss) in enumerate(zip(model.outputs or (), losses, strict=True)):
         shape, function = _row_shape(model, tensor), keras.losses.get(loss)
         sparse = is_sparse(function) or function is keras.losses.sparse_categorical_crossentropy
-        labels.append(TensorSpec(f"label_{index}", shape[:-1] if sparse else shape, "int64" if sparse else "float32"))
+        name = output_names(model)[index] if gives_dict(model) else f"label_{index}"
+        labels.append(TensorSpec(name, shape[:-1] if sparse else shape, "int64" if sparse else "float32"))
     if not features:
         raise ModelError(
             f"the model {model.name!r} does not say what its inputs are, so no rows can be made up for it: build it "
@@ -140,7 +142,7 @@ def made_up_spec(model: keras.Model) -> SampleSpec:
         features,
         tuple(labels),
         feature_structure="single" if len(features) == 1 else "list",
-        label_structure="single" if len(labels) == 1 else "list",
+        label_structure="dict" if gives_dict(model) else "single" if len(labels) == 1 else "list",
     )
 
 

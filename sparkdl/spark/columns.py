@@ -149,13 +149,16 @@ def _name(what: str, index: int, names: Sequence[str], column: str, count: int) 
 
 
 def _check_names(given: Mapping[str, Any], expected: Expectations) -> None:
-    for name in [*given, *expected.names]:
-        if expected.names and (name in given) != (name in expected.names):
-            noun = "inputs" if expected.what == "features" else "outputs"
-            raise ArgumentError(
-                f"{expected.what} must name each of the model's {noun} once, but {name!r} is "
-                f"{'not one of them' if name in given else 'missing'}: {did_you_mean(name, expected.names)}."
-            )
+    if not expected.names:
+        return
+    noun = "inputs" if expected.what == "features" else "outputs"
+    rule = f"{expected.what} must name each of the model's {noun} once"
+    for name in given:
+        if name not in expected.names:
+            raise ArgumentError(f"{rule}, but {name!r} is not one of them: {did_you_mean(name, expected.names)}.")
+    missing = [name for name in expected.names if name not in given]
+    if missing:
+        raise ArgumentError(f"{rule}, but {', '.join(map(repr, missing))} is missing: give a column for it.")
 
 
 def _as_tuple(columns: Any, what: str) -> tuple[str, ...]:

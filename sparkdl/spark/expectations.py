@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sparkdl.engine.output_names import output_names, without_loss
 from sparkdl.spark.frames import ModelShapes
 
 
@@ -13,11 +14,11 @@ def shapes_of(model: Any) -> ModelShapes:
     A subclassed model knows them only once it has been called on symbolic inputs.
     """
     inputs = list(getattr(model, "inputs", None) or ())
-    outputs = list(getattr(model, "outputs", None) or ())
     if not inputs:
         return ModelShapes()
     return ModelShapes(
         tuple(tuple(tensor.shape[1:]) for tensor in inputs),
         tuple(getattr(model, "input_names", None) or (tensor.name for tensor in inputs)),
-        tuple(getattr(model, "output_names", None) or (tensor.name for tensor in outputs)),
+        output_names(model),
+        without_loss(model),
     )

@@ -38,11 +38,13 @@ _BATCH_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class ModelShapes:
-    """What the model says of its inputs and outputs: names and per-row shapes (None where unknown)."""
+    """What the model says of its inputs and outputs: names, per-row shapes (None where unknown), and which outputs have
+    no loss, and so need no label."""
 
     input_shapes: tuple[Shape | None, ...] = ()
     input_names: tuple[str, ...] = ()
     output_names: tuple[str, ...] = ()
+    without_loss: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -212,7 +214,9 @@ def _resolve(frame: DataFrame, arguments: DataArguments, model: ModelShapes) -> 
     labels: list[Wanted] = []
     label_structure: Structure = "single"
     if arguments.label is not None:
-        outputs = Expectations("label", (None,) * len(model.output_names), model.output_names)
+        given = arguments.label if isinstance(arguments.label, Mapping) else model.output_names
+        names = tuple(name for name in model.output_names if name in given or name not in model.without_loss)
+        outputs = Expectations("label", (None,) * len(names), names)
         labels, label_structure = resolve(arguments.label, schema, outputs, arguments.shapes, arguments.dtypes)
     weights = [] if arguments.weight is None else [_weight(arguments.weight, schema)]
     counts, structures = (len(features), len(labels)), (structure, label_structure)

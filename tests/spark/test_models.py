@@ -14,6 +14,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from models import blobs, classifier, frame
 
 import sparkdl as sdl
+from sparkdl.engine.output_names import output_names
+from sparkdl.errors import ArgumentError
 
 pytestmark = [pytest.mark.spark, pytest.mark.tf]
 
@@ -23,13 +25,14 @@ def same_weights(model: keras.Model, reference: keras.Model, tolerance: float = 
         np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
 
 
-def two_headed() -> keras.Model:
+def two_headed(named: bool = True) -> keras.Model:
+    """Its layers are called as the outputs are, or as Keras counts them."""
     keras.utils.set_random_seed(3)
     left, right = keras.Input((2,), name="left"), keras.Input((2,), name="right")
     joined = keras.layers.Dense(6, "tanh")(keras.layers.Concatenate()([left, right]))
     outputs = {
-        "kind": keras.layers.Dense(3, "softmax", name="kind")(joined),
-        "size": keras.layers.Dense(1, name="size")(joined),
+        "size": keras.layers.Dense(1, name="size" if named else None)(joined),
+        "kind": keras.layers.Dense(3, "softmax", name="kind" if named else None)(joined),
     }
     model = keras.Model({"left": left, "right": right}, outputs)
     losses = {"kind": "sparse_categorical_crossentropy", "size": "mse"}
@@ -38,7 +41,8 @@ def two_headed() -> keras.Model:
     return model
 
 
-def test_two_inputs_two_outputs_and_weights_by_name(spark_local: SparkSession) -> None:
+@pytest.mark.parametrize("named", [True, False])
+def test_two_inputs_two_outputs_and_weights_by_name(spark_local: SparkSession, named: bool) -> None:
     x, y = blobs(48)
     size = (x.sum(axis=1) + 1).astype("float32")
     weights = np.linspace(0.1, 2, 48).astype("float32")
@@ -52,7 +56,7 @@ def test_two_inputs_two_outputs_and_weights_by_name(spark_local: SparkSession) -
         "label": {"kind": "kind", "size": "size"},
         "weight": "w",
     }
-    model, reference = two_headed(), two_headed()
+    model, reference = two_headed(named), two_headed(named)
     history = sdl.fit(model, data, batch_size=48, epochs=2, verbose=0, **columns)
     inputs, labels = {"left": x[:, :2], "right": x[:, 2:]}, {"kind": y, "size": size}
     for _ in range(2):
@@ -65,6 +69,36 @@ def test_two_inputs_two_outputs_and_weights_by_name(spark_local: SparkSession) -
     expected = reference.evaluate(inputs, labels, sample_weight=weights, batch_size=48, verbose=0, return_dict=True)
     scores = sdl.evaluate(model, data, **columns)
     assert {name: pytest.approx(value, rel=1e-3) for name, value in expected.items()} == scores
+    scored = sdl.predict(model, data, features=columns["features"])
+    assert scored.columns[len(data.columns) :] == [f"prediction_{name}" for name in output_names(model)]
+
+
+def test_outputs_without_a_loss_need_no_label(spark_local: SparkSession) -> None:
+    x, _ = blobs(48)
+    size = (x.sum(axis=1) + 1).astype("float32")
+    rows = [([float(value) for value in row], float(tall)) for row, tall in zip(x, size, strict=True)]
+    data = spark_local.createDataFrame(rows, "x array<float>, size float")
+
+    def coded() -> keras.Model:
+        keras.utils.set_random_seed(3)
+        inputs = keras.Input((4,))
+        code = keras.layers.Dense(6, "tanh")(inputs)
+        model = keras.Model(inputs, {"code": code, "size": keras.layers.Dense(1)(code)})
+        model.compile(keras.optimizers.SGD(0.1), {"size": "mse"})
+        return model
+
+    model, reference = coded(), coded()
+    history = sdl.fit(model, data, features="x", label={"size": "size"}, batch_size=48, epochs=2, verbose=0)
+    for _ in range(2):
+        reference.reset_metrics()
+        logs = reference.train_on_batch(x, {"size": size}, return_dict=True)
+    same_weights(model, reference)
+    assert history.history["loss"][-1] == pytest.approx(float(logs["loss"]), rel=1e-4)
+    expected = reference.evaluate(x, {"size": size}, batch_size=48, verbose=0)
+    scores = sdl.evaluate(model, data, features="x", label={"size": "size"})
+    assert scores == {"loss": pytest.approx(expected, rel=1e-3)}
+    with pytest.raises(ArgumentError, match="'size' is missing: give a column for it"):
+        sdl.fit(model, data, features="x", label={"code": "x"}, verbose=0)
 
 
 def test_batch_normalization_evaluates_the_same_after_saving(spark_local: SparkSession, tmp_path: Path) -> None:
