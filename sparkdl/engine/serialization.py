@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import pickle
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from keras.src.saving import serialization_lib
 from sparkdl.engine.building import build_model, known_spec
 from sparkdl.engine.checks import check_compiled, check_model, check_overrides, class_counts
 from sparkdl.engine.compile_arguments import ByState, pack_compile, unpack_compile
-from sparkdl.engine.custom_objects import captured, provided, refer_to_lambdas
+from sparkdl.engine.custom_objects import captured, is_keras, provided, refer_to_lambdas
 from sparkdl.engine.layer_assets import LayerAssets, follow_weights, layer_assets, load_layer_assets
 from sparkdl.engine.layout import unique_names
 from sparkdl.errors import ModelError
@@ -27,6 +28,7 @@ from sparkdl.types import SampleSpec
 __all__ = [
     "ModelPayload",
     "build_model",
+    "check_copy",
     "check_model",
     "class_counts",
     "model_arrays",
@@ -35,6 +37,8 @@ __all__ = [
     "unpack_model",
 ]
 
+# What Keras adds to the configuration of any model.
+_OF_KERAS = ("name", "trainable", "dtype")
 ALWAYS_THERE = ("__main__", "builtins", "keras")
 
 
@@ -135,6 +139,35 @@ def unpack_model(payload: ModelPayload) -> keras.Model:
     return model
 
 
+def check_copy(model: keras.Model, payload: ModelPayload) -> None:
+    """Builds a model with classes of the user's once more, as every worker will.
+
+    Raises:
+        ModelError: it cannot be built from its configuration, or becomes another one.
+    """
+    own = sorted({type(layer).__name__ for layer in model._flatten_layers() if not is_keras(type(layer))})
+    if not own:
+        return
+    rule = (
+        f"let the __init__ of {', '.join(own)} take **kwargs and give them to super().__init__(), and get_config() "
+        f"return all other arguments"
+    )
+    try:
+        copy = unpack_model(payload)
+    except (TypeError, ValueError) as error:
+        raise ModelError(
+            f"the model {model.name!r} cannot be built from its configuration, as executors do ({_cause(error)}): "
+            f"{rule}."
+        ) from error
+    for variable, again in zip(model.weights, copy.weights, strict=True):
+        if tuple(variable.shape) != tuple(again.shape):
+            raise ModelError(
+                f"the model {model.name!r} becomes another one where it is built from its configuration, as executors "
+                f"do: {variable.path!r} has the shape {tuple(again.shape)} there, expected {tuple(variable.shape)}; "
+                f"{rule}."
+            )
+
+
 def model_arrays(model: keras.Model) -> dict[str, np.ndarray]:
     """Copies of all weights (trainable or not, without seed generators) by name, in `model.weights` order."""
     weights = model.weights
@@ -183,11 +216,19 @@ def _model_config(model: keras.Model) -> dict[str, Any]:
             f"the model {model.name!r} contains a lambda whose source is not at hand ({error}): use a named function "
             f"(def)."
         ) from error
-    config = serialization_lib.serialize_with_public_class(type(model), inner)
+    config = serialization_lib.serialize_with_public_class(type(model), _accepted(model, inner))
     build = model.get_build_config()
     if build is not None:
         config["build_config"] = serialization_lib.serialize_dict(build)
     return config
+
+
+def _accepted(model: keras.Model, config: dict[str, Any]) -> dict[str, Any]:
+    """Without Keras's own arguments where the model's class takes none of them: what they say is restored otherwise."""
+    parameters = inspect.signature(type(model).__init__).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return config
+    return {name: value for name, value in config.items() if name in parameters or name not in _OF_KERAS}
 
 
 def _keras_settings(model: keras.Model) -> dict[str, Any]:
@@ -233,6 +274,13 @@ def _json(config: Mapping[str, Any], model: keras.Model) -> str:
             f"the configuration of the model {model.name!r} holds a value that JSON has not ({error}): let "
             f"get_config() return numbers, strings, lists and Keras objects only."
         ) from error
+
+
+def _cause(error: BaseException) -> str:
+    """What went wrong at the bottom, without Keras's listing of the whole configuration around it."""
+    text = " ".join(str(error).split())
+    _, _, inner = text.rpartition("Exception encountered: ")
+    return inner or _first_sentence(error)
 
 
 def _first_sentence(error: BaseException) -> str:

@@ -26,7 +26,7 @@ from sparkdl.engine.layout_speed import LayoutTrial
 from sparkdl.engine.precision import settle_precision
 from sparkdl.engine.probe import probe_extra_losses
 from sparkdl.engine.release import release_kernels
-from sparkdl.engine.serialization import check_model, class_counts, pack_model
+from sparkdl.engine.serialization import check_copy, check_model, class_counts, pack_model
 from sparkdl.engine.shards import couples_variables, excluded_variables
 from sparkdl.errors import ArgumentError
 from sparkdl.history import History
@@ -195,6 +195,7 @@ def fit(
 
     prepared = rows_for(count)
     check_model(model, prepared.spec)
+    check_copy(model, pack_model(model))
     possible, obstacle = settle_precision(model, prepared.spec, precision)
     layout = None
     if workers is None and cores_per_worker is None:

@@ -9,7 +9,14 @@ import keras
 import numpy as np
 import pytest
 
-from sparkdl.engine.serialization import check_model, model_arrays, pack_model, set_model_arrays, unpack_model
+from sparkdl.engine.serialization import (
+    check_copy,
+    check_model,
+    model_arrays,
+    pack_model,
+    set_model_arrays,
+    unpack_model,
+)
 from sparkdl.errors import ModelError, UnsupportedError
 from sparkdl.types import SampleSpec, TensorSpec
 from tests.servers.preloaded import preloaded_python
@@ -56,6 +63,43 @@ class Subclassed(keras.Model):
         return {"units": self.units}
 
 
+class Plain(keras.Model):
+    """As tutorials write one: no arguments, no configuration."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden = [keras.layers.Dense(4, "relu") for _ in range(2)]
+        self.last = keras.layers.Dense(2)
+
+    def call(self, x: Any) -> Any:
+        for layer in self.hidden:
+            x = layer(x)
+        return self.last(x)
+
+
+class Sized(keras.Model):
+    """Keras takes the defaults of its arguments for the arguments."""
+
+    def __init__(self, units: int = 4, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.hidden, self.last = keras.layers.Dense(units), keras.layers.Dense(2)
+
+    def call(self, x: Any) -> Any:
+        return self.last(self.hidden(x))
+
+
+class Strict(keras.layers.Layer):
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def call(self, x: Any) -> Any:
+        return x * self.factor
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "factor": self.factor}
+
+
 def huberish(y_true: Any, y_pred: Any) -> Any:
     return keras.ops.mean(keras.ops.abs(y_true - y_pred), axis=-1)
 
@@ -92,6 +136,39 @@ def test_a_subclassed_model_is_built_in_the_copy():
     check_model(model, SPEC)
     copy = round_trip(model)
     np.testing.assert_allclose(copy(X).numpy(), model(X).numpy(), rtol=1e-6)
+
+
+def test_a_subclassed_model_without_arguments_needs_no_configuration():
+    model = Plain()
+    model.compile("sgd", "mse")
+    check_model(model, SPEC)
+    model.dtype_policy = "mixed_bfloat16"
+    check_copy(model, pack_model(model))
+    copy = round_trip(model)
+    assert copy.dtype_policy.name == "mixed_bfloat16"
+    np.testing.assert_allclose(copy(X), model(X), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: Sized(6),
+            r"dense.*has the shape \(3, 4\) there, expected \(3, 6\); let the __init__ of Sized take",
+        ),
+        (
+            lambda: keras.Sequential([keras.Input((3,)), Strict(2.0), keras.layers.Dense(2)]),
+            r"unexpected keyword argument .*: let the __init__ of Strict take \*\*kwargs",
+        ),
+    ],
+)
+def test_models_that_become_others_on_executors_are_refused(make, message):
+    model = make()
+    model.compile("sgd", "mse")
+    check_model(model, SPEC)
+    with pytest.raises(ModelError, match=message) as raised:
+        check_copy(model, pack_model(model))
+    assert "\n" not in str(raised.value) and len(str(raised.value)) < 500
 
 
 def test_compile_arguments_that_matter_are_kept():
