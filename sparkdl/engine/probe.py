@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from sparkdl.engine.building import build_model, structured
+from sparkdl.engine.constant_draws import constant_draws
 from sparkdl.engine.custom_objects import is_keras
 from sparkdl.engine.metrics import metrics_of
 from sparkdl.engine.objective import Kind, LossCall, loss_calls, loss_values, refuse_unsplittable, tells_parts
@@ -85,7 +86,7 @@ def probe_extra_losses(model: keras.Model, spec: SampleSpec, batch: Batch | None
     batches = (
         [batch] * TRIALS if batch is not None else [synthetic_batch(model, spec, trial) for trial in range(TRIALS)]
     )
-    with _unchanged(model):
+    with _unchanged(model), constant_draws():
         whole_and_parts = [[_run(model, spec, part, False) for part in parts_of(sample)] for sample in batches]
         losses = tuple(_loss_kind(entry, index, whole_and_parts) for index, entry in enumerate(entries))
         test = _extra_kinds(model, whole_and_parts)
@@ -184,7 +185,8 @@ def _extra_kinds(model: keras.Model, trials: Sequence[Sequence[_Run]]) -> tuple[
             raise UnsupportedError(
                 f"loss number {index + 1} that the model {model.name!r} adds itself (add_loss or an activity "
                 f"regulariser) is neither a mean nor a sum over the rows of a batch (whole batch and two parts: "
-                f"{values[0]}), so that workers cannot compute it exactly: make it one, free of random numbers."
+                f"{values[0]}), so that workers cannot compute it exactly: make it one, with no random numbers but "
+                f"those of keras.random."
             )
         kinds.append(kind)
     return tuple(kinds)

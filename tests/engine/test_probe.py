@@ -182,3 +182,37 @@ def test_custom_metrics_that_are_sums_or_means(metric):
 def test_custom_metrics_that_are_no_sums_are_refused(metric):
     with pytest.raises(UnsupportedError, match="largest|root_of_mean"):
         KerasReplica(builder(metrics=lambda: [metric()])(), spec_of(Batch((X,), (Y,))))
+
+
+class Sampling(keras.layers.Layer):
+    """What a variational autoencoder draws its codes by, with both of its losses."""
+
+    def __init__(self, total: bool = False) -> None:
+        super().__init__()
+        self.total = ops.sum if total else ops.mean
+        self.noise, self.decoder = keras.random.SeedGenerator(1), LAYERS.Dense(6)
+
+    def call(self, x: Any) -> Any:
+        mean, log_variance = x[:, :2], x[:, 2:4]
+        code = mean + ops.exp(0.5 * log_variance) * keras.random.normal(ops.shape(mean), seed=self.noise)
+        self.add_loss(-0.5 * ops.mean(1.0 + log_variance - mean**2 - ops.exp(log_variance)))
+        self.add_loss(self.total((self.decoder(code) - 1.0) ** 2))
+        return x
+
+
+@pytest.mark.parametrize("total", [False, True])
+def test_losses_of_random_codes_add_up_as_they_would_without_noise(total: bool) -> None:
+    batch = Batch((X,), (Y,))
+    model = builder(lambda: LAYERS.Dropout(0.5), lambda: LAYERS.GaussianNoise(0.3), lambda: Sampling(total))()
+    kinds = ("mean", "sum" if total else "mean")
+    found = probe_extra_losses(model, spec_of(batch))
+    assert (found.train_extras, found.test_extras) == (kinds, kinds)
+    first, second = (model(X[:1], training=True).numpy() for _ in range(2))
+    assert (first != second).any()  # Keras draws again, once the model was looked at
+
+
+def test_losses_of_random_numbers_that_do_not_add_up_are_refused() -> None:
+    batch = Batch((X,), (Y,))
+    layer = lambda: Adds(lambda x: ops.mean(x * keras.random.uniform(ops.shape(x), seed=1)) ** 2)  # noqa: E731
+    with pytest.raises(UnsupportedError, match="neither a mean nor a sum"):
+        probe_extra_losses(builder(layer)(), spec_of(batch))
