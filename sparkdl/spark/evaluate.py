@@ -15,6 +15,7 @@ from sparkdl.engine.checks import check_compiled, check_model
 from sparkdl.engine.replica import KerasReplica
 from sparkdl.engine.serialization import pack_model, unpack_model
 from sparkdl.errors import DataError
+from sparkdl.spark.argument_values import check_values
 from sparkdl.spark.arguments import refuse, refuse_compiled
 from sparkdl.spark.expectations import shapes_of
 from sparkdl.spark.failures import own_errors
@@ -63,6 +64,7 @@ def evaluate(
         ModelError: where the model is not compiled.
     """
     refuse("evaluate", **keras_arguments)
+    check_values("evaluate", batch_size=batch_size, shapes=shapes, dtypes=dtypes)
     judge = judging(model) if isinstance(model, QuantizedModel) else model
     check_compiled(judge)
     refuse_compiled(judge)

@@ -28,8 +28,8 @@ from sparkdl.engine.probe import probe_extra_losses
 from sparkdl.engine.release import release_kernels
 from sparkdl.engine.serialization import check_copy, check_model, class_counts, pack_model
 from sparkdl.engine.shards import couples_variables, excluded_variables
-from sparkdl.errors import ArgumentError
 from sparkdl.history import History
+from sparkdl.spark.argument_values import check_values
 from sparkdl.spark.arguments import check_choice, refuse, refuse_compiled
 from sparkdl.spark.assignment import Assignment
 from sparkdl.spark.attempt import Outlets
@@ -158,7 +158,7 @@ def fit(
         encrypt: whether connections are encrypted; None where Spark's own are, False to leave them in clear there.
         memory_limit: bytes of rows that a worker holds in memory before it spills to files; None for a share
             of the container's memory.
-        spill_directory: local directory of these files.
+        spill_directory: local directory of these files on the executors; only they can tell whether it is there.
         **keras_arguments: other arguments of `keras.Model.fit`, refused by name with the reason.
 
     Returns:
@@ -175,7 +175,29 @@ def fit(
     started = time.perf_counter()
     refuse("fit", **keras_arguments)
     checkpoint, callbacks = separate(as_tuple(callbacks))
-    check_numbers(batch_size=batch_size, epochs=epochs, validation_freq=validation_freq, workers=workers)
+    check_values(
+        "fit",
+        batch_size=batch_size,
+        epochs=epochs,
+        verbose=verbose,
+        validation_split=validation_split,
+        class_weight=class_weight,
+        initial_epoch=initial_epoch,
+        steps_per_epoch=steps_per_epoch,
+        validation_steps=validation_steps,
+        validation_batch_size=validation_batch_size,
+        validation_freq=validation_freq,
+        workers=workers,
+        cores_per_worker=cores_per_worker,
+        seed=seed,
+        shapes=shapes,
+        dtypes=dtypes,
+        max_failures=max_failures,
+        resume=resume,
+        deadline=deadline,
+        memory_limit=memory_limit,
+        spill_directory=spill_directory,
+    )
     check_choice("precision", precision, get_args(Precision))
     check_choice("exchange_precision", exchange_precision, get_args(ExchangePrecision))
     check_compiled(model)
@@ -359,14 +381,3 @@ def choose_batch_size(batch_size: int | None, workers: int) -> int:
             KERAS_DEFAULT_BATCH * workers,
         )
     return batch_size or KERAS_DEFAULT_BATCH
-
-
-def check_numbers(**numbers: int | None) -> None:
-    """Counts are whole numbers of at least one.
-
-    Raises:
-        ArgumentError: naming the argument.
-    """
-    for name, value in numbers.items():
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-            raise ArgumentError(f"{name} must be a whole number of at least 1, received {value!r}.")

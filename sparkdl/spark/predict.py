@@ -11,6 +11,7 @@ from pyspark import RDD
 from pyspark.sql.types import ArrayType, DataType, FloatType, StructField
 
 from sparkdl.errors import ArgumentError
+from sparkdl.spark.argument_values import check_values
 from sparkdl.spark.arguments import refuse
 from sparkdl.spark.expectations import shapes_of
 from sparkdl.spark.samples import first_item, spec_of
@@ -67,6 +68,7 @@ def predict(
         UnsupportedError: where OpenVINO cannot compute the model, and `runtime` or `precision` demand it.
     """
     refuse("predict", **keras_arguments)
+    check_values("predict", shapes=shapes, dtypes=dtypes)
     check_options(batch_size, runtime, precision, handle_invalid)
     model = ending_at(built(model), layers)
     if isinstance(data, RDD):
