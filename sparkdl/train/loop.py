@@ -39,6 +39,7 @@ def train(run: Run, state: TrainingState | None = None) -> None:
     while position.epoch < run.plan.epochs and not position.stopped:
         started = time.perf_counter()
         if position.step == 0:  # a run that goes on in the middle of an epoch has begun it before
+            run.place = f"at the beginning of epoch {position.epoch + 1}"
             run.replica.reset_sums()
             position.stopped = hooks("on_epoch_begin", position.epoch)
         try:

@@ -3,17 +3,20 @@ from __future__ import annotations
 import functools
 import logging
 from collections import Counter
+from contextlib import closing
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from linear import LinearReplica, MomentumUpdater
-from workers import plan_for, run_workers, stores
+from workers import Notes, plan_for, run_workers, stores
 
 from sparkdl.collective.base import Solo
 from sparkdl.errors import NonFiniteLossError
 from sparkdl.train.hooks import Hooks
+from sparkdl.train.loop import train
+from sparkdl.train.run import Run, plan_epochs
 from sparkdl.train.timing import PhaseClock
 from sparkdl.types import Collective, Decision
 
@@ -254,6 +257,43 @@ def test_hooks_that_decide_nothing_need_no_message_but_a_sum() -> None:
     del told[:]
     assert not any(hooks.batch("on_train_batch_end", step) for step in range(5)) and told == []
     assert hooks("on_train_end") and len(told) == 1
+
+
+class Raising(Recorder):
+    """Fails at one hook of the third epoch."""
+
+    batch_hooks = batch_begins = True
+
+    def __init__(self, where: str) -> None:
+        super().__init__()
+        self.where, self.epoch = where, 0
+
+    def run(self, hook, index=None, logs=None):  # type: ignore[no-untyped-def]
+        self.epoch = index if hook == "on_epoch_begin" else self.epoch
+        if self.epoch == 2 and hook == self.where:
+            raise ValueError("the callback broke")
+        return Decision()
+
+    def saves_at(self, hook: str, index: int | None) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("hook", "place"),
+    [
+        ("on_epoch_begin", "at the beginning of epoch 3"),
+        ("on_train_batch_begin", "in epoch 3, step 1 of 2"),
+        ("on_epoch_end", "at the end of epoch 3"),
+    ],
+)
+def test_a_failing_callback_is_told_with_the_place_of_its_hook(hook: str, place: str) -> None:
+    plan, (replica, updater) = plan_for(1, epochs=4, batch_size=20), linear(Solo())
+    rows = stores(table(40), (40,))[0].view(0)
+    epochs, notes = plan_epochs(Solo(), rows.rows, 20), Notes(0)
+    run = Run(plan, replica, updater, Solo(), rows, epochs, None, notes, PhaseClock(), Raising(hook))
+    with closing(run.exchange), pytest.raises(ValueError, match="the callback broke"):
+        train(run)
+    assert run.place == place
 
 
 class Asking(Recorder):
