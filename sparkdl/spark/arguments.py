@@ -71,7 +71,9 @@ VERDICTS: Mapping[str, Mapping[str, Verdict]] = {
         "verbose": _honoured('0, 1, 2 or "auto"; the bar is on the driver and moves while the stage runs'),
         "callbacks": _honoured("run on worker 0; what they decide is told to all, their files and state come back"),
         "validation_split": _honoured("a random split drawn with `seed`: rows of a DataFrame have no order to cut at"),
-        "validation_data": _honoured("a DataFrame or an RDD like `data`"),
+        "validation_data": _honoured(
+            "a DataFrame or an RDD like `data`; `validation_split` then does nothing, as in Keras"
+        ),
         "shuffle": _honoured("each worker visits its rows in a new order in every epoch, drawn with `seed`"),
         "class_weight": _honoured("as in Keras"),
         "sample_weight": _renamed("the name of a column of the data, by `weight=`"),

@@ -28,6 +28,7 @@ from sparkdl.engine.probe import probe_extra_losses
 from sparkdl.engine.release import release_kernels
 from sparkdl.engine.serialization import check_copy, check_model, class_counts, pack_model
 from sparkdl.engine.shards import couples_variables, excluded_variables
+from sparkdl.errors import ArgumentError
 from sparkdl.history import History
 from sparkdl.spark.argument_values import check_values
 from sparkdl.spark.arguments import check_choice, refuse, refuse_compiled
@@ -117,7 +118,7 @@ def fit(
         callbacks: Keras callbacks; they run on worker 0, and their files and state come back. A `sparkdl.Checkpoint`
             among them keeps complete states of the run.
         validation_split: fraction of the rows, drawn with the seed, that is held out for validation.
-        validation_data: a DataFrame or RDD like `data`.
+        validation_data: a DataFrame or RDD like `data`; as in Keras, nothing is split off for `validation_split` then.
         validation_indicator: boolean column of `data` that is true for validation rows.
         shuffle: whether the rows of each worker are visited in a new order in every epoch.
         class_weight: weight per class number.
@@ -198,6 +199,7 @@ def fit(
         memory_limit=memory_limit,
         spill_directory=spill_directory,
     )
+    validation_split = drawn_part(validation_split, validation_data, validation_indicator)
     check_choice("precision", precision, get_args(Precision))
     check_choice("exchange_precision", exchange_precision, get_args(ExchangePrecision))
     check_compiled(model)
@@ -280,6 +282,20 @@ def fit(
         raise outcome.error from None
     files.check()
     return history
+
+
+def drawn_part(split: float, data: Any, indicator: str | None) -> float:
+    """The fraction of the rows that is drawn for validation: as in Keras, none where there is `validation_data`.
+
+    Raises:
+        ArgumentError: a column says already which rows are held out.
+    """
+    if split and indicator is not None:
+        raise ArgumentError(
+            f"fit was given validation_split={split!r} and validation_indicator={indicator!r}, and both hold rows out: "
+            f"give one of them."
+        )
+    return 0.0 if data is not None else split
 
 
 def own_layout(

@@ -144,7 +144,13 @@ def test_validation_split_and_indicator_hold_rows_out(spark_local: SparkSession)
     trained = sum(timing["rows"] for timing in history.timings)
     assert 120 < trained < 180
     assert "val_loss" in history.history
+    held = frame(spark_local, *blobs(20, seed=9))
+    options = {"batch_size": 50, "validation_split": 0.25, "verbose": 0}
+    history = sdl.fit(classifier(), data, validation_data=held, **options)
+    assert sum(timing["rows"] for timing in history.timings) == 200  # as in Keras, which splits nothing off then
     marked = data.withColumn("held", data.id % 4 == 0)
+    with pytest.raises(ArgumentError, match="validation_split=0.25 and validation_indicator='held'.*give one of them"):
+        sdl.fit(classifier(), marked, validation_indicator="held", **options)
     history = sdl.fit(classifier(), marked, batch_size=50, epochs=1, validation_indicator="held", verbose=0)
     assert sum(timing["rows"] for timing in history.timings) == 150
 
