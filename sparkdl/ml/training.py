@@ -18,8 +18,9 @@ from sparkdl.history import History
 from sparkdl.ml.fitted import MODEL_FILE, Fitted, model_of, read_archive
 from sparkdl.ml.params import HasModel, TrainingParams, setter
 from sparkdl.ml.persistence import Persistent, StageFolder
+from sparkdl.spark.arguments import refuse_stream
 from sparkdl.spark.columns import find_column, quoted
-from sparkdl.spark.fit import fit
+from sparkdl.spark.fit import ON_A_STREAM, fit
 from sparkdl.spark.storage import storage_for
 from sparkdl.storage.paths import join
 from sparkdl.train.checkpoint_folder import Checkpoint
@@ -65,6 +66,7 @@ class Trainer(TrainingParams, HasModel, Persistent):
     setPrecision = setter("precision")
 
     def _fit(self, dataset: DataFrame) -> Any:
+        refuse_stream(f"{type(self).__name__}.fit", dataset, ON_A_STREAM)
         model = self._new_model()
         frame = self._usable(dataset)
         more = self._checked(frame, model)

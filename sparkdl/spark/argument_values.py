@@ -41,6 +41,20 @@ def check_values(verb: str, **given: Any) -> None:
             raise ArgumentError(f"{name} must be {rule.expected}, received {value!r}.")
 
 
+def drawn_part(split: float, data: Any, indicator: str | None) -> float:
+    """The fraction of the rows that is drawn for validation: as in Keras, none where there is `validation_data`.
+
+    Raises:
+        ArgumentError: a column says already which rows are held out.
+    """
+    if split and indicator is not None:
+        raise ArgumentError(
+            f"fit was given validation_split={split!r} and validation_indicator={indicator!r}, and both hold rows out: "
+            f"give one of them."
+        )
+    return 0.0 if data is not None else split
+
+
 def _is_whole(value: Any, least: int, below: float = math.inf) -> bool:
     # Python's own alone: numbers travel as JSON, which does not know numpy's.
     return isinstance(value, int) and not isinstance(value, bool) and least <= value < below

@@ -170,6 +170,42 @@ def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
         raise ArgumentError(f"{name} must be one of {', '.join(map(repr, choices))}, received {value!r}.")
 
 
+def refuse_stream(verb: str, data: Any, instead: str, name: str = "") -> None:
+    """Refuses a streaming DataFrame, whose rows have no end.
+
+    Args:
+        verb: who was given it.
+        data: a DataFrame, or anything else, which is none.
+        instead: what to do.
+        name: of the argument, where the verb takes several.
+
+    Raises:
+        ArgumentError: it is a stream.
+    """
+    if getattr(data, "isStreaming", False):
+        place = f" as {name}" if name else ""
+        raise ArgumentError(f"{verb} takes a DataFrame that ends{place}, received a stream: {instead}.")
+
+
+def type_name(value: Any) -> str:
+    """The type of a value as its users write it: Spark and pandas both have a DataFrame.
+
+    Example:
+        >>> type_name(range(3)), type_name(Verdict("honoured", ""))
+        ('range', 'sparkdl.Verdict')
+    """
+    package, name = type(value).__module__.partition(".")[0], type(value).__qualname__
+    return name if package == "builtins" else f"{package}.{name}"
+
+
+def no_data(name: str, value: Any) -> ArgumentError:
+    """What to say of an argument that is neither a DataFrame nor an RDD."""
+    return ArgumentError(
+        f"{name} must be a Spark DataFrame or an RDD of sparkdl.Sample, received {type_name(value)}: make a DataFrame "
+        f"of it by spark.createDataFrame(...)."
+    )
+
+
 def _nearest(verb: str, name: str) -> str:
     own = [
         "features",

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from sparkdl.data.arrow import ID_COLUMN
 from sparkdl.data.blocks import Block, block_of_samples, pack, unpack
 from sparkdl.errors import ArgumentError, DataError
+from sparkdl.spark.arguments import refuse_stream
 from sparkdl.spark.evaluate import coded
 from sparkdl.spark.failures import own_errors
 from sparkdl.spark.frames import DataArguments, ModelShapes, prepare
@@ -42,8 +43,7 @@ def sample_rows(
     """
     if isinstance(data, Arrays):
         return data.spec(shapes), data.chosen(rows, seed)
-    if getattr(data, "isStreaming", False):
-        raise ArgumentError("quantize takes a DataFrame that ends, received a stream: give a table of such rows.")
+    refuse_stream("quantize", data, "give a table of such rows")
     prepared = prepare(data, arguments, shapes)
     with own_errors():
         if isinstance(data, RDD):

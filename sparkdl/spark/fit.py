@@ -28,10 +28,9 @@ from sparkdl.engine.probe import probe_extra_losses
 from sparkdl.engine.release import release_kernels
 from sparkdl.engine.serialization import check_copy, check_model, class_counts, pack_model
 from sparkdl.engine.shards import couples_variables, excluded_variables
-from sparkdl.errors import ArgumentError
 from sparkdl.history import History
-from sparkdl.spark.argument_values import check_values
-from sparkdl.spark.arguments import check_choice, refuse, refuse_compiled
+from sparkdl.spark.argument_values import check_values, drawn_part
+from sparkdl.spark.arguments import check_choice, refuse, refuse_compiled, refuse_stream
 from sparkdl.spark.assignment import Assignment
 from sparkdl.spark.attempt import Outlets
 from sparkdl.spark.checkpoint_writer import CheckpointWriter
@@ -58,6 +57,7 @@ from sparkdl.types import ExchangePrecision, Precision, SampleSpec, TrainingPlan
 
 logger = logging.getLogger("sparkdl")
 KERAS_DEFAULT_BATCH = 32
+ON_A_STREAM = "give what its sink has written, or each of its batches by foreachBatch"
 
 
 def fit(
@@ -199,6 +199,8 @@ def fit(
         memory_limit=memory_limit,
         spill_directory=spill_directory,
     )
+    refuse_stream("fit", data, ON_A_STREAM)
+    refuse_stream("fit", validation_data, ON_A_STREAM, "validation_data")
     validation_split = drawn_part(validation_split, validation_data, validation_indicator)
     check_choice("precision", precision, get_args(Precision))
     check_choice("exchange_precision", exchange_precision, get_args(ExchangePrecision))
@@ -282,20 +284,6 @@ def fit(
         raise outcome.error from None
     files.check()
     return history
-
-
-def drawn_part(split: float, data: Any, indicator: str | None) -> float:
-    """The fraction of the rows that is drawn for validation: as in Keras, none where there is `validation_data`.
-
-    Raises:
-        ArgumentError: a column says already which rows are held out.
-    """
-    if split and indicator is not None:
-        raise ArgumentError(
-            f"fit was given validation_split={split!r} and validation_indicator={indicator!r}, and both hold rows out: "
-            f"give one of them."
-        )
-    return 0.0 if data is not None else split
 
 
 def own_layout(

@@ -17,6 +17,7 @@ from sparkdl.errors import ArgumentError, DataError
 from sparkdl.metrics.base import Metric, Values
 from sparkdl.metrics.grouped import GroupMetric
 from sparkdl.metrics.meter import Meter, check_metrics
+from sparkdl.spark.arguments import refuse_stream, type_name
 from sparkdl.spark.columns import find_column, quoted
 from sparkdl.spark.failures import own_errors
 from sparkdl.spark.measuring import PARTS_DDL, FirstPass, MeasureGroups, MergeStates, merge_states
@@ -87,13 +88,8 @@ def check_arguments(frame: Any, metrics: Sequence[Metric], weight: str | None, g
         ArgumentError: naming the argument.
     """
     if not hasattr(frame, "mapInArrow"):
-        raise ArgumentError(
-            f"measure takes a Spark DataFrame of labels and predictions, received {type(frame).__name__}."
-        )
-    if frame.isStreaming:
-        raise ArgumentError(
-            "measure takes a DataFrame that ends, received a stream: measure what its sink has written."
-        )
+        raise ArgumentError(f"measure takes a Spark DataFrame of labels and predictions, received {type_name(frame)}.")
+    refuse_stream("measure", frame, "measure what its sink has written")
     grouped = [metric.name for metric in metrics if isinstance(metric, GroupMetric)]
     if grouped and group is None:
         raise ArgumentError(f"{grouped[0]} is a mean over groups: give the column that says whose row it is by group=.")

@@ -14,7 +14,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from models import blobs, classifier, frame
 
 import sparkdl as sdl
-from sparkdl.errors import DataError
+from sparkdl import ml
+from sparkdl.errors import ArgumentError, DataError
 
 pytestmark = [pytest.mark.spark, pytest.mark.tf]
 
@@ -54,3 +55,22 @@ def test_the_shape_of_a_stream_must_be_known(spark_local: SparkSession, tmp_path
     with pytest.raises(DataError, match="no row of a streaming DataFrame can be looked at.*shapes="):
         sdl.predict(model, stream, features="x")
     assert sdl.predict(model, stream, features="x", shapes={"x": (3,)}).isStreaming
+
+
+VERBS = {
+    "fit takes": lambda model, rows, stream: sdl.fit(model, stream),
+    "fit takes.* as validation_data": lambda model, rows, stream: sdl.fit(model, rows, validation_data=stream),
+    "evaluate takes": lambda model, rows, stream: sdl.evaluate(model, stream),
+    "quantize takes": lambda model, rows, stream: sdl.quantize(model, stream),
+    "measure takes": lambda model, rows, stream: sdl.measure(stream, sdl.metrics.AUROC()),
+    "DLEstimator.fit takes": lambda model, rows, stream: ml.DLEstimator(model=model).fit(stream),
+    "DLClassifier.fit takes": lambda model, rows, stream: ml.DLClassifier(model=model).fit(stream),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_what_needs_all_rows_refuses_a_stream(spark_local: SparkSession, tmp_path: Path, verb: str) -> None:
+    rows = frame(spark_local, *blobs(5))
+    stream = spark_local.readStream.schema(rows.schema).parquet(str(tmp_path))
+    with pytest.raises(ArgumentError, match=f"^{verb}.*, received a stream: "):
+        VERBS[verb](classifier(), rows, stream)
