@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 from pyspark import RDD, SparkContext
 from pyspark.sql import SparkSession
 
-from sparkdl.errors import ArgumentError, ClusterError
+from sparkdl.errors import ClusterError
+from sparkdl.spark.arguments import no_data
 from sparkdl.spark.connect import ConnectContext, is_connect
 
 Context: TypeAlias = SparkContext | ConnectContext
@@ -50,10 +51,7 @@ def context_of(data: Any) -> Context:
     if is_connect(session):
         return ConnectContext(session)
     if not isinstance(session, SparkSession):
-        raise ArgumentError(
-            f"data must be a Spark DataFrame or an RDD of sparkdl.Sample, received "
-            f"{type(data).__module__}.{type(data).__name__}."
-        )
+        raise no_data("data", data)
     return session.sparkContext
 
 

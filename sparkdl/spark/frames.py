@@ -15,6 +15,7 @@ from pyspark.sql import types as T
 from sparkdl.data.arrow import ID_COLUMN, ROLE_COLUMN, BlockReader
 from sparkdl.data.augment import FeatureTransform
 from sparkdl.errors import ArgumentError, DataError
+from sparkdl.spark.arguments import no_data
 from sparkdl.spark.columns import (
     ColumnArgument,
     Expectations,
@@ -144,10 +145,7 @@ def prepare(
     if len(frames) == 2 and all(isinstance(item, RDD) or _is_frame(item) for item in frames):
         raise ArgumentError("validation_data must be of the same kind as the data: both DataFrames or both RDDs.")
     odd = next(item for item in frames if not (isinstance(item, RDD) or _is_frame(item)))
-    raise ArgumentError(
-        f"{'data' if odd is data else 'validation_data'} must be a Spark DataFrame or an RDD of sparkdl.Sample, "
-        f"received {type(odd).__name__}."
-    )
+    raise no_data("data" if odd is data else "validation_data", odd)
 
 
 def _is_frame(data: Any) -> bool:

@@ -12,7 +12,7 @@ from pyspark.sql.types import ArrayType, DataType, FloatType, StructField
 
 from sparkdl.errors import ArgumentError
 from sparkdl.spark.argument_values import check_values
-from sparkdl.spark.arguments import refuse
+from sparkdl.spark.arguments import no_data, refuse
 from sparkdl.spark.expectations import shapes_of
 from sparkdl.spark.samples import first_item, spec_of
 from sparkdl.spark.scorer import as_sample, predict_samples
@@ -78,6 +78,8 @@ def predict(
         spec = replace(spec_of(first, shapes_of(model).input_names, ()), labels=(), weighted=False)
         shipped = ship_predictor(data, model, spec, runtime=runtime, precision=precision)
         return data.map(as_sample).mapPartitions(functools.partial(predict_samples, shipped, spec, batch_size))
+    if not hasattr(data, "mapInArrow"):
+        raise no_data("data", data)
     return score(
         model,
         data,

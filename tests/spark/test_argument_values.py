@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
+import pandas
 import pytest
+from pyspark.sql import SparkSession
+
+sys.path.insert(0, str(Path(__file__).parent))
+from models import blobs, classifier, frame
 
 import sparkdl as sdl
 from sparkdl.errors import ArgumentError
@@ -68,3 +75,23 @@ def test_what_is_not_gets_one_sentence_that_names_it(verb: str, name: str, value
 def test_scoring_has_no_default_of_its_own_for_none() -> None:
     with pytest.raises(ArgumentError, match="batch_size must be a whole number of at least 1, received None"):
         sdl.evaluate(None, None, batch_size=None)  # type: ignore[arg-type]
+
+
+PANDAS = pandas.DataFrame({"features": [[1.0]]})
+CALLS = {
+    "fit": lambda spark, odd: sdl.fit(classifier(), odd),
+    "evaluate": lambda spark, odd: sdl.evaluate(classifier(), odd),
+    "predict": lambda spark, odd: sdl.predict(classifier(), odd),
+    "validation_data": lambda spark, odd: sdl.fit(classifier(), frame(spark, *blobs(5)), validation_data=odd),
+    "measure": lambda spark, odd: sdl.measure(odd, sdl.metrics.AUROC()),
+}
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize(("odd", "kind"), [(PANDAS, "pandas.DataFrame"), (([1.0], [2]), "tuple")])
+@pytest.mark.parametrize("name", CALLS)
+def test_other_data_than_spark_has_is_told_by_its_own_name(
+    spark_local: SparkSession, name: str, odd: Any, kind: str
+) -> None:
+    with pytest.raises(ArgumentError, match=rf"Spark DataFrame.*received {kind}[.:]"):
+        CALLS[name](spark_local, odd)
