@@ -11,7 +11,7 @@ from sparkdl.engine.building import build_model, symbolic_outputs
 from sparkdl.engine.layout import layout_of
 from sparkdl.engine.objective import loss_terms
 from sparkdl.engine.output_names import gives_nested, output_names
-from sparkdl.errors import ModelError, UnsupportedError
+from sparkdl.errors import ArgumentError, ModelError, UnsupportedError
 from sparkdl.types import SampleSpec, TensorSpec
 
 TRAINING_METHODS = ("train_step", "test_step", "compute_loss", "compute_metrics", "compile", "make_train_function")
@@ -26,11 +26,13 @@ def check_model(model: keras.Model, spec: SampleSpec) -> None:
         spec: the columns of a row.
 
     Raises:
+        ArgumentError: where the model has a loss, and there are no labels.
         ModelError: where the model is not compiled, or does not fit the columns.
         UnsupportedError: where it cannot be computed in parts.
     """
     check_compiled(model)
     check_overrides(model, compiled=True)
+    check_given(model, spec)
     check_inputs(model, spec)
     check_state(model)
     _check_outputs(model, spec)
@@ -84,6 +86,16 @@ def check_overrides(model: keras.Model, compiled: bool) -> None:
                 f"the model {model.name!r} ({type(model).__name__}) replaces {name}(), which several workers cannot "
                 f"share: express it as layers (call), a loss, metrics or add_loss()."
             )
+
+
+def check_given(model: keras.Model, spec: SampleSpec) -> None:
+    """Raises ArgumentError where the model has a loss, and no labels were given."""
+    if spec.labels or not any(loss is not None for loss in keras.tree.flatten(model.loss)):
+        return
+    raise ArgumentError(
+        f"the model {model.name!r} is compiled with a loss, which needs labels, but none were given: give label= the "
+        f"name of their column (an RDD: samples with labels), or compile the model without a loss."
+    )
 
 
 def check_inputs(model: keras.Model, spec: SampleSpec) -> None:

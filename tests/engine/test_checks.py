@@ -6,7 +6,7 @@ import keras
 import pytest
 
 from sparkdl.engine.checks import check_model, class_counts
-from sparkdl.errors import ModelError, UnsupportedError
+from sparkdl.errors import ArgumentError, ModelError, UnsupportedError
 from sparkdl.types import SampleSpec, TensorSpec
 
 layers = keras.layers
@@ -45,12 +45,19 @@ def test_a_model_that_fits_passes_and_is_built():
         (lambda: model(layers.BatchNormalization(synchronized=True)), spec(), UnsupportedError, "synchronized=True"),
         (lambda: model(loss="dice"), spec(label=(10,)), UnsupportedError, "dice.*couples"),
         (lambda: model(layers.Dense(3, dtype="float64")), spec(), UnsupportedError, "float64"),
+        (model, SampleSpec(spec().features), ArgumentError, "compiled with a loss.*give label="),
     ],
 )
 def test_what_does_not_fit_is_said_in_a_sentence(build, columns, error, message):
     with pytest.raises(error, match=message) as caught:
         check_model(build(), columns)
     assert "\n" not in str(caught.value)
+
+
+def test_a_model_without_a_loss_needs_no_labels():
+    penalised = keras.Sequential([keras.Input((6,)), layers.Dense(1, activity_regularizer="l2")])
+    penalised.compile("sgd")
+    check_model(penalised, SampleSpec(spec().features))
 
 
 def test_a_stateful_layer_is_refused():
