@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -15,15 +16,17 @@ from sparkdl.errors import ArgumentError, ModelError, UnsupportedError
 from sparkdl.types import SampleSpec, TensorSpec
 
 TRAINING_METHODS = ("train_step", "test_step", "compute_loss", "compute_metrics", "compile", "make_train_function")
+NO_COLUMNS: Mapping[str, str] = {}
 SCORING_METHODS = ("predict_step", "make_predict_function")
 
 
-def check_model(model: keras.Model, spec: SampleSpec) -> None:
+def check_model(model: keras.Model, spec: SampleSpec, columns: Mapping[str, str] = NO_COLUMNS) -> None:
     """Builds the model and finds, in seconds, what would fail on every worker.
 
     Args:
         model: compiled.
         spec: the columns of a row.
+        columns: for each label, by name, the DataFrame's column of it, where there is a DataFrame.
 
     Raises:
         ArgumentError: where the model has a loss, and there are no labels.
@@ -36,10 +39,10 @@ def check_model(model: keras.Model, spec: SampleSpec) -> None:
     check_inputs(model, spec)
     check_state(model)
     _check_outputs(model, spec)
-    outputs = _build(model, spec)
+    outputs = _build(model, spec, columns)
     loss_terms(model._compile_loss, ["elements"])
     layout_of(model.trainable_variables)
-    check_labels(model, spec, keras.tree.flatten(outputs))
+    check_labels(model, spec, keras.tree.flatten(outputs), columns)
 
 
 def _check_outputs(model: keras.Model, spec: SampleSpec) -> None:
@@ -50,12 +53,12 @@ def _check_outputs(model: keras.Model, spec: SampleSpec) -> None:
         )
 
 
-def _build(model: keras.Model, spec: SampleSpec) -> Any:
+def _build(model: keras.Model, spec: SampleSpec, columns: Mapping[str, str]) -> Any:
     try:
         return build_model(model, spec)
     except (ValueError, TypeError, KeyError, RuntimeError) as error:
         if model._compile_loss is not None and model._compile_loss.built:
-            check_labels(model, spec, keras.tree.flatten(symbolic_outputs(model, spec)))
+            check_labels(model, spec, keras.tree.flatten(symbolic_outputs(model, spec)), columns)
         raise ModelError(
             f"the model {model.name!r} does not fit the columns (features {_shapes(spec.features)}, labels "
             f"{_shapes(spec.labels)}): {_one_line(error)}"
@@ -165,7 +168,9 @@ def check_state(model: keras.Model) -> None:
             )
 
 
-def check_labels(model: keras.Model, spec: SampleSpec, outputs: Sequence[Any]) -> None:
+def check_labels(
+    model: keras.Model, spec: SampleSpec, outputs: Sequence[Any], columns: Mapping[str, str] = NO_COLUMNS
+) -> None:
     """Compares label shapes with outputs where the loss says how they belong together."""
     for column, output, loss in _label_pairs(model, spec, outputs):
         shape = tuple(output.shape[1:])
@@ -180,9 +185,16 @@ def check_labels(model: keras.Model, spec: SampleSpec, outputs: Sequence[Any]) -
         if is_sparse(loss) or _is_keras_loss(loss):
             raise ModelError(
                 f"the loss {loss.name!r} expects labels of shape {expected} per row for the model's output of shape "
-                f"{shape}, but the label {column.name!r} has shape {column.shape}: change the label column, the "
-                f"model's last layer or the loss."
+                f"{shape}, but the label {column.name!r} has shape {column.shape}: "
+                f"{_reshaping(column, expected, columns)}change the label column, the model's last layer or the loss."
             )
+
+
+def _reshaping(column: TensorSpec, expected: Sequence[int | None], columns: Mapping[str, str]) -> str:
+    """What helps where a label has as many numbers as are expected, in another shape."""
+    if column.name not in columns or None in expected or math.prod(size or 0 for size in expected) != column.size:
+        return ""
+    return f"give shapes={{{columns[column.name]!r}: {tuple(expected)}}}, or "
 
 
 def class_counts(model: keras.Model, spec: SampleSpec) -> tuple[int | None, ...]:

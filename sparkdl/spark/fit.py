@@ -220,7 +220,7 @@ def fit(
         return prepare(data, arguments, shapes_of(model), validation_data=validation_data, workers=number)
 
     prepared = rows_for(count)
-    check_model(model, prepared.spec)
+    check_model(model, prepared.spec, prepared.label_columns)
     check_copy(model, pack_model(model))
     possible, obstacle = settle_precision(model, prepared.spec, precision)
     layout = None

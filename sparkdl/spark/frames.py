@@ -60,6 +60,7 @@ class Prepared:
         shuffled: whether reading it moves the rows between tasks.
         strings: numbers of the columns (in the order of `spec.columns`) that hold codes of strings, about whose
             meaning the workers must agree (`PartitionStore.vocabulary` and `recode`).
+        label_columns: for each label, by its name in `spec`, the DataFrame's (first) column of it; empty for an RDD.
         transforms: for each feature what is done to its images; nothing where no transform was given. The blocks hold
             `stored_spec(spec, transforms)`.
     """
@@ -71,6 +72,7 @@ class Prepared:
     shuffled: bool = False
     strings: tuple[int, ...] = ()
     transforms: tuple[FeatureTransform | None, ...] = ()
+    label_columns: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def inference_blocks(self) -> BlockReader:
@@ -107,6 +109,11 @@ class _Columns:
     structures: tuple[Structure, Structure]
     weighted: bool
     transforms: tuple[FeatureTransform | None, ...] = ()
+
+    @property
+    def labels(self) -> tuple[Wanted, ...]:
+        """Those that make labels."""
+        return self.wanted[self.counts[0] : sum(self.counts)]
 
 
 def prepare(
@@ -200,7 +207,13 @@ def _prepare_frame(
     if shuffle and workers is not None:
         frame = place(frame, workers)
     return Prepared(
-        made_spec(spec, columns.transforms), reader, frame, None, bool(shuffle), strings, columns.transforms
+        made_spec(spec, columns.transforms),
+        reader,
+        frame,
+        shuffled=bool(shuffle),
+        strings=strings,
+        transforms=columns.transforms,
+        label_columns={item.name: item.columns[0] for item in columns.labels},
     )
 
 

@@ -54,6 +54,25 @@ def test_what_does_not_fit_is_said_in_a_sentence(build, columns, error, message)
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("shape", "label", "columns", "said"),
+    [
+        ((8, 8, 1), (64,), {"y": "arr"}, r"give shapes=\{'arr': \(8, 8, 1\)\}, or change the label column"),
+        ((8, 8, 1), (65,), {"y": "arr"}, r"has shape \(65,\): change the label column"),
+        ((None, 8, 1), (64,), {"y": "arr"}, r"give shapes=\{'arr': \(8, 8, 1\)\}, or change the label column"),
+        ((8, 8, 1), (64,), {}, r"has shape \(64,\): change the label column"),  # an RDD takes no shapes=
+    ],
+)
+def test_labels_of_another_shape_are_told_how_to_get_it(
+    shape: tuple[int | None, ...], label: tuple[int, ...], columns: dict[str, str], said: str
+):
+    images = keras.Sequential([keras.Input(shape), layers.Rescaling(2.0), layers.Conv2D(1, 1)])
+    images.compile("sgd", "mse")
+    feature = tuple(8 if size is None else size for size in shape)
+    with pytest.raises(ModelError, match=said):
+        check_model(images, spec(feature=feature, label=label), columns)
+
+
 def test_a_model_without_a_loss_needs_no_labels():
     penalised = keras.Sequential([keras.Input((6,)), layers.Dense(1, activity_regularizer="l2")])
     penalised.compile("sgd")

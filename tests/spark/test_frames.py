@@ -127,6 +127,13 @@ def test_dense_and_sparse_vectors_arrive(frame: Any) -> None:
         np.testing.assert_array_equal(values, np.stack([labels * 0, labels, labels * 0], axis=1))
 
 
+def test_labels_know_their_columns(frame: Any) -> None:
+    inputs = ModelShapes(((4,),), ("a",), ("one", "other"))
+    prepared = prepare(frame, DataArguments("arr", {"one": "N", "other": ["x", "w"]}), inputs)
+    assert prepared.label_columns == {"one": "n", "other": "x"}
+    assert prepare(frame, DataArguments("arr", ["x", "n"]), ModelShapes()).label_columns == {"label": "x"}
+
+
 def test_string_labels_arrive_as_codes_with_their_words(frame: Any) -> None:
     prepared = prepare(frame, DataArguments("n", "kind"), ModelShapes(), workers=2)
     assert prepared.strings == (1,)
