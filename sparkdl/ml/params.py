@@ -145,8 +145,9 @@ class HasHandleInvalid(StageParams):
 
     handleInvalid = param(
         "handleInvalid",
-        "what to do with rows that have a null in a feature: 'error', 'skip' (leave them out), or 'keep' (their "
-        "prediction is null). Training leaves them out, and those without a label, unless it is 'error'.",
+        "what to do with rows that have a null, a NaN or an array of the wrong length in a feature: 'error', 'skip' "
+        "(leave them out), or 'keep' (their prediction is null). Training leaves them out, and those without a label, "
+        "unless it is 'error'.",
         to.choice("handleInvalid", "error", "skip", "keep"),
     )
     getHandleInvalid = getter("handleInvalid")

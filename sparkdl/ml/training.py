@@ -9,7 +9,6 @@ from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql import types as T
 
 from sparkdl.engine.archive import model_archive
 from sparkdl.engine.definition import compile_model, early_stopping, function_name, is_model, make_model
@@ -20,8 +19,11 @@ from sparkdl.ml.params import HasModel, TrainingParams, setter
 from sparkdl.ml.persistence import Persistent, StageFolder
 from sparkdl.spark.arguments import refuse_stream
 from sparkdl.spark.columns import find_column, quoted
+from sparkdl.spark.expectations import shapes_of
 from sparkdl.spark.fit import ON_A_STREAM, fit
+from sparkdl.spark.frames import DataArguments
 from sparkdl.spark.storage import storage_for
+from sparkdl.spark.whole_rows import whole_rows
 from sparkdl.storage.paths import join
 from sparkdl.train.checkpoint_folder import Checkpoint
 from sparkdl.types import Content
@@ -68,7 +70,7 @@ class Trainer(TrainingParams, HasModel, Persistent):
     def _fit(self, dataset: DataFrame) -> Any:
         refuse_stream(f"{type(self).__name__}.fit", dataset, ON_A_STREAM)
         model = self._new_model()
-        frame = self._usable(dataset)
+        frame = self._usable(dataset, model)
         more = self._checked(frame, model)
         history = self._train(model, frame)
         fitted = self._fitted_class().from_keras(model, history=history, **more)
@@ -130,7 +132,7 @@ class Trainer(TrainingParams, HasModel, Persistent):
             precision=self.getTrainingPrecision(),
             exchange_precision=self.getExchangePrecision(),
             seed=self.getSeed(),
-            shapes={name: tuple(shape) for name, shape in (self.value_of("shapes") or {}).items()},
+            shapes=self._shapes(),
             dtypes=self.value_of("dtypes"),
             transform=self.transform_of_images,
             resume=place,
@@ -157,17 +159,22 @@ class Trainer(TrainingParams, HasModel, Persistent):
         text = json.dumps(values, sort_keys=True, default=lambda item: getattr(item, "__qualname__", repr(item)))
         return f"fit-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
-    def _usable(self, dataset: DataFrame) -> DataFrame:
-        """The rows to train on: without those that lack a value, where these may be left out."""
+    def _usable(self, dataset: DataFrame, model: Any) -> DataFrame:
+        """The rows to train on: where rows may be left out, without those that the fitted stage would leave out."""
         if self.getHandleInvalid() == "error":
             return dataset
-        features, labels = self.features, self._labels()
-        needed = [features] if isinstance(features, str) else list(features)
-        needed += [labels] if isinstance(labels, str) else list(labels)
-        needed += [name for name in (self._weight(),) if name is not None]
-        for name in needed:
-            dataset = dataset.where(_is_there(dataset, find_column(name, dataset.schema, "handleInvalid")))
-        return dataset
+        arguments = DataArguments(
+            self.features,
+            self._labels(),
+            self._weight(),
+            shapes=self._shapes(),
+            dtypes=self.value_of("dtypes") or {},
+            transform=self.transform_of_images,
+        )
+        return whole_rows(dataset, arguments, shapes_of(model))
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        return {name: tuple(shape) for name, shape in (self.value_of("shapes") or {}).items()}
 
     def _training_rows(self, frame: DataFrame) -> Column:
         """True for rows that are no validation rows by their column."""
@@ -202,9 +209,3 @@ def _named(value: Any, name: str) -> Any:
     if isinstance(value, list):
         return [_named(item, name) for item in value]
     return function_name(value, name) if callable(value) else value
-
-
-def _is_there(frame: DataFrame, name: str) -> Column:
-    column, kind = F.col(quoted(name)), frame.schema[name].dataType
-    fraction = isinstance(kind, (T.FloatType, T.DoubleType))
-    return column.isNotNull() & ~F.isnan(column) if fraction else column.isNotNull()

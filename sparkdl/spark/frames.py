@@ -101,8 +101,8 @@ class DataArguments:
 
 
 @dataclass(frozen=True)
-class _Columns:
-    """The canonical columns of a DataFrame: `wanted` and the expressions that make them."""
+class ResolvedColumns:
+    """The columns of a DataFrame that are read: features, labels and weight, as the canonical columns have them."""
 
     wanted: tuple[Wanted, ...]
     counts: tuple[int, int]  # features, labels
@@ -191,7 +191,7 @@ def _check_samples(spec: SampleSpec, model: ModelShapes) -> None:
 def _prepare_frame(
     frames: list[DataFrame], arguments: DataArguments, model: ModelShapes, workers: int | None, shuffle: bool | None
 ) -> Prepared:
-    columns = _resolve(frames[0], arguments, model)
+    columns = resolve_columns(frames[0], arguments, model)
     canonical = [_canonical(frames[0], columns, arguments, None if len(frames) == 1 else 0)]
     if len(frames) == 2:
         canonical.append(_like(_canonical(frames[1], columns, arguments, 1), canonical[0], columns))
@@ -217,7 +217,13 @@ def _prepare_frame(
     )
 
 
-def _resolve(frame: DataFrame, arguments: DataArguments, model: ModelShapes) -> _Columns:
+def resolve_columns(frame: DataFrame, arguments: DataArguments, model: ModelShapes) -> ResolvedColumns:
+    """Which columns make which feature, label and weight, and what is known of them without looking at a row.
+
+    Raises:
+        ArgumentError: an argument has the wrong form.
+        DataError: a column is missing, or has a type or shape that cannot be used.
+    """
     schema = frame.schema
     inputs = Expectations("features", model.input_shapes, model.input_names)
     features, structure = resolve(arguments.features, schema, inputs, arguments.shapes, arguments.dtypes)
@@ -231,7 +237,7 @@ def _resolve(frame: DataFrame, arguments: DataArguments, model: ModelShapes) -> 
         labels, label_structure = resolve(arguments.label, schema, outputs, arguments.shapes, arguments.dtypes)
     weights = [] if arguments.weight is None else [_weight(arguments.weight, schema)]
     counts, structures = (len(features), len(labels)), (structure, label_structure)
-    return _Columns((*features, *labels, *weights), counts, structures, bool(weights), transforms)
+    return ResolvedColumns((*features, *labels, *weights), counts, structures, bool(weights), transforms)
 
 
 def _weight(name: str, schema: T.StructType) -> Wanted:
@@ -243,7 +249,7 @@ def _weight(name: str, schema: T.StructType) -> Wanted:
     return Wanted("weight", (column,), "number", 0, "float32", (), f"weight column {column!r}")
 
 
-def _names(columns: _Columns) -> list[tuple[str, ...]]:
+def _names(columns: ResolvedColumns) -> list[tuple[str, ...]]:
     """The canonical names of the columns of each input."""
     names, start = [], 0
     for item in columns.wanted:
@@ -252,7 +258,7 @@ def _names(columns: _Columns) -> list[tuple[str, ...]]:
     return names
 
 
-def _canonical(frame: DataFrame, columns: _Columns, arguments: DataArguments, role: int | None) -> DataFrame:
+def _canonical(frame: DataFrame, columns: ResolvedColumns, arguments: DataArguments, role: int | None) -> DataFrame:
     schema = frame.schema
     selected: list[Column] = [F.monotonically_increasing_id().alias(ID_COLUMN)]
     if arguments.validation_indicator is not None:
@@ -278,7 +284,7 @@ def _indicator(name: str, schema: T.StructType) -> Column:
     return F.col(quoted(column)).cast("boolean").cast("tinyint")
 
 
-def _like(frame: DataFrame, model: DataFrame, columns: _Columns) -> DataFrame:
+def _like(frame: DataFrame, model: DataFrame, columns: ResolvedColumns) -> DataFrame:
     """The validation frame with the types of the training frame."""
     titles = {name: item.title for item, names in zip(columns.wanted, _names(columns), strict=True) for name in names}
     selected = []
@@ -296,7 +302,7 @@ def _like(frame: DataFrame, model: DataFrame, columns: _Columns) -> DataFrame:
     return frame.select(*selected)
 
 
-def _spec(wanted: Sequence[Wanted], columns: _Columns) -> SampleSpec:
+def _spec(wanted: Sequence[Wanted], columns: ResolvedColumns) -> SampleSpec:
     tensors: list[TensorSpec] = [tensor_spec(item) for item in wanted]
     inputs, outputs = columns.counts
     return SampleSpec(

@@ -80,6 +80,14 @@ def test_rows_that_lack_a_value(rows: Any) -> None:
     assert kept["probability"].isna().sum() == 100
 
 
+@pytest.mark.parametrize("element", ["NULL", "double('nan')"])
+def test_training_leaves_out_the_rows_that_scoring_leaves_out(rows: Any, element: str) -> None:
+    lists = f"if(id % 4 = 0, array(x, {element}), if(id % 4 = 1, array(x), array(x, y)))"
+    odd = rows.withColumn("features", F.expr(lists))
+    fitted = ml.DLClassifier(model=classify, batchSize=50, handleInvalid="skip").fit(odd)
+    assert sum(timing["rows"] for timing in fitted.summary.timings) == fitted.transform(odd).count() == 100
+
+
 def test_strings_are_labels(rows: Any, tmp_path: Path) -> None:
     words = rows.withColumn("label", F.when(F.col("label") == 1, "same").otherwise("other"))
     estimator = ml.DLClassifier(model=classify, featuresCols=["x", "y"], predictedLabelCol="said", batchSize=50)
