@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import itertools
 import random
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -104,18 +105,21 @@ def early_stopping(monitor: str, patience: int) -> keras.callbacks.Callback:
 def described(value: Any) -> Any:
     """Optimizers, losses and metrics in any structure, as Keras's configurations of them, which JSON has.
 
-    Functions stay what they are, and so do names.
+    Functions stay what they are, and so do names. Those that Keras makes up count the objects of the process ("auc_3"):
+    they become what the first such object would have, so that the same program says the same each time.
 
     Example:
         >>> described(keras.losses.Huber(delta=2.0))["config"]["delta"]
         2.0
+        >>> [item["config"]["name"] for item in described([keras.metrics.AUC(), keras.metrics.AUC()])]
+        ['auc', 'auc_1']
     """
     if isinstance(value, _CONFIGURED):
         return _configuration(value)
     if isinstance(value, Mapping):
         return {str(name): described(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [described(item) for item in value]
+        return _told_apart(value, [described(item) for item in value])
     if value is None or isinstance(value, (str, bool, int, float)) or callable(value):
         return value
     raise TypeError(
@@ -131,7 +135,38 @@ def _configuration(value: Any) -> dict[str, Any]:
     for name, argument in getattr(value, "_fn_kwargs", {}).items():
         if name in accepted:
             found["config"].setdefault(name, keras.saving.serialize_keras_object(argument))
+    return dict(_without_counts(found))
+
+
+def _without_counts(value: Any) -> Any:
+    """A configuration in which objects with names of Keras's making have the name of the first of their class."""
+    if isinstance(value, list):
+        return [_without_counts(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    found = {name: _without_counts(item) for name, item in value.items()}
+    config = found.get("config")
+    if isinstance(config, dict) and isinstance(config.get("name"), str):
+        base, _, count = config["name"].rpartition("_")
+        if count.isdecimal() and base.replace("_", "") == str(found.get("class_name")).replace("_", "").lower():
+            found["config"] = {**config, "name": base}
     return found
+
+
+def _told_apart(objects: Sequence[Any], items: list[Any]) -> list[Any]:
+    """Configurations of objects, counted again within their list, as columns of a history need names of their own."""
+    taken: set[str] = set()
+    for index, (given, item) in enumerate(zip(objects, items, strict=True)):
+        if not isinstance(given, _CONFIGURED):
+            continue
+        base = name = item["config"].get("name")
+        for count in itertools.count(1):
+            if name not in taken or name == given.name:
+                break
+            name = f"{base}_{count}"
+        items[index] = {**item, "config": {**item["config"], "name": name}} if name != base else item
+        taken.add(name)
+    return items
 
 
 def function_name(function: Callable[..., Any], argument: str) -> str:

@@ -88,6 +88,20 @@ def test_training_leaves_out_the_rows_that_scoring_leaves_out(rows: Any, element
     assert sum(timing["rows"] for timing in fitted.summary.timings) == fitted.transform(odd).count() == 100
 
 
+def test_the_states_of_a_fit_have_the_same_place_when_the_program_runs_again() -> None:
+    def digest(**names: str) -> str:
+        return ml.DLClassifier(
+            model=classify,
+            optimizer=keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.1)),
+            metrics=[keras.metrics.AUC(**names), keras.metrics.AUC(curve="PR"), "accuracy"],
+            checkpointPath="/states",
+        )._digest()
+
+    first = digest()
+    assert digest() == first
+    assert digest(name="area") != first
+
+
 def test_strings_are_labels(rows: Any, tmp_path: Path) -> None:
     words = rows.withColumn("label", F.when(F.col("label") == 1, "same").otherwise("other"))
     estimator = ml.DLClassifier(model=classify, featuresCols=["x", "y"], predictedLabelCol="said", batchSize=50)
