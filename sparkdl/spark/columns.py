@@ -229,7 +229,7 @@ def _describe(data_type: T.DataType, title: str, what: str) -> tuple[Kind, int, 
         return "array", 1, "float32"
     if isinstance(data_type, T.ArrayType):
         kind, depth, dtype = _describe(data_type.elementType, title, what)
-        if kind in ("number", "array") and not isinstance(data_type.elementType, (T.UserDefinedType, T.DecimalType)):
+        if kind in ("number", "array") and not isinstance(data_type.elementType, T.UserDefinedType):
             return "array", depth + 1, dtype
     if isinstance(data_type, T.BinaryType):
         return "binary", 0, None
@@ -271,6 +271,8 @@ def expression(wanted: Wanted, schema: T.StructType) -> list[Column]:
 
 def needs_expression(data_type: T.DataType) -> bool:
     """Whether a column must be converted by Spark before a worker can read it."""
+    if isinstance(data_type, T.ArrayType):
+        return needs_expression(data_type.elementType)
     return isinstance(data_type, (T.UserDefinedType, T.DecimalType))
 
 
@@ -278,11 +280,18 @@ def _expression(name: str, data_type: T.DataType) -> Column:
     column = F.col(quoted(name))
     if isinstance(data_type, T.UserDefinedType):
         return F.when(column.isNotNull(), vector_to_array(column, "float32"))
-    if isinstance(data_type, T.DecimalType):
-        return column.cast("double")
+    if needs_expression(data_type):
+        return column.cast(_as_doubles(data_type))
     if isinstance(data_type, T.StructType):
         return F.when(column.isNotNull(), F.struct(*[column.getField(name).alias(name) for name in _IMAGE_FIELDS]))
     return column
+
+
+def _as_doubles(data_type: T.DataType) -> T.DataType:
+    """The type of decimals, also in arrays, as numbers that numpy has."""
+    if isinstance(data_type, T.ArrayType):
+        return T.ArrayType(_as_doubles(data_type.elementType), data_type.containsNull)
+    return T.DoubleType() if isinstance(data_type, T.DecimalType) else data_type
 
 
 def quoted(name: str) -> str:

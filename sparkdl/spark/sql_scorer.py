@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +43,7 @@ class SqlScorer:
     def __call__(self, items: Iterable[Any]) -> Iterator[pa.Array]:
         """Takes columns: an Arrow array, or a tuple of several; gives as many rows as it was given."""
         given = (tuple(item) if isinstance(item, tuple) else (item,) for item in items)
-        columns = (tuple(map(dense, item)) for item in given)
+        columns = (self.typed(tuple(map(dense, item))) for item in given)
         first = next(columns, None)
         if first is None:
             return
@@ -52,6 +52,13 @@ class SqlScorer:
         scorer = Scorer(self.shipped, reader, 0, kinds, list, self.batch_size, self.handle_invalid)
         names = tuple(str(number) for number in range(len(first)))
         yield from ColumnScorer(scorer, names, None)(itertools.chain([first], columns))
+
+    def typed(self, columns: tuple[pa.Array, ...]) -> tuple[pa.Array, ...]:
+        """The columns, with those NULLs of a query that have no type as nulls of what the model takes there."""
+        inputs = self.spec.features
+        own = len(columns) == len(inputs)
+        tensors = inputs if own else inputs[:1] * len(columns)
+        return tuple(_typed(column, tensor, own) for column, tensor in zip(columns, tensors, strict=True))
 
     def sources(self, kinds: list[pa.DataType]) -> tuple[ColumnSource, ...]:
         """How the inputs are read from arguments of these types.
@@ -107,18 +114,36 @@ class SqlScorer:
             )
 
 
+def _typed(column: pa.Array, tensor: TensorSpec, own: bool) -> pa.Array:
+    """A column of untyped NULLs, or of lists of such, as one of numbers like the tensor's, or of lists of them."""
+    whole = np.dtype(tensor.dtype).kind in "iu"
+    number = pa.int64() if whole else pa.float64()
+    lists = own and tensor.size != 1 and pa.types.is_null(column.type)
+    return _cast(column, pa.list_(number) if lists else _replaced(column.type, pa.types.is_null, number))
+
+
 def dense(column: pa.Array) -> pa.Array:
-    """ML vectors, as Spark stores them, as lists of numbers; any other column as it is; decimals as doubles."""
-    if pa.types.is_decimal(column.type):
-        return column.cast(pa.float64())
+    """ML vectors, as Spark stores them, as lists of numbers; decimals as doubles; any other column as it is."""
     if not pa.types.is_struct(column.type) or tuple(field.name for field in column.type) != _VECTOR:
-        return column
+        return _cast(column, _replaced(column.type, pa.types.is_decimal, pa.float64()))
     kinds = column.field("type").to_numpy(zero_copy_only=False)
     if (kinds == 1).all() and not column.null_count:
         return column.field("values")
     return pa.array(
         [None if vector is None else _dense(vector) for vector in column.to_pylist()], pa.list_(pa.float64())
     )
+
+
+def _replaced(kind: pa.DataType, which: Callable[[pa.DataType], bool], other: pa.DataType) -> pa.DataType:
+    """A type, or the lists of it at any depth, with another in its place where it is one of those."""
+    if pa.types.is_list(kind):
+        inner = _replaced(kind.value_type, which, other)
+        return kind if inner == kind.value_type else pa.list_(inner)
+    return other if which(kind) else kind
+
+
+def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    return column if column.type == kind else column.cast(kind)
 
 
 def _dense(vector: dict[str, Any]) -> list[float]:

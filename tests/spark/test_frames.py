@@ -368,9 +368,10 @@ def test_odd_names_and_another_case(spark_local: Any) -> None:
 def test_features_for_scoring_keep_all_columns_and_rows(frame: Any) -> None:
     model = ModelShapes(((3,), (2, 2, 3), (4,), ()), ("v", "i", "a", "d"))
     arguments = DataArguments({"v": "vec", "i": "image", "a": "arr", "d": "dec"})
+    frame = frame.withColumn("arr", F.col("arr").cast("array<decimal(9,2)>"))
     prepared = prepare_features(frame, arguments, model)
     assert prepared.frame.columns[: prepared.keep] == frame.columns
-    assert len(prepared.frame.columns) == prepared.keep + 2
+    assert len(prepared.frame.columns) == prepared.keep + 3
     reader = prepared.reader
 
     def score(batches: Any) -> Iterator[pa.RecordBatch]:

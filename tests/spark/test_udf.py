@@ -77,6 +77,28 @@ def test_nulls_vectors_and_several_inputs(spark_local: SparkSession) -> None:
         data.selectExpr("strict(a, 'x')").collect()
 
 
+@pytest.mark.parametrize("arrow", [True, False])
+def test_literals_of_sql(spark_local: SparkSession, monkeypatch: pytest.MonkeyPatch, arrow: bool) -> None:
+    if not arrow:
+        monkeypatch.setattr(udf, "has_arrow_functions", lambda: False)
+    pair, one = keras.Input((2,), name="pair"), keras.Input((), name="one", dtype="int32")
+    sdl.register_udf(spark_local, "total", keras.Model(pair, keras.ops.sum(pair, axis=1)))
+    sdl.register_udf(spark_local, "both", keras.Model([pair, one], pair[:, 0] + keras.ops.cast(one, "float32")))
+    for call, expected in [
+        ("total(array(0.5, 0.25))", 0.75),
+        ("total(0.5, 0.25)", 0.75),
+        ("total(1.0D, NULL)", None),
+        ("total(NULL, NULL)", None),
+        ("total(NULL)", None),
+        ("total(array(NULL, NULL))", None),
+        ("both(array(0.5, 0.25), 2)", 2.5),
+        ("both(NULL, 2)", None),
+        ("both(array(0.5, 0.25), NULL)", None),
+    ]:
+        row = spark_local.sql(f"SELECT {call} AS p").first()
+        assert row is not None and row.p == expected, call
+
+
 def test_mistakes_are_found_at_registration(spark_local: SparkSession) -> None:
     inputs = keras.Input((None,), name="x")
     model = keras.Model(

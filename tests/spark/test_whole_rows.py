@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import keras
@@ -35,6 +36,7 @@ def image(height: int = 2, width: int = 2, mode: int = 0, size: int = 4) -> tupl
     [
         (array(T.DoubleType()), (2,), [[1.0, 2.0], None, [1.0, None], [NAN, 1.0], [1.0], [1.0, 2.0, 3.0], []], 1),
         (array(T.FloatType()), (None,), [[1.0, None], [1.0, 2.0], None, [NAN, 1.0], [1.0], [3.0, 4.0]], 2),
+        (array(T.DecimalType(3, 1)), (2,), [[Decimal("1.5"), Decimal(2)], [Decimal(1), None], [Decimal(1)], None], 1),
         (array(T.IntegerType()), (2,), [[1, 2], None, [1, None], [1], [0, 0]], 2),
         (array(T.DoubleType(), 2), (2, 1), [[[1.0], [2.0]], [None, [1.0]], [[1.0], [NAN]], [[1.0]], [[1.0], []]], 1),
         (
