@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from sparkdl.data.augment import FeatureTransform
-from sparkdl.data.blocks import Block, Origin, refuse_nan, unpack
+from sparkdl.data.blocks import Block, Origin, refuse_nan, refuse_weights, unpack
 from sparkdl.data.pictures import PICTURE, picture_column
 from sparkdl.errors import DataError
 from sparkdl.types import SampleSpec, TensorSpec
@@ -135,6 +135,8 @@ def read_columns(
         elif values.dtype != PICTURE:
             values = values.astype(tensor.dtype, copy=False).reshape(len(batch), *tensor.shape)
             refuse_nan(values, source.title, where)
+        if reader.spec.weighted and index == len(reader.sources) - 1:
+            refuse_weights(values, source.title, where)
         columns.append(values)
         vocabularies.append(vocabulary)
     return tuple(columns), tuple(vocabularies)

@@ -73,6 +73,15 @@ def refuse_nan(values: np.ndarray, title: str, where: Callable[[int], str]) -> N
     raise DataError(f"{title} has a NaN in {where(row)}: fill or drop such rows first.")
 
 
+def refuse_weights(values: np.ndarray, title: str, where: Callable[[int], str]) -> None:
+    """Raises DataError for the first weight (rows,) that is negative or infinite."""
+    if values.size and not (values.min() >= 0 and values.max() < np.inf):
+        row = int(np.flatnonzero(~((values >= 0) & (values < np.inf)))[0])
+        raise DataError(
+            f"{title} has {values[row]:g} in {where(row)}, expected a number of at least 0: correct or drop such rows."
+        )
+
+
 def block_of_samples(
     samples: Sequence[Sample], spec: SampleSpec, ids: np.ndarray, role: np.ndarray | None = None
 ) -> Block:
@@ -85,8 +94,8 @@ def block_of_samples(
         role: int8 (rows,) or None.
 
     Raises:
-        DataError: a sample has another number of arrays, another shape, a value that is no number, a NaN, or
-            no weight where others have one.
+        DataError: a sample has another number of arrays, another shape, a value that is no number, a NaN,
+            a negative weight, or no weight where others have one.
 
     Example:
         >>> import numpy as np
@@ -107,6 +116,7 @@ def block_of_samples(
     ]
     if spec.weighted:
         columns.append(_stack([np.asarray(sample.weight) for sample in samples], spec.columns[-1], "weight", where))
+        refuse_weights(columns[-1], "weight", where)
     return Block(ids, tuple(columns), role)
 
 

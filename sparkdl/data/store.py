@@ -183,6 +183,11 @@ class PartitionStore:
         column = self._frozen()[len(self.spec.features) + index]
         return (column.min().item(), column.max().item()) if column.size else None
 
+    def counting(self, role: int = TRAIN) -> int:
+        """Number of rows of one role whose weight is not 0."""
+        chosen = self._roles.array() == role
+        return int(np.count_nonzero(self._frozen()[-1][chosen]) if self.spec.weighted else chosen.sum())
+
     def vocabulary(self, column: int, role: int = TRAIN) -> tuple[str, ...]:
         """The strings that rows of one role hold in column number `column`, sorted.
 

@@ -15,15 +15,21 @@ NOTHING = (np.inf, -np.inf)
 
 
 def check_rows(store: PartitionStore, collective: Collective) -> None:
-    """There are rows to train on.
+    """There are rows to train on, and not all of them count nothing.
 
     Raises:
         DataError: on every worker, where there are none.
     """
-    training, validation = collective.all_sum(np.array([store.view(TRAIN).rows, store.view(VALIDATION).rows]))
+    mine = (store.view(TRAIN).rows, store.view(VALIDATION).rows, store.counting(TRAIN))
+    training, validation, counting = collective.all_sum(np.array(mine))
     if training == 0:
         rest = f" (all {validation} rows are for validation)" if validation else ""
         raise DataError(f"fit was given no rows to train on{rest}: check the filters and joins of the data.")
+    if counting == 0:
+        raise DataError(
+            f"the weights of all {training} rows to train on are 0, expected some above 0, as nothing is learnt of "
+            f"rows that count nothing: correct the weights, or give none."
+        )
 
 
 def agree_on_strings(store: PartitionStore, collective: Collective, columns: Sequence[int]) -> dict[str, list[str]]:

@@ -142,6 +142,20 @@ def test_a_bad_row_is_named_by_column_partition_and_position(
         read(kind, columns, shape, dtype, "float32")
 
 
+@pytest.mark.parametrize(("weight", "shown"), [(-0.5, "-0.5"), (float("inf"), "inf")])
+def test_a_weight_that_is_none_is_refused(weight: float, shown: str) -> None:
+    spec = SampleSpec((TensorSpec("x", (), "float32"),), (), weighted=True)
+    sources = (
+        ColumnSource("number", ("x",), "features column 'x'"),
+        ColumnSource("number", ("w",), "weight column 'w'"),
+    )
+    batch = pa.record_batch({"__id": [FIRST, FIRST + 1], "x": [-1.0, -1.0], "w": [0.0, weight]})
+    with pytest.raises(
+        DataError, match=f"weight column 'w' has {shown} in row 1 of partition 5 .* at least 0: correct"
+    ):
+        list(BlockReader(spec, sources)([batch]))
+
+
 def test_rows_after_a_shuffle_are_named_by_where_they_came_from() -> None:
     batch = pa.RecordBatch.from_pydict(
         {"__id": [(2 << 33) + 9, 7], "__role": pa.array([0, 1], pa.int8()), "c0": [1.0, None]}

@@ -39,6 +39,7 @@ def test_samples_become_columns_of_the_specs_dtypes() -> None:
         (Sample((np.zeros(2),), (np.asarray(1),), 1.0), "1 feature arrays, 1 label arrays and a weight; expected 2"),
         (Sample((np.zeros(2), np.asarray(1)), (np.asarray(1),)), "no weight; expected 2, 1 and a weight"),
         (Sample((np.zeros(2), np.asarray(1)), (np.asarray(1),), float("nan")), "weight has a NaN in row 1"),
+        (Sample((np.zeros(2), np.asarray(1)), (np.asarray(1),), -2.0), "weight has -2 in row 1.* at least 0: correct"),
         ((np.zeros(2), 1), "received tuple in row 1 of partition 4.*Sample.from_ndarray"),
     ],
 )

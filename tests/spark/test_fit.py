@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 sys.path.insert(0, str(Path(__file__).parent))
 from models import blobs, classifier, frame
@@ -182,6 +183,12 @@ def test_wrong_width_for_the_model_is_refused(spark_local: SparkSession) -> None
     x, y = blobs(9)
     with pytest.raises(DataError, match=r"3"):
         sdl.fit(classifier(), frame(spark_local, x[:, :3], y), batch_size=9, verbose=0)
+
+
+def test_weights_that_all_are_zero_are_refused(spark_local: SparkSession) -> None:
+    data = frame(spark_local, *blobs(20)).withColumn("w", F.lit(0))
+    with pytest.raises(DataError, match="the weights of all 20 rows to train on are 0, expected some above 0"):
+        sdl.fit(classifier(), data, weight="w", batch_size=10, verbose=0)
 
 
 def test_nan_loss_names_its_place_and_keeps_the_last_good_weights(spark_local: SparkSession) -> None:
