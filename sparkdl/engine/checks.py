@@ -174,6 +174,7 @@ def check_labels(
     """Compares label shapes with outputs where the loss says how they belong together."""
     for column, output, loss in _label_pairs(model, spec, outputs):
         shape = tuple(output.shape[1:])
+        refuse_one_unit(model, loss, shape)
         expected = shape[:-1] if is_sparse(loss) else shape
         if fits(expected, column.shape) or (is_sparse(loss) and fits((*expected, 1), column.shape)):
             continue
@@ -195,6 +196,26 @@ def _reshaping(column: TensorSpec, expected: Sequence[int | None], columns: Mapp
     if column.name not in columns or None in expected or math.prod(size or 0 for size in expected) != column.size:
         return ""
     return f"give shapes={{{columns[column.name]!r}: {tuple(expected)}}}, or "
+
+
+def refuse_one_unit(model: keras.Model, loss: Any, shape: Sequence[int | None]) -> None:
+    """Refuses a loss that makes all units of an output one probability for each class, where there is one unit only.
+
+    Args:
+        model: named in the message.
+        loss: a loss, a function or a name.
+        shape: of the output, per row.
+
+    Raises:
+        ModelError: that unit would always say 1, so the loss be 0, and nothing learnt.
+    """
+    loss = keras.losses.get(loss)
+    if shape and shape[-1] == 1 and (is_sparse(loss) or _is_one_hot(loss)):
+        raise ModelError(
+            f"the loss {_name_of(loss)!r} shares out certainty among classes, but the "
+            f"model {model.name!r} ends in one unit, which would always have all of it, so that nothing is learnt: use "
+            f"'binary_crossentropy', or give the last layer a unit for each class."
+        )
 
 
 def class_counts(model: keras.Model, spec: SampleSpec) -> tuple[int | None, ...]:
@@ -225,7 +246,11 @@ def _is_one_hot(loss: Any) -> bool:
 
 
 def _is(loss: Any, cls: type, function: Any) -> bool:
-    return isinstance(loss, cls) or getattr(loss, "fn", None) is function
+    return isinstance(loss, cls) or function is loss or getattr(loss, "fn", None) is function
+
+
+def _name_of(loss: Any) -> str:
+    return str(getattr(loss, "name", None) or getattr(loss, "__name__", loss))
 
 
 def _is_keras_loss(loss: Any) -> bool:

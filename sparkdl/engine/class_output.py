@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import keras
 
+from sparkdl.engine.checks import refuse_one_unit
 from sparkdl.errors import ModelError
 
 _LINEAR, _PROBABILITY = "linear", "probability"
@@ -38,7 +39,7 @@ def class_output(model: keras.Model) -> ClassOutput | None:
 
     Raises:
         ModelError: there are several outputs, or the output is no vector, or it is of another kind than the loss
-            expects, which trains badly and says nothing.
+            expects, which trains badly and says nothing, or one unit under a loss that compares several.
 
     Example:
         >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, "sigmoid")])
@@ -50,7 +51,10 @@ def class_output(model: keras.Model) -> ClassOutput | None:
     if not outputs:
         return None
     units = _units(model, outputs)
-    ending, from_logits = _ending(outputs[0]), _from_logits(model.loss)
+    loss = _only(model.loss)
+    if loss is not None:
+        refuse_one_unit(model, loss, (units,))
+    ending, from_logits = _ending(outputs[0]), _from_logits(loss)
     if from_logits is False and ending == _LINEAR:
         raise ModelError(
             f"the loss of the model {model.name!r} takes probabilities, but its last layer gives any number: give "
@@ -108,11 +112,16 @@ def _ending(output: Any) -> str | None:
     return _ENDINGS.get(getattr(layer, "activation", None))
 
 
-def _from_logits(loss: Any) -> bool | None:
-    """Whether a loss takes logits; None where it does not know the difference."""
+def _only(loss: Any) -> Any:
+    """The loss of a model with one output, which may stand in a list or a dict; None where it says nothing."""
     if isinstance(loss, (list, tuple, dict)):
         items = list(loss.values() if isinstance(loss, dict) else loss)
-        return _from_logits(items[0]) if len(items) == 1 else None
+        return _only(items[0]) if len(items) == 1 else None
+    return loss
+
+
+def _from_logits(loss: Any) -> bool | None:
+    """Whether a loss takes logits; None where it does not know the difference."""
     loss = keras.losses.get(loss)
     if isinstance(loss, keras.losses.Loss):
         found = getattr(loss, "_fn_kwargs", {}).get("from_logits", getattr(loss, "from_logits", None))

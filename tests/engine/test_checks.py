@@ -40,6 +40,13 @@ def test_a_model_that_fits_passes_and_is_built():
         (model, spec(count=2), ModelError, "1 inputs.*2 feature columns"),
         (model, spec(label=(10,)), ModelError, r"labels of shape \(\).*\(10,\)"),
         (lambda: model(loss="categorical_crossentropy"), spec(), ModelError, "one-hot.*sparse_categorical"),
+        (
+            lambda: model(units=1),
+            spec(),
+            ModelError,
+            "'sparse_categorical_crossentropy' .* ends in one unit, which would",
+        ),
+        (lambda: model(loss="categorical_crossentropy", units=1), spec(label=(1,)), ModelError, "use 'binary_cross"),
         (lambda: model(loss="mse", units=2), spec(label=(3,)), ModelError, r"\(2,\).*\(3,\)"),
         (lambda: model(batch_size=4), spec(), UnsupportedError, "fixed batch of 4"),
         (lambda: model(layers.BatchNormalization(synchronized=True)), spec(), UnsupportedError, "synchronized=True"),

@@ -46,6 +46,23 @@ def test_the_last_layer_may_be_a_model_or_an_activation() -> None:
     assert default_loss(model(1, None, "mse")).get_config()["from_logits"] is True
 
 
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "sparse_categorical_crossentropy",
+        {"out": "categorical_crossentropy"},
+        keras.losses.categorical_focal_crossentropy,
+        keras.losses.CategoricalCrossentropy(from_logits=True),
+    ],
+)
+@pytest.mark.parametrize("activation", [None, "sigmoid"])
+def test_classes_that_one_unit_cannot_tell_apart(loss: Any, activation: Any) -> None:
+    made = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, activation, name="out")])
+    made.compile("sgd", loss)
+    with pytest.raises(ModelError, match="ends in one unit, .* nothing is learnt: use 'binary_crossentropy', or give"):
+        class_output(made)
+
+
 def test_what_is_no_classifier() -> None:
     with pytest.raises(ModelError, match=r"takes probabilities, but .*: give that layer the activation 'softmax'"):
         class_output(model(4, None, "sparse_categorical_crossentropy"))
