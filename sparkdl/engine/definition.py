@@ -97,9 +97,9 @@ def compile_model(
         model.compile(**old)
 
 
-def early_stopping(monitor: str, patience: int) -> keras.callbacks.Callback:
+def early_stopping(monitor: str, mode: str, patience: int) -> keras.callbacks.Callback:
     """Keras's callback that ends a training which no longer gets better, and puts the best weights back."""
-    return keras.callbacks.EarlyStopping(monitor, patience=patience, restore_best_weights=True)
+    return keras.callbacks.EarlyStopping(monitor, mode=mode, patience=patience, restore_best_weights=True)
 
 
 def described(value: Any) -> Any:

@@ -251,6 +251,11 @@ class TrainingParams(
         "loss.",
         TypeConverters.toString,
     )
+    monitorMode = param(
+        "monitorMode",
+        "which way `monitor` gets better: 'min', 'max', or 'auto', which knows losses and the metrics of Keras.",
+        to.choice("monitorMode", "auto", "min", "max"),
+    )
     checkpointPath = param(
         "checkpointPath",
         "directory or URL for the states of an unfinished fit; the same fit, run again after a crash, goes on from the "
@@ -287,6 +292,7 @@ class TrainingParams(
     getValidationSplit = getter("validationSplit")
     getEarlyStopping = getter("earlyStopping")
     getMonitor = getter("monitor")
+    getMonitorMode = getter("monitorMode")
     getCheckpointPath = getter("checkpointPath")
     getNumWorkers = getter("numWorkers")
     getCoresPerWorker = getter("coresPerWorker")
@@ -304,6 +310,7 @@ class TrainingParams(
         "epochs": 1,
         "validationSplit": 0.0,
         "earlyStopping": 0,
+        "monitorMode": "auto",
         "trainingPrecision": "float32",
         "exchangePrecision": "float32",
         "verbose": 0,

@@ -11,17 +11,19 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from sparkdl.engine.archive import model_archive
+from sparkdl.engine.checks import check_model
 from sparkdl.engine.definition import compile_model, early_stopping, function_name, is_model, make_model
+from sparkdl.engine.monitoring import modes_of
 from sparkdl.errors import ArgumentError
 from sparkdl.history import History
 from sparkdl.ml.fitted import MODEL_FILE, Fitted, model_of, read_archive
 from sparkdl.ml.params import HasModel, TrainingParams, setter
 from sparkdl.ml.persistence import Persistent, StageFolder
 from sparkdl.spark.arguments import refuse_stream
-from sparkdl.spark.columns import find_column, quoted
+from sparkdl.spark.columns import did_you_mean, find_column, quoted
 from sparkdl.spark.expectations import shapes_of
 from sparkdl.spark.fit import ON_A_STREAM, fit
-from sparkdl.spark.frames import DataArguments
+from sparkdl.spark.frames import DataArguments, prepare
 from sparkdl.spark.storage import storage_for
 from sparkdl.spark.whole_rows import whole_rows
 from sparkdl.storage.paths import join
@@ -46,6 +48,7 @@ class Trainer(TrainingParams, HasModel, Persistent):
     setValidationSplit = setter("validationSplit")
     setEarlyStopping = setter("earlyStopping")
     setMonitor = setter("monitor")
+    setMonitorMode = setter("monitorMode")
     setCheckpointPath = setter("checkpointPath")
     setNumWorkers = setter("numWorkers")
     setCoresPerWorker = setter("coresPerWorker")
@@ -114,7 +117,7 @@ class Trainer(TrainingParams, HasModel, Persistent):
 
     def _train(self, model: Any, frame: DataFrame) -> History:
         """Trains the model in place."""
-        callbacks, place = self._early_stopping(), self._checkpoints()
+        callbacks, place = self._early_stopping(model, frame), self._checkpoints()
         history = fit(
             model,
             frame,
@@ -141,13 +144,15 @@ class Trainer(TrainingParams, HasModel, Persistent):
             storage_for(self.getCheckpointPath(), frame.sparkSession).delete(self._digest())
         return history
 
-    def _early_stopping(self) -> list[Any]:
-        """The callback that ends the training, and puts the best weights back."""
+    def _early_stopping(self, model: Any, frame: DataFrame) -> list[Any]:
+        """The callback that ends the training, and puts the best weights back; what it watches will be there."""
         if not self.getEarlyStopping():
             return []
         validates = self.isDefined("validationIndicatorCol") or self.getValidationSplit() > 0
         monitor = self.value_of("monitor") or ("val_loss" if validates else "loss")
-        return [early_stopping(monitor, self.getEarlyStopping())]
+        check_model(model, prepare(frame, self._arguments(), shapes_of(model)).spec)  # which builds its metrics
+        mode = watched(self.uid, monitor, self.getMonitorMode(), modes_of(model), validates)
+        return [early_stopping(monitor, mode, self.getEarlyStopping())]
 
     def _checkpoints(self) -> str | None:
         """The directory of this fit's states: fits with other Params, as in a grid, have others."""
@@ -163,7 +168,11 @@ class Trainer(TrainingParams, HasModel, Persistent):
         """The rows to train on: where rows may be left out, without those that the fitted stage would leave out."""
         if self.getHandleInvalid() == "error":
             return dataset
-        arguments = DataArguments(
+        return whole_rows(dataset, self._arguments(), shapes_of(model))
+
+    def _arguments(self) -> DataArguments:
+        """Which columns are what, as `fit` is told."""
+        return DataArguments(
             self.features,
             self._labels(),
             self._weight(),
@@ -171,7 +180,6 @@ class Trainer(TrainingParams, HasModel, Persistent):
             dtypes=self.value_of("dtypes") or {},
             transform=self.transform_of_images,
         )
-        return whole_rows(dataset, arguments, shapes_of(model))
 
     def _shapes(self) -> dict[str, tuple[int, ...]]:
         return {name: tuple(shape) for name, shape in (self.value_of("shapes") or {}).items()}
@@ -200,6 +208,43 @@ class Trainer(TrainingParams, HasModel, Persistent):
     def _take(self, metadata: Mapping[str, Any], folder: StageFolder) -> None:
         if "modelFile" in metadata:
             self._set(model=model_of(read_archive(folder), folder.path_of(MODEL_FILE)))
+
+
+def watched(stage: str, monitor: str, mode: str, modes: Mapping[str, str | None], validates: bool) -> str:
+    """Which way what early stopping watches gets better: "min" or "max".
+
+    Args:
+        stage: named in messages.
+        monitor: what is watched.
+        mode: "auto", or the answer.
+        modes: for each name that the training logs, the way it gets better, where that is known.
+        validates: whether there are validation rows, of which the same names come with "val_".
+
+    Raises:
+        ArgumentError: there will be no such name in the history, or nobody knows which way it gets better.
+
+    Example:
+        >>> watched("DLClassifier_1", "val_accuracy", "auto", {"loss": "min", "accuracy": "max"}, validates=True)
+        'max'
+    """
+    logged = monitor.removeprefix("val_")
+    if logged in modes and logged != monitor and not validates:
+        raise ArgumentError(
+            f"monitor={monitor!r} of {stage} needs validation rows, and it has none: set validationSplit or "
+            f"validationIndicatorCol, or monitor={logged!r}."
+        )
+    if logged not in modes:
+        known = [*modes, *(f"val_{name}" for name in modes if validates)]
+        raise ArgumentError(
+            f"monitor={monitor!r} will be no name in the history of {stage}: {did_you_mean(monitor, known)}."
+        )
+    found = modes[logged] if mode == "auto" else mode
+    if found is None:
+        raise ArgumentError(
+            f"monitor={monitor!r} of {stage} may get better by growing or by falling, and Keras does not know which: "
+            f"set monitorMode='max' or 'min'."
+        )
+    return found
 
 
 def _named(value: Any, name: str) -> Any:

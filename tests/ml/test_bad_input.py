@@ -80,6 +80,28 @@ def test_params_that_do_not_fit(rows: Any, params: dict[str, Any], error: type, 
         ml.DLClassifier(**given).fit(rows)
 
 
+def hit(truth: Any, guess: Any) -> Any:
+    return keras.ops.mean(keras.ops.abs(keras.ops.cast(truth, "float32") - guess))
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        (
+            {"monitor": "acuracy"},
+            "will be no name in the history of .*: did you mean 'accuracy'. It has 'loss', 'accurac",
+        ),
+        ({"monitor": "val_acc", "validationSplit": 0.5}, "did you mean 'val_accuracy'"),
+        ({"monitor": "val_loss"}, "needs validation rows, and it has none: .*, or monitor='loss'"),
+        ({"monitor": "hit"}, "Keras does not know which: set monitorMode='max' or 'min'"),
+    ],
+)
+def test_what_early_stopping_cannot_watch(rows: Any, classifier: Any, params: dict[str, Any], said: str) -> None:
+    stopping = classifier.copy().setParams(earlyStopping=1, metrics=["accuracy", hit], **params)
+    with pytest.raises(ArgumentError, match=said):
+        stopping.fit(rows)
+
+
 def test_a_loss_is_needed_where_nobody_can_know_it(rows: Any) -> None:
     with pytest.raises(ModelError, match="is not compiled and no loss was given: set loss= of the stage"):
         ml.DLEstimator(model=classify, featuresCols=["x", "y"]).fit(rows)

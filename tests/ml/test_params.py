@@ -39,6 +39,7 @@ VALUES: dict[str, Any] = {
     "model": classify,
     "optimizer": "sgd",
     "labelCols": ["c", "d"],
+    "monitorMode": "max",
 }
 
 

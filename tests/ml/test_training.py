@@ -102,6 +102,20 @@ def test_the_states_of_a_fit_have_the_same_place_when_the_program_runs_again() -
     assert digest(name="area") != first
 
 
+def distance(truth: Any, guess: Any) -> Any:
+    flat = keras.ops.reshape(keras.ops.cast(truth, "float32"), (-1,))
+    return keras.ops.abs(flat - keras.ops.reshape(guess, (-1,)))
+
+
+@pytest.mark.parametrize(("mode", "better"), [("min", min), ("max", max)])
+def test_a_metric_of_which_keras_knows_no_direction_can_be_watched(rows: Any, mode: str, better: Any) -> None:
+    estimator = ml.DLClassifier(model=classify, featuresCols=["x", "y"], metrics=[distance], epochs=6, batchSize=50)
+    estimator.setEarlyStopping(1).setMonitor("val_distance").setMonitorMode(mode).setValidationIndicatorCol("holds")
+    watched = estimator.setOptimizer("sgd").setLearningRate(1e-3).fit(rows).summary.history["val_distance"]
+    assert watched[-1] != better(watched) or len(watched) == 6
+    assert all(better(pair) == pair[1] for pair in zip(watched[:-2], watched[1:-1], strict=True))
+
+
 def test_strings_are_labels(rows: Any, tmp_path: Path) -> None:
     words = rows.withColumn("label", F.when(F.col("label") == 1, "same").otherwise("other"))
     estimator = ml.DLClassifier(model=classify, featuresCols=["x", "y"], predictedLabelCol="said", batchSize=50)
