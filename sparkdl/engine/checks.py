@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from sparkdl.engine.building import build_model, symbolic_outputs
+from sparkdl.engine.compile_arguments import check_metric_names
 from sparkdl.engine.layout import layout_of
 from sparkdl.engine.objective import loss_terms
 from sparkdl.engine.output_names import gives_nested, output_names
@@ -66,7 +67,7 @@ def _build(model: keras.Model, spec: SampleSpec, columns: Mapping[str, str]) -> 
 
 
 def check_compiled(model: Any) -> None:
-    """Raises ModelError where `model` is no compiled Keras model on TensorFlow."""
+    """Raises ModelError where `model` is no Keras model on TensorFlow, compiled with what Keras knows."""
     if keras.backend.backend() != "tensorflow":
         raise ModelError(
             f"Keras runs on the backend {keras.backend.backend()!r}, expected 'tensorflow': set the environment "
@@ -78,6 +79,7 @@ def check_compiled(model: Any) -> None:
         raise ModelError(
             f"the model {model.name!r} is not compiled: call model.compile(optimizer, loss, metrics=[...]) first."
         )
+    check_metric_names(model)
 
 
 def check_overrides(model: keras.Model, compiled: bool) -> None:

@@ -13,8 +13,33 @@ from sparkdl.engine.custom_objects import is_keras, keep, refer_to_lambdas, refe
 from sparkdl.errors import ModelError
 
 METRIC_ARGUMENTS = ("metrics", "weighted_metrics")
+# What Keras chooses by the loss and the output.
+_CHOSEN_LATER = frozenset({"accuracy", "acc", "crossentropy", "ce"})
 # What has variables of its own cannot be copied attribute by attribute.
 STATEFUL = (keras.Variable, keras.Layer, keras.metrics.Metric)
+
+
+def find_metric(name: str) -> Any:
+    """What Keras means by the name of a metric; nothing where that depends on the model.
+
+    Raises:
+        ValueError: Keras does not know the name.
+    """
+    return None if name in _CHOSEN_LATER else keras.metrics.get(name)
+
+
+def check_metric_names(model: keras.Model) -> None:
+    """Raises ModelError where a model is compiled with a metric of a name that Keras does not know: it looks later."""
+    config = getattr(getattr(model, "_compile_config", None), "config", {})
+    for argument in METRIC_ARGUMENTS:
+        for name in filter(lambda item: isinstance(item, str), keras.tree.flatten(config.get(argument))):
+            try:
+                find_metric(name)
+            except ValueError:
+                raise ModelError(
+                    f"{argument}={name!r} of the model {model.name!r} is no metric that Keras knows: correct its name, "
+                    f"and compile the model again."
+                ) from None
 
 
 @dataclass(frozen=True)

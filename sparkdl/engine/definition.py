@@ -13,11 +13,18 @@ from typing import Any
 
 import keras
 
+from sparkdl.engine.compile_arguments import find_metric
 from sparkdl.engine.serialization import model_arrays, pack_model, set_model_arrays, unpack_model
 from sparkdl.errors import ArgumentError, ModelError
 
 # Keras counts the names of layers in the process, and is not safe for threads while it makes them.
 _MAKING = threading.RLock()
+# By argument what it holds, and what fails for a name that Keras does not know.
+_KNOWN: Mapping[str, tuple[str, Callable[[str], Any]]] = {
+    "optimizer": ("optimizer", keras.optimizers.get),
+    "loss": ("loss", keras.losses.get),
+    "metrics": ("metric", find_metric),
+}
 _CONFIGURED = (keras.optimizers.Optimizer, keras.losses.Loss, keras.metrics.Metric)
 
 
@@ -262,12 +269,12 @@ def _restored(argument: str, value: Any) -> Any:
         return [_restored(argument, item) for item in value]
     if isinstance(value, str) and ":" in value:
         return find_function(value)
-    if isinstance(value, str) and argument != "metrics":
-        module = keras.optimizers if argument == "optimizer" else keras.losses
+    if isinstance(value, str):
+        noun, known = _KNOWN[argument]
         try:
-            module.get(value)
+            known(value)
         except ValueError:
-            raise ArgumentError(f"{argument}={value!r} is no {argument} that Keras knows: correct its name.") from None
+            raise ArgumentError(f"{argument}={value!r} is no {noun} that Keras knows: correct its name.") from None
     return value
 
 

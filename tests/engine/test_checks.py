@@ -86,6 +86,15 @@ def test_a_model_without_a_loss_needs_no_labels():
     check_model(penalised, SampleSpec(spec().features))
 
 
+def test_names_of_metrics_are_looked_up_before_keras_does():
+    made = keras.Sequential([keras.Input((6,)), layers.Dense(1)])
+    made.compile("sgd", "mse", metrics=["acc", "mae", "ce"], weighted_metrics={"dense": ["acuracy"]})
+    with pytest.raises(
+        ModelError, match=r"weighted_metrics='acuracy' of the model '\w+' is no metric that Keras knows"
+    ):
+        check_model(made, spec())
+
+
 def test_a_stateful_layer_is_refused():
     stateful = keras.Sequential([keras.Input((5, 6), batch_size=2), layers.LSTM(3, stateful=True), layers.Dense(1)])
     stateful.compile("sgd", "mse")

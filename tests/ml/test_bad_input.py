@@ -71,6 +71,11 @@ def test_labels_that_metadata_tell(rows: Any, classifier: Any) -> None:
         ({"loss": keras.losses.BinaryCrossentropy(from_logits=True)}, ModelError, "from_logits=True, but its last lay"),
         ({"loss": "crossentropie"}, ArgumentError, "loss='crossentropie' is no loss that Keras knows"),
         ({"optimizer": "adams"}, ArgumentError, "optimizer='adams' is no optimizer that Keras knows"),
+        (
+            {"metrics": ["accuracy", "acuracy"]},
+            ArgumentError,
+            "metrics='acuracy' is no metric that Keras knows: correct",
+        ),
     ],
 )
 def test_params_that_do_not_fit(rows: Any, params: dict[str, Any], error: type, said: str) -> None:
