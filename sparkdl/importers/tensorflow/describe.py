@@ -106,7 +106,7 @@ def _look(source: GraphSource, library: Library, inputs: Sequence[str] | None, o
                 found.inputs = input_specs(source, whole, found.ends, {})
             return found
         found.inputs = input_specs(source, whole, found.ends, {})
-        weights = find_weights(part.program, source.variables, source.path, library)
+        weights = find_weights(part.program, source.variables, source.path, library, source.recorded)
         floats = (spec for spec in weights.specs if tf.as_dtype(spec.dtype).is_floating)
         found.parameters = {spec.name: math.prod(spec.shape) for spec in floats}
         found.shapes = _shapes(part.program, library)

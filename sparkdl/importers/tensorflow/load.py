@@ -56,8 +56,9 @@ def load_tensorflow(
     """Reads a TensorFlow model as a Keras model: a frozen graph, a graph with a checkpoint, or a SavedModel.
 
     The graph becomes one layer of the model, which runs the very ops of the file; see `docs/tensorflow.md`. Its
-    weights are those of the variables that the file has or had before it was frozen, by their names; moving averages
-    and integers are not trainable. The batch is open unless the graph depends on its size.
+    weights are those of the variables that the file has or had before it was frozen, by their names; moving averages,
+    integers, and what the file says is not trained, are not trainable. The batch is open unless the
+    graph depends on its size.
 
     A boolean scalar placeholder (`is_training`, `keras_learning_phase`) that is not among the inputs has the value of
     the argument `training` of the Keras model; a normalisation whose form the file has fixed keeps it. Moving averages
@@ -149,7 +150,7 @@ def _model_of(
     part = cut(program, [*ends.inputs.values(), *ends.training], list(ends.outputs.values()))
     check_part(part.program, library)
     specs = input_specs(source, program, ends, input_shapes)
-    weights = find_weights(part.program, source.variables, source.path, library)
+    weights = find_weights(part.program, source.variables, source.path, library, source.recorded)
     count = len(ends.inputs)
     layer = GraphLayer(
         graph_of(weights.program.nodes.values(), library),

@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 from google.protobuf.message import Message
@@ -18,6 +17,7 @@ from sparkdl.importers.files import PathLike, local_copy
 from sparkdl.importers.tensorflow.checkpoint import full_names, newest, prefix_of, read_checkpoint, with_ending
 from sparkdl.importers.tensorflow.java_map import read_java_map
 from sparkdl.importers.tensorflow.message import check_graph, read_message, with_native_bytes
+from sparkdl.importers.tensorflow.recorded import recorded
 from sparkdl.importers.tensorflow.restore import VARIABLES, sources
 from sparkdl.importers.tensorflow.saved_model import choose_graph, choose_signature
 from sparkdl.importers.tensorflow.slices import Slice
@@ -79,7 +79,7 @@ def read_source(
     definition = _read_definition(path, inner_values=checkpoint is None and bin_file is None)
     shown, message, values = definition.path, definition.message, definition.values
     meta = choose_graph(message, tags, shown) if isinstance(message, saved_model_pb2.SavedModel) else message
-    graph, collections, inputs, outputs = _parts(meta, signature, shown)
+    graph, notes, inputs, outputs = _parts(meta, signature, shown)
     check_graph(graph, shown)
     constants = definition.constants
     if _BYTE_ORDERS[byte_order]:
@@ -92,8 +92,9 @@ def read_source(
         values = _checkpoint_values(checkpoint)
     elif bin_file is not None:
         values = _bin_values(bin_file)
-    variables = Variables(shown, graph, sources(graph, collections, shown), values, constants)
-    return GraphSource(shown, graph, variables, inputs, outputs)
+    keys = sources(graph, notes.collection_def, shown)
+    variables = Variables(shown, graph, keys, values, constants)
+    return GraphSource(shown, graph, variables, inputs, outputs, recorded(notes, keys))
 
 
 def _refuse_values(path: str, **given: PathLike | None) -> None:
@@ -189,10 +190,10 @@ def _bin_values(path: PathLike) -> Values:
 
 def _parts(
     meta: graph_pb2.GraphDef | meta_graph_pb2.MetaGraphDef, signature: str | None, path: str
-) -> tuple[graph_pb2.GraphDef, Mapping[str, Any], Mapping[str, str], Mapping[str, str]]:
-    """Graph, collections, inputs and outputs."""
+) -> tuple[graph_pb2.GraphDef, meta_graph_pb2.MetaGraphDef, Mapping[str, str], Mapping[str, str]]:
+    """Graph, what is noted beside it, inputs and outputs."""
     if isinstance(meta, meta_graph_pb2.MetaGraphDef):
-        return meta.graph_def, meta.collection_def, *choose_signature(meta, signature, path)
+        return meta.graph_def, meta, *choose_signature(meta, signature, path)
     if signature is not None:
         raise ArgumentError(f"{path} is a GraphDef, which has no signatures; leave signature={signature!r} out.")
-    return meta, {}, {}, {}
+    return meta, meta_graph_pb2.MetaGraphDef(), {}, {}

@@ -10,6 +10,19 @@ from tensorflow.core.framework import graph_pb2
 
 
 @dataclass(frozen=True)
+class Recorded:
+    """What a file says of variables that are not trained, by the names of their nodes.
+
+    Attributes:
+        fixed: those that are made not to be trained.
+        frozen: those that could be trained, and were frozen when the file was written.
+    """
+
+    fixed: frozenset[str] = frozenset()
+    frozen: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class GraphSource:
     """A graph with the values of its variables.
 
@@ -20,6 +33,7 @@ class GraphSource:
             for; and those of large constants, which have none in the graph, as views of the file.
         inputs: tensors by the keys of the signature; empty where the file has none.
         outputs: likewise.
+        recorded: which of the variables are not trained.
     """
 
     path: str
@@ -27,3 +41,4 @@ class GraphSource:
     variables: Mapping[str, np.ndarray]
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
+    recorded: Recorded = Recorded()

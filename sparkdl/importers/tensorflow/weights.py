@@ -13,6 +13,7 @@ import tensorflow as tf
 from tensorflow.core.framework import attr_value_pb2
 
 from sparkdl.errors import ImporterError
+from sparkdl.importers.tensorflow.source import Recorded
 from sparkdl.nn.graph.check import check_tensor
 from sparkdl.nn.graph.cut import dtype_of
 from sparkdl.nn.graph.program import Library, Node, Program, TensorName, functions_of
@@ -106,7 +107,9 @@ class _Readers:
         return node
 
 
-def find_weights(program: Program, values: Mapping[str, np.ndarray], path: str, library: Library) -> Weights:
+def find_weights(
+    program: Program, values: Mapping[str, np.ndarray], path: str, library: Library, recorded: Recorded
+) -> Weights:
     """Chooses the weights of a program.
 
     Args:
@@ -114,6 +117,7 @@ def find_weights(program: Program, values: Mapping[str, np.ndarray], path: str, 
         values: of its variables.
         path: for messages.
         library: the functions of the graph.
+        recorded: which of the variables are not trained.
 
     Raises:
         ImporterError: where variables have no values, or constants no meaning.
@@ -134,8 +138,9 @@ def find_weights(program: Program, values: Mapping[str, np.ndarray], path: str, 
     specs, nodes = [], dict(program.nodes)
     for name, node in program.nodes.items():
         if name in kept or node.op in VARIABLES:
-            spec = _spec(node, values, name in trained or node.op in VARIABLES, readers, path)
-            specs.append(spec)
+            weight = name in trained or (node.op in VARIABLES and name not in recorded.fixed)
+            spec = _spec(node, values, weight, readers, path)
+            specs.append(replace(spec, frozen=spec.trainable and name in recorded.frozen))
             nodes[name] = _variable(node, spec)
     return Weights(specs, replace(program, nodes=nodes), _Values(constants, values, path))
 
