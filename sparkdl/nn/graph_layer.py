@@ -259,13 +259,13 @@ class GraphLayer(keras.layers.Layer):
 
     def _current_specs(self) -> list[WeightSpec]:
         """The weights, with what has been frozen since."""
-        return [
-            replace(spec, frozen=name in self._frozen or self._is_frozen(spec)) for name, spec in self._specs.items()
-        ]
+        return [replace(spec, frozen=self._is_frozen(spec)) for spec in self._specs.values()]
 
     def _is_frozen(self, spec: WeightSpec) -> bool:
-        """Whether a weight was frozen by itself, and not with the whole layer."""
-        return spec.trainable and self.trainable and not self._variables_by_name[spec.name].trainable
+        """Whether a weight is frozen by itself, and not with the whole layer."""
+        if spec.trainable and self.trainable:  # Keras's own `trainable` may have changed it since
+            return not self._variables_by_name[spec.name].trainable
+        return spec.name in self._frozen
 
     def get_config(self) -> dict[str, Any]:
         """The graph without the values of its weights."""

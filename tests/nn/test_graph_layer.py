@@ -118,6 +118,17 @@ def test_a_saved_model_answers_alike_and_remembers_what_is_frozen(model: keras.M
     np.testing.assert_array_equal(loaded.layers[1].variables_by_name["first/w"], net.variables_by_name["first/w"])
 
 
+def test_what_keras_lets_be_trained_again_stays_so(model: keras.Model) -> None:
+    net = model.layers[1]
+    net.set_trainable(net.variables_by_name.values(), False)
+    net.trainable = False  # setting what it is does nothing
+    net.trainable = True
+    copy = GraphLayer.from_config(net.get_config())
+    assert [weight.path for weight in copy.trainable_weights] == ["net/first/w", "net/second/w"]
+    part = net.with_outputs(["y"])
+    assert [weight.path for weight in part.trainable_weights] == ["net/first/w", "net/second/w"]
+
+
 def test_a_new_process_needs_the_package_only(model: keras.Model, tmp_path: Path) -> None:
     model.save(tmp_path / "model.keras")
     np.save(tmp_path / "x.npy", X)
