@@ -23,6 +23,7 @@ from tests.importers.caffe.places import recorded
 from tests.importers.keras import places as keras_places
 from tests.importers.keras.files import layer, sequential, write_json
 from tests.importers.tensorflow.places import COPIES, RECORDED
+from tests.importers.tensorflow.saved import partitioned_graph, save_graph, save_module, v1
 
 LEGACY = keras_places.ROOT / "tests" / "golden" / "caffe" / "legacy"
 GRAPHS = sorted({*RECORDED.glob("*/graph.pb"), *RECORDED.glob("*/graph_def.pb"), *COPIES.glob("*/graph*.pb")})
@@ -148,6 +149,30 @@ def test_no_memory_is_taken_for_weights(tmp_path: Path) -> None:
     )
     found = sdl.inspect(tmp_path / "net")
     assert (found.parameters, found.supported) == (500_500_000, True)
+
+
+@pytest.mark.parametrize("lost", ["variables.index", "*"])
+def test_a_saved_model_without_its_values_is_not_supported(lost: str, tmp_path: Path) -> None:
+    save_module(tmp_path / "net", {"serving_default": "scores"})
+    for path in (tmp_path / "net" / "variables").glob(lost):
+        path.unlink()
+    found = sdl.inspect(tmp_path / "net")
+    assert not found.supported and found.parameters == 9
+    with pytest.raises(ImporterError) as refused:
+        sdl.load_tensorflow(tmp_path / "net")
+    assert found.problem == str(refused.value)
+
+
+def test_a_checkpoint_without_a_variable_is_not_supported(tmp_path: Path) -> None:
+    graph, _ = partitioned_graph()
+    save_graph(graph, tmp_path / "net", "V2")
+    with tf.Graph().as_default() as other:
+        v1.get_variable("net/weights", [4, 2])
+    save_graph(other, tmp_path / "other", "V2")
+    found = sdl.inspect(tmp_path / "net.meta", tmp_path / "other", inputs=["ids"], outputs=["scores"])
+    with pytest.raises(ImporterError, match="has no value for variable 'net/table/part_0'") as refused:
+        sdl.load_tensorflow(tmp_path / "net.meta", ["ids"], ["scores"], checkpoint=tmp_path / "other")
+    assert found.problem == str(refused.value)
 
 
 @pytest.mark.parametrize(

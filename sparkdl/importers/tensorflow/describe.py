@@ -110,6 +110,8 @@ def _look(source: GraphSource, library: Library, inputs: Sequence[str] | None, o
         floats = (spec for spec in weights.specs if tf.as_dtype(spec.dtype).is_floating)
         found.parameters = {spec.name: math.prod(spec.shape) for spec in floats}
         found.shapes = _shapes(part.program, library)
+        for spec in weights.specs:
+            source.require(spec.name)
     except ArgumentError as error:
         if inputs is not None or outputs is not None:
             raise

@@ -124,7 +124,7 @@ def _named(path: str, action: Callable[[], Any]) -> Any:
     try:
         return action()
     except (ImporterError, UnsupportedError) as error:
-        if str(error).startswith(path):
+        if path in str(error):
             raise
         raise type(error)(f"{path}: {error}") from error
     except SparkDLError:

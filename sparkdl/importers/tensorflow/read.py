@@ -94,7 +94,7 @@ def read_source(
         values = _bin_values(bin_file)
     keys = sources(graph, notes.collection_def, shown)
     variables = Variables(shown, graph, keys, values, constants)
-    return GraphSource(shown, graph, variables, inputs, outputs, recorded(notes, keys))
+    return GraphSource(shown, graph, variables, inputs, outputs, recorded(notes, keys), variables.require)
 
 
 def _refuse_values(path: str, **given: PathLike | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +34,7 @@ class GraphSource:
         inputs: tensors by the keys of the signature; empty where the file has none.
         outputs: likewise.
         recorded: which of the variables are not trained.
+        require: raises an ImporterError where the variable of a name has no value; reads none.
     """
 
     path: str
@@ -42,3 +43,4 @@ class GraphSource:
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
     recorded: Recorded = Recorded()
+    require: Callable[[str], None] = lambda name: None

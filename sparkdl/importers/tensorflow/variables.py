@@ -98,6 +98,26 @@ class Variables(Mapping[str, np.ndarray]):
         if name in self._constants:
             return self._constants[name]
         node = self._nodes[name]
+        values, source = self._place(name)
+        value = values.read(source.key, source.part)
+        dtype = numpy_type(node.attr["dtype"].type, f"{self._path}: variable {name!r}")
+        if not _fits(node, value.shape) or (values.typed and value.dtype != dtype):
+            raise ImporterError(
+                f"{values.path}: {source.key!r} is {value.dtype} of shape {list(value.shape)}; expected {dtype} of "
+                f"shape {list(_static_shape(node))}, as variable {name!r} of {self._path} is. Do they belong together?"
+            )
+        return value if value.dtype == dtype else value.astype(dtype)
+
+    def require(self, name: str) -> None:
+        """Looks for the value of a variable without reading it; other names are none of a variable.
+
+        Raises:
+            ImporterError: where no file with its value was given, or it has none.
+        """
+        if name in self._nodes and name not in self._constants:
+            self._place(name)
+
+    def _place(self, name: str) -> tuple[Values, Source]:
         values = self._values
         if values is None:
             raise ImporterError(
@@ -107,14 +127,7 @@ class Variables(Mapping[str, np.ndarray]):
         source = self._found(name)
         if source is None:
             raise ImporterError(self._missing(name, values))
-        value = values.read(source.key, source.part)
-        dtype = numpy_type(node.attr["dtype"].type, f"{self._path}: variable {name!r}")
-        if not _fits(node, value.shape) or (values.typed and value.dtype != dtype):
-            raise ImporterError(
-                f"{values.path}: {source.key!r} is {value.dtype} of shape {list(value.shape)}; expected {dtype} of "
-                f"shape {list(_static_shape(node))}, as variable {name!r} of {self._path} is. Do they belong together?"
-            )
-        return value if value.dtype == dtype else value.astype(dtype)
+        return values, source
 
     def _found(self, name: str) -> Source | None:
         named = self._sources.get(name, ())
