@@ -13,7 +13,7 @@ from typing import Any
 
 from sparkdl.errors import MissingFileError, StorageError
 from sparkdl.storage.base import storage_errors
-from sparkdl.storage.paths import cut_query, local_path, split
+from sparkdl.storage.paths import cut_query, local_path, path_text, split
 from sparkdl.storage.temporary import TemporaryFolder
 from sparkdl.types import Storage
 
@@ -62,7 +62,7 @@ def local_copy(path: PathLike, with_siblings: bool = False) -> Iterator[str]:
         ...     path
         '/models/net.pb'
     """
-    text = os.fspath(path)
+    text = path_text(path)
     local = local_path(text)
     if local is not None:
         yield local
@@ -105,10 +105,10 @@ def map_file(path: PathLike) -> Any:
         MissingFileError: where it does not exist.
         StorageError: where it cannot be read.
     """
-    with local_copy(path) as local, storage_errors("read", os.fspath(path)):
+    with local_copy(path) as local, storage_errors("read", path_text(path)):
         try:
             with open(local, "rb") as file:
                 empty = os.fstat(file.fileno()).st_size == 0
                 return b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except FileNotFoundError as error:
-            raise MissingFileError(f"{os.fspath(path)} does not exist; give the path of a file.") from error
+            raise MissingFileError(f"{path_text(path)} does not exist; give the path of a file.") from error

@@ -11,6 +11,7 @@ from typing import Any
 from sparkdl.errors import ImporterError, MissingFileError
 from sparkdl.importers.files import local_copy
 from sparkdl.importers.inspection import Inspection
+from sparkdl.storage.paths import path_text
 
 PathLike = str | os.PathLike[str]
 
@@ -101,14 +102,14 @@ def format_of(path: PathLike) -> str:
     with local_copy(path) as local:
         place = Path(local)
         if place.is_dir():
-            return _of_folder(place, os.fspath(path))
+            return _of_folder(place, path_text(path))
         if not place.is_file():
             if any(place.parent.glob(f"{place.name}.*")) and place.name:
                 return "tensorflow"  # the beginning of the names of a checkpoint's files
-            raise MissingFileError(f"{os.fspath(path)} does not exist; give the path of a file.")
+            raise MissingFileError(f"{path_text(path)} does not exist; give the path of a file.")
         with place.open("rb") as file:
             start = file.read(_START)
-        return _of_start(start, place, os.fspath(path))
+        return _of_start(start, place, path_text(path))
 
 
 def _of_folder(place: Path, shown: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from sparkdl.engine.runtimes.openvino import Network, OpenVINOPredictor
 from sparkdl.engine.runtimes.speed import Speed
 from sparkdl.errors import DataError, ModelError
 from sparkdl.spark.storage import read_file, write_file
+from sparkdl.storage.paths import path_text
 from sparkdl.train.checkpoint import encode_state, seal, unseal
 from sparkdl.types import Buffer, SampleSpec, TensorSpec, TrainingState
 
@@ -204,18 +206,20 @@ class QuantizedModel:
         return seal(encode_state(TrainingState(arrays, info)))
 
 
-def load_quantized(path: str) -> QuantizedModel:
+def load_quantized(path: str | os.PathLike[str]) -> QuantizedModel:
     """Reads a model that `QuantizedModel.save` wrote; nothing in the file is run.
 
     Args:
         path: a local path, or a URL of any storage that Spark, pyarrow or fsspec knows.
 
     Raises:
+        ArgumentError: the path is none.
         DataError: the file is damaged or something else.
         ModelError: a newer sparkdl wrote it.
         StorageError: it cannot be read.
     """
-    return quantized_of(read_file(path), path)
+    text = path_text(path)
+    return quantized_of(read_file(text), text)
 
 
 def quantized_of(content: bytes, path: str) -> QuantizedModel:

@@ -5,7 +5,11 @@ Nothing in a path is decoded: a space is a space and `%20` is three characters, 
 
 from __future__ import annotations
 
+import os
 import re
+from typing import Any
+
+from sparkdl.errors import ArgumentError
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):/")
 _LOCAL = re.compile(r"file:(?://(?:localhost)?)?(?=/)", re.IGNORECASE)
@@ -14,6 +18,27 @@ _USER_INFO = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://([^/@\s]*)@")
 _QUERY = re.compile(r"(://[^?'\"\n]*)\?[^\s'\"]*=[^\s'\"]*")
 # Here the part before the @ names a container, and is no secret.
 _CONTAINERS = frozenset({"abfs", "abfss", "wasb", "wasbs"})
+
+
+def path_text(path: Any) -> str:
+    """The text of a path that a user gave.
+
+    Raises:
+        ArgumentError: where it is no path.
+
+    Example:
+        >>> from pathlib import Path
+        >>> path_text("hdfs://name/m.keras"), path_text(Path("runs") / "m.keras")
+        ('hdfs://name/m.keras', 'runs/m.keras')
+        >>> path_text(None)
+        Traceback (most recent call last):
+        sparkdl.errors.ArgumentError: a path is None; expected a str or a pathlib.Path: give the path or URL of a file.
+    """
+    text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
+    if isinstance(text, str):
+        return text
+    received = "None" if path is None else f"of type {type(path).__name__}"
+    raise ArgumentError(f"a path is {received}; expected a str or a pathlib.Path: give the path or URL of a file.")
 
 
 def scheme_of(path: str) -> str:

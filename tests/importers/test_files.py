@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,6 +85,28 @@ def test_what_is_not_there_is_named(remote: str, tmp_path: Path) -> None:
         map_file(tmp_path)
     with pytest.raises(ArgumentError, match="nobody://host"):
         map_file("nobody://user:secret@host/a")
+
+
+@pytest.mark.parametrize(("given", "said"), [(None, "is None"), (5, "of type int"), (b"n", "of type bytes")])
+@pytest.mark.parametrize(
+    "load",
+    [
+        sdl.load_bigdl,
+        sdl.load_caffe,
+        sdl.load_checkpoint,
+        sdl.load_keras,
+        sdl.load_quantized,
+        sdl.load_tensorflow,
+        sdl.load_torch,
+        sdl.read_caffe_mean,
+        sdl.inspect,
+        lambda path: sdl.load_tensorflow(LSTM / "graph_unfrozen.pbtxt.gz", checkpoint=[path]),
+        lambda path: sdl.inspect(LSTM / "graph_unfrozen.pbtxt.gz", [path]),
+    ],
+)
+def test_what_is_no_path_is_refused(load: Callable[[Any], Any], given: Any, said: str) -> None:
+    with pytest.raises(ArgumentError, match=f"({said}|of type list); expected a str or a pathlib.Path: give"):
+        load(given)
 
 
 def test_another_way_to_open_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from sparkdl.importers.bigdl.write import Writer
 from sparkdl.importers.files import PathLike, map_file
 from sparkdl.nn.torch.module import Module
 from sparkdl.nn.torch.network import network
+from sparkdl.storage.paths import path_text
 
 Shape = Sequence[int | None]
 
@@ -47,7 +48,7 @@ def load_bigdl(
         >>> load_bigdl("/tmp/doc.bigdl").output_shape
         (None, 3)
     """
-    return _keras_model(read_module(path, weight_path), input_shape, os.fspath(path))
+    return _keras_model(read_module(path, weight_path), input_shape, path_text(path))
 
 
 def load_torch(path: PathLike, *, input_shape: Shape | Sequence[Shape] | None = None) -> keras.Model:
@@ -61,7 +62,7 @@ def load_torch(path: PathLike, *, input_shape: Shape | Sequence[Shape] | None = 
         ImporterError: if the file is none of Torch 7's, or damaged, or the shape is not told.
         UnsupportedError: if it has a module that does not exist here.
     """
-    return _keras_model(read_torch_module(path), input_shape, os.fspath(path))
+    return _keras_model(read_torch_module(path), input_shape, path_text(path))
 
 
 def _keras_model(module: Module, given: Any, path: str) -> keras.Model:
@@ -75,7 +76,7 @@ def _shapes(given: Any) -> Any:
 
 def read_module(path: PathLike, weight_path: PathLike | None = None) -> Module:
     """The tree of modules in a file of BigDL's; see `load_bigdl`."""
-    shown = os.fspath(path)
+    shown = path_text(path)
     try:
         message = message_class("BigDLModule").FromString(bytes(map_file(path)))
     except DecodeError as error:
@@ -85,7 +86,7 @@ def read_module(path: PathLike, weight_path: PathLike | None = None) -> Module:
     storages = Storages(shown)
     storages.add_global(message)
     if weight_path is not None:
-        storages.path = os.fspath(weight_path)
+        storages.path = path_text(weight_path)
         storages.add_weights(bytes(map_file(weight_path)))
         storages.path = shown
     return _guarded(lambda: Reader(storages, shown).module(message), shown)
@@ -93,7 +94,7 @@ def read_module(path: PathLike, weight_path: PathLike | None = None) -> Module:
 
 def read_torch_module(path: PathLike) -> Module:
     """The tree of modules in a file of Torch 7; see `load_torch`."""
-    shown = os.fspath(path)
+    shown = path_text(path)
     content = bytes(map_file(path))
     return _guarded(lambda: module_of(read_objects(content, shown), shown), shown)
 
@@ -141,6 +142,6 @@ def save_module(
     for target, data in ((path, model), (weight_path, weights)):
         if target is not None and data is not None:
             if os.path.exists(target) and not overwrite:
-                raise StorageError(f"{os.fspath(target)} is there already; say overwrite (over_write=True in BigDL).")
+                raise StorageError(f"{path_text(target)} is there already; say overwrite (over_write=True in BigDL).")
             with open(target, "wb") as file:
                 file.write(data)

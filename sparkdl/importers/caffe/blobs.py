@@ -13,6 +13,7 @@ from sparkdl.errors import ImporterError
 from sparkdl.importers.caffe.upgrade import upgrade
 from sparkdl.importers.caffe.wire import decode
 from sparkdl.importers.files import local_copy, map_file
+from sparkdl.storage.paths import path_text
 
 Blobs = Mapping[str, tuple[np.ndarray, ...]]
 
@@ -28,7 +29,7 @@ def read_weights(path: str | os.PathLike[str]) -> Blobs:
         ImporterError: where the file is neither, or damaged.
         MissingFileError: where it does not exist.
     """
-    name = os.fspath(path)
+    name = path_text(path)
     with local_copy(path) as local:
         data = map_file(local)
         if data[: len(_HDF5)] == _HDF5:
@@ -62,7 +63,7 @@ def read_caffe_mean(path: str | os.PathLike[str]) -> np.ndarray:
         18
         array([[[1., 2.]]], dtype=float32)
     """
-    name = os.fspath(path)
+    name = path_text(path)
     mean = blob_array(decode(map_file(path), "Blob", name), name)
     if mean.ndim == 4 and len(mean) == 1:
         mean = mean[0]

@@ -16,6 +16,7 @@ from sparkdl.importers.caffe.site import Blob, Builder
 from sparkdl.importers.caffe.table import why_not
 from sparkdl.importers.inspection import Code, End, Inspection, Row, call_text
 from sparkdl.importers.unbuilt import unbuilt
+from sparkdl.storage.paths import path_text
 
 Path = str | os.PathLike[str]
 
@@ -28,12 +29,12 @@ def describe(
     Raises:
         ImporterError: where a file is damaged, or the two do not fit.
     """
-    path = os.fspath(prototxt)
+    path = path_text(prototxt)
     net = resolve(read_definition(prototxt), path, phase)
     wanted = list(outputs) if outputs is not None else outputs_of(net)
     net = cut(net, wanted) if outputs is not None else net
     if caffemodel is not None:
-        with_weights(net, read_weights(caffemodel), os.fspath(caffemodel))
+        with_weights(net, read_weights(caffemodel), path_text(caffemodel))
     reasons = {layer.name: why_not(layer) for layer in net.layers}
     builder = Builder(path, phase, "channels_first", {})
     blobs, problem = ({}, "") if any(reasons.values()) else _lowered(net, builder)
@@ -50,7 +51,7 @@ def describe(
         call_text(
             "load_caffe",
             path,
-            None if caffemodel is None else os.fspath(caffemodel),
+            None if caffemodel is None else path_text(caffemodel),
             phase=None if phase == "TEST" else phase,
             outputs=None if outputs is None else wanted,
             custom_layers=functions if unknown else None,

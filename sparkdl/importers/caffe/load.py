@@ -27,6 +27,7 @@ from sparkdl.importers.caffe.table import CONVERTERS, check_supported, fields_of
 from sparkdl.importers.caffe.text import parse
 from sparkdl.importers.caffe.upgrade import upgrade
 from sparkdl.importers.files import map_file
+from sparkdl.storage.paths import path_text
 
 Path = str | os.PathLike[str]
 CustomLayer = Callable[[list[Any], Mapping[str, Any]], Any]
@@ -86,7 +87,7 @@ def load_caffe(
     """
     _check_choices(data_format=(data_format, ("channels_first", "channels_last")), phase=(phase, ("TEST", "TRAIN")))
     custom = dict(custom_layers or {})
-    net = resolve(read_definition(prototxt), os.fspath(prototxt), phase, level, stages)
+    net = resolve(read_definition(prototxt), path_text(prototxt), phase, level, stages)
     wanted = list(outputs) if outputs is not None else outputs_of(net)
     net = fuse_batch_norms(cut(net, wanted) if outputs is not None else net, wanted)
     check_supported(net, {layer.type for layer in net.layers if _custom(layer, custom)})
@@ -104,7 +105,7 @@ def read_definition(path: Path) -> Mapping[str, Any]:
     Raises:
         ImporterError: where it is none.
     """
-    name = os.fspath(path)
+    name = path_text(path)
     try:
         text = bytes(map_file(path)).decode("utf-8")
     except UnicodeDecodeError as error:
@@ -188,7 +189,7 @@ def _output(builder: Builder, name: str, blob: Blob, data_format: str) -> Any:
 
 
 def _fill(net: Net, builder: Builder, caffemodel: Path) -> None:
-    path = os.fspath(caffemodel)
+    path = path_text(caffemodel)
     filled = {layer.name: layer for layer in with_weights(net, read_weights(caffemodel), path).layers}
     without = []
     for item in builder.awaiting:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from sparkdl.errors import ArgumentError, DataError, ImporterError, UnsupportedError
+from sparkdl.storage.paths import path_text
 
 if TYPE_CHECKING:
     import keras
@@ -182,7 +183,7 @@ def caffe_transform(
     from sparkdl.importers.caffe.load import read_definition
     from sparkdl.importers.caffe.net import resolve
 
-    path = os.fspath(prototxt)
+    path = path_text(prototxt)
     net = resolve(read_definition(prototxt), path, phase, level, stages)
     given = {str(layer): layer.message["transform_param"] for layer in net.layers if "transform_param" in layer.message}
     if not given:

@@ -19,6 +19,7 @@ from sparkdl.importers.keras.nodes import Node, is_model, name_of
 from sparkdl.importers.keras.sources import Source, Weights, read_source, read_weights
 from sparkdl.importers.keras.support import Finding, findings
 from sparkdl.importers.unbuilt import needs_values, unbuilt
+from sparkdl.storage.paths import path_text
 
 Path = str | os.PathLike[str]
 _FORMATS = {"keras": ".keras archive", "h5": "whole model in HDF5", "json": "architecture in JSON"}
@@ -31,14 +32,14 @@ def describe(path: Path, weights: Path | None, custom: Mapping[str, Any]) -> Ins
         ImporterError: where a file is damaged.
     """
     with ExitStack() as copies:
-        source = read_source(copies.enter_context(local_copy(path)), os.fspath(path))
+        source = read_source(copies.enter_context(local_copy(path)), path_text(path))
         stored = source.weights
         if weights is not None:
-            stored = read_weights(copies.enter_context(local_copy(weights)), os.fspath(weights))
+            stored = read_weights(copies.enter_context(local_copy(weights)), path_text(weights))
         found, model, problem = _made(source, stored, custom)
     rows = list(_rows(source.config, {item.name: item for item in found}, model))
     return Inspection(
-        os.fspath(path),
+        path_text(path),
         f"Keras {source.origin.version or ('2' if source.origin.old else '3')}, {_FORMATS[source.form]}",
         rows + [Row(item.name, item.type, item.why) for item in found if item.name not in {row.name for row in rows}],
         [_end(tensor) for tensor in model.inputs] if model is not None else [],
@@ -106,10 +107,10 @@ def _suggestion(path: Path, weights: Path | None, found: list[Finding]) -> str:
     code = any("safe_mode" in item.why for item in found)
     return call_text(
         "load_keras",
-        os.fspath(path),
+        path_text(path),
         custom_objects=Code("{" + ", ".join(f"{name!r}: {name.rpartition('>')[2]}" for name in own) + "}")
         if own
         else None,
         safe_mode=False if code else None,
-        weights=None if weights is None else os.fspath(weights),
+        weights=None if weights is None else path_text(weights),
     )

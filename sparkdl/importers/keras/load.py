@@ -24,6 +24,7 @@ from sparkdl.importers.keras.optimizers import fill_from_archive, fill_from_mode
 from sparkdl.importers.keras.sources import Source, Weights, is_saved_model, read_source, read_weights
 from sparkdl.importers.keras.support import check
 from sparkdl.importers.unbuilt import needs_values, unbuilt
+from sparkdl.storage.paths import path_text
 
 Path = str | os.PathLike[str]
 
@@ -89,9 +90,9 @@ def load_keras(
         local = copies.enter_context(local_copy(path))
         if is_saved_model(local):
             return _load_saved_model(path, weights)
-        source, stored = read_source(local, os.fspath(path)), None
+        source, stored = read_source(local, path_text(path)), None
         if weights is not None:
-            stored = read_weights(copies.enter_context(local_copy(weights)), os.fspath(weights))
+            stored = read_weights(copies.enter_context(local_copy(weights)), path_text(weights))
         return _load(source, stored or source.weights, dict(custom_objects or {}), safe_mode, compile)
 
 
@@ -99,7 +100,7 @@ def _load_saved_model(path: Path, weights: Path | None) -> keras.Model:
     from sparkdl.importers.tensorflow.load import load_tensorflow
 
     if weights is not None:
-        raise ArgumentError(f"{os.fspath(path)} is a SavedModel, which has its own weights; expected no weights=.")
+        raise ArgumentError(f"{path_text(path)} is a SavedModel, which has its own weights; expected no weights=.")
     return load_tensorflow(path)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from sparkdl.errors import ImporterError, MissingFileError, StorageError
 from sparkdl.importers.keras import archive, hdf5
 from sparkdl.importers.keras.nodes import LARGEST_TEXT, Node, Origin, parse
+from sparkdl.storage.paths import path_text
 
 _SHOWN = 20  # layers in an error
 
@@ -76,7 +77,7 @@ def read_source(path: str | PathLike[str], shown: str | None = None) -> Source:
         ImporterError: where it is none of these, or damaged.
         MissingFileError: where there is no such file.
     """
-    shown = shown or fspath(path)
+    shown = shown or path_text(path)
     file = _existing(path, shown)
     if file.is_dir():
         return _folder(file, shown)
@@ -103,7 +104,7 @@ def read_weights(path: str | PathLike[str], shown: str | None = None) -> Weights
     Raises:
         ImporterError: where it has none, or is damaged.
     """
-    shown = shown or fspath(path)
+    shown = shown or path_text(path)
     file = _existing(path, shown)
     start = _start(file, shown) if file.is_file() else b""
     if start.startswith(archive.MAGIC):
@@ -120,7 +121,7 @@ def read_weights(path: str | PathLike[str], shown: str | None = None) -> Weights
 
 
 def _existing(path: str | PathLike[str], shown: str) -> Path:
-    file = Path(fspath(path))
+    file = Path(path_text(path))
     if not file.exists():
         raise MissingFileError(f"{shown} does not exist; give the path of a file.")
     return file

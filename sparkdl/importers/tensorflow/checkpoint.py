@@ -22,7 +22,7 @@ from sparkdl.importers.tensorflow.bundle import read_bundle
 from sparkdl.importers.tensorflow.entry import Entry
 from sparkdl.importers.tensorflow.saved_slices import read_saved_slices
 from sparkdl.importers.tensorflow.sorted_table import MAGIC
-from sparkdl.storage.paths import cut_query, join, scheme_of, split
+from sparkdl.storage.paths import cut_query, join, path_text, scheme_of, split
 
 STATE = "checkpoint"  # the file in which a training notes its newest checkpoint
 _OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
@@ -37,7 +37,7 @@ def prefix_of(path: PathLike) -> str:
         >>> prefix_of("run/model.ckpt.index"), prefix_of("run/model.ckpt.data-00000-of-00001")
         ('run/model.ckpt', 'run/model.ckpt')
     """
-    base, query = cut_query(os.fspath(path))
+    base, query = cut_query(path_text(path))
     return _ENDING.sub("", base) + query
 
 
@@ -89,7 +89,7 @@ def _files_of_format_1(prefix: str) -> list[str]:
 
 def newest(path: PathLike) -> str | None:
     """The prefix of the newest checkpoint of a training; None where the path is no directory of one, nor its note."""
-    text = os.fspath(path)
+    text = path_text(path)
     if split(text)[1] == STATE and not os.path.isdir(text):
         text = split(text)[0]
     elif not scheme_of(text) and not os.path.isdir(text):

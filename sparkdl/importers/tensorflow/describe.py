@@ -23,6 +23,7 @@ from sparkdl.nn.graph.check import called, check, check_recursion, why_not, why_
 from sparkdl.nn.graph.cut import cut
 from sparkdl.nn.graph.lookup import filled
 from sparkdl.nn.graph.program import Library, Node, Program, graph_of, library_of, program_of
+from sparkdl.storage.paths import path_text
 
 Path = str | os.PathLike[str]
 _JAVA = b"\xac\xed"
@@ -70,7 +71,7 @@ def describe(
     rows = [_row(node, found, library) for node in nodes]
     rows += [Row(name, op, why) for name, op in called(nodes, library) if (why := why_not(op, library))]
     return Inspection(
-        os.fspath(path),
+        path_text(path),
         f"TensorFlow graph, version {source.graph.versions.producer}",
         rows,
         _inputs(found),
@@ -85,7 +86,7 @@ def _values(values: Path | None) -> dict[str, Any]:
     if values is None:
         return {}
     try:
-        with open(values, "rb") as file:
+        with open(path_text(values), "rb") as file:
             java = file.read(2) == _JAVA
     except OSError:
         java = False  # the beginning of the names of a checkpoint's files, or a remote file
@@ -185,10 +186,10 @@ def _suggestion(
     names = ends is not None and not signed
     return call_text(
         "load_tensorflow",
-        os.fspath(path),
+        path_text(path),
         inputs=list(ends.inputs) if names and ends else Code("[...]") if ends is None else None,
         outputs=list(ends.outputs) if names and ends else Code("[...]") if ends is None else None,
         tags=None if tuple(tags) == ("serve",) else list(tags),
         signature=signature,
-        **{name: os.fspath(value) for name, value in values.items()},
+        **{name: path_text(value) for name, value in values.items()},
     )

@@ -7,7 +7,6 @@ fields that they have, and read as what they are: no class is looked up by its n
 from __future__ import annotations
 
 import math
-import os
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy as np
 
 from sparkdl.errors import ImporterError, UnsupportedError
 from sparkdl.importers.files import PathLike, map_file
+from sparkdl.storage.paths import path_text
 
 _MAGIC = b"\xac\xed\x00\x05"
 _NULL, _REFERENCE, _CLASS, _OBJECT, _STRING, _ARRAY = 0x70, 0x71, 0x72, 0x73, 0x74, 0x75
@@ -48,7 +48,7 @@ def read_java_map(path: PathLike) -> Mapping[str, np.ndarray]:
         ImporterError: where the file is damaged, or no such map.
         UnsupportedError: where a tensor is sparse.
     """
-    shown = os.fspath(path)
+    shown = path_text(path)
     return _Reader(memoryview(map_file(path)), shown).file()
 
 

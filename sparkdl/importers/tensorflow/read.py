@@ -23,7 +23,7 @@ from sparkdl.importers.tensorflow.saved_model import choose_graph, choose_signat
 from sparkdl.importers.tensorflow.slices import Slice
 from sparkdl.importers.tensorflow.source import GraphSource
 from sparkdl.importers.tensorflow.variables import Values, Variables
-from sparkdl.storage.paths import join, split
+from sparkdl.storage.paths import join, path_text, split
 
 _SAVED_MODELS = ("saved_model.pb", "saved_model.pbtxt")
 _INNER_VALUES = "variables/variables"
@@ -101,13 +101,13 @@ def _refuse_values(path: str, **given: PathLike | None) -> None:
     for name, value in given.items():
         if value is not None:
             raise ArgumentError(
-                f"{path} has no variables: its values are in it, and none are read from {os.fspath(value)}; leave "
+                f"{path} has no variables: its values are in it, and none are read from {path_text(value)}; leave "
                 f"{name}= out."
             )
 
 
 def _read_definition(path: PathLike, inner_values: bool) -> _Definition:
-    given = os.fspath(path)
+    given = path_text(path)
     directory, name = split(given)
     prefix = newest(given) or prefix_of(given)
     if name in _SAVED_MODELS:
@@ -171,7 +171,7 @@ def _values_beside(path: str) -> Values | None:
 def _checkpoint_values(path: PathLike, shown: str | None = None) -> Values:
     entries = read_checkpoint(path, shown)
     return Values(
-        shown or os.fspath(path),
+        shown or path_text(path),
         tuple(entries),
         lambda key: entries[key].shape,
         lambda key, part: entries[key].read(part),
@@ -185,7 +185,7 @@ def _bin_values(path: PathLike) -> Values:
     def read(key: str, part: Slice | None) -> np.ndarray:
         return arrays[key] if part is None else arrays[key][part.index(arrays[key].shape)]
 
-    return Values(os.fspath(path), tuple(arrays), lambda key: arrays[key].shape, read, typed=False)
+    return Values(path_text(path), tuple(arrays), lambda key: arrays[key].shape, read, typed=False)
 
 
 def _parts(
