@@ -16,7 +16,7 @@ from sparkdl.engine.runtimes.speed import Speed
 from sparkdl.errors import DataError, ModelError
 from sparkdl.spark.storage import read_file, write_file
 from sparkdl.storage.paths import path_text
-from sparkdl.train.checkpoint import encode_state, seal, unseal
+from sparkdl.train.checkpoint import encode_state, is_state, seal, unseal
 from sparkdl.types import Buffer, SampleSpec, TensorSpec, TrainingState
 
 FORMAT = 1
@@ -224,14 +224,15 @@ def load_quantized(path: str | os.PathLike[str]) -> QuantizedModel:
 
 def quantized_of(content: bytes, path: str) -> QuantizedModel:
     """The model of a file's content; `path` is for messages."""
+    if not is_state(content):
+        raise _no_model(path)
     try:
         state = unseal(content)
-        info = state.info
-        kind = info.get("sparkdl")
-    except (DataError, LookupError, ValueError) as error:
-        raise DataError(f"{path!r} holds no quantised model, or a damaged one: {str(error).rstrip('.')}.") from error
-    if kind != "quantized":
-        raise DataError(f"{path!r} holds no quantised model: give the path that QuantizedModel.save was given.")
+    except DataError as error:
+        raise DataError(f"{path!r} holds a damaged model: {str(error).rstrip('.')}; copy or save it again.") from error
+    info = state.info
+    if info.get("sparkdl") != "quantized":
+        raise _no_model(path)
     if info["format"] != FORMAT:
         raise ModelError(f"{path!r} has the format {info['format']}, expected {FORMAT}: install a newer sparkdl.")
     inputs, outputs = info["places"]
@@ -244,6 +245,13 @@ def quantized_of(content: bytes, path: str) -> QuantizedModel:
         report=None if info["report"] is None else _report(info["report"]),
         judge=info["judge"],
         label_values=info["labels"],
+    )
+
+
+def _no_model(path: str) -> DataError:
+    return DataError(
+        f"{path!r} is no quantised model: give the path that QuantizedModel.save was given, or load a Keras model by "
+        "sdl.load_keras and make it one by sdl.quantize."
     )
 
 

@@ -101,6 +101,20 @@ def unseal(content: bytes) -> TrainingState:
     return decode_state(content)
 
 
+def is_state(content: bytes) -> bool:
+    """Whether a file begins as one with a state does; the rest of it may be damaged.
+
+    Example:
+        >>> is_state(encode_state(TrainingState({}, {}))), is_state(b"something else")
+        (True, False)
+    """
+    try:
+        _fields(content)
+    except DataError:
+        return False
+    return True
+
+
 def _digest(head: bytes, arrays: Buffer) -> str:
     digest = hashlib.sha256(head)
     digest.update(arrays)

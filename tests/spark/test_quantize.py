@@ -20,6 +20,8 @@ from sparkdl.spark.calibration import sample_rows
 from sparkdl.spark.expectations import shapes_of
 from sparkdl.spark.frames import DataArguments
 from sparkdl.spark.quantized import QuantizedModel
+from sparkdl.train.checkpoint import encode_state, seal
+from sparkdl.types import TrainingState
 
 openvino = pytest.importorskip("openvino")
 pytest.importorskip("nncf")
@@ -148,8 +150,19 @@ def test_a_file_is_read_in_a_fresh_process(
     content = bytearray(Path(path).read_bytes())
     content[len(content) // 2] ^= 1
     Path(path).write_bytes(content)
-    with pytest.raises(DataError, match="damaged"):
+    with pytest.raises(DataError, match="holds a damaged model: .* copy or save it again"):
         sdl.load_quantized(path)
+
+
+def test_other_files_are_no_quantised_models(tmp_path: Path) -> None:
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(tmp_path / "net.keras")
+    state = b"".join(seal(encode_state(TrainingState({"weights": np.arange(3.0)}, {"epoch": 2}))))
+    for name, content in {"checkpoint": state, "short": b"PK", "empty": b""}.items():
+        (tmp_path / name).write_bytes(content)
+    for path in tmp_path.iterdir():
+        with pytest.raises(DataError, match=f"{path.name}' is no quantised model: give .* by sdl.quantize") as refused:
+            sdl.load_quantized(path)
+        assert "sparkdl-state" not in str(refused.value)
 
 
 def test_the_seed_chooses_the_rows(frame: DataFrame, model: keras.Model) -> None:
