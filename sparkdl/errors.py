@@ -69,4 +69,4 @@ class WorkerError(SparkDLError, RuntimeError):
 
 
 class CancelledError(SparkDLError, RuntimeError):
-    """The run was stopped by the user before its end."""
+    """The run was stopped from outside before its end: its Spark job was cancelled, or its session was stopped."""

@@ -14,7 +14,7 @@ from sparkdl import errors
 from sparkdl.collective.channel import Hub
 from sparkdl.history import History
 from sparkdl.spark.checkpoint_writer import CheckpointWriter
-from sparkdl.spark.cluster import Context
+from sparkdl.spark.cluster import Context, is_stopped
 from sparkdl.spark.connect import ConnectContext
 from sparkdl.spark.failures import may_pass
 from sparkdl.spark.file_writer import FileWriter
@@ -92,6 +92,7 @@ class Monitor:
         known_labels: what an earlier attempt or run, which goes on, knew of its string labels.
         failed: set when a worker has failed or is gone.
         noticed: what nobody said and the driver saw: a silent worker, missing slots.
+        ended: whether the driver itself has cancelled the job.
     """
 
     start: TrainingState
@@ -106,6 +107,7 @@ class Monitor:
     met: dict[int, str] = field(default_factory=dict)
     failed: threading.Event = field(default_factory=threading.Event)
     noticed: str = ""
+    ended: bool = False
     hub: Hub | None = None
 
     @property
@@ -221,8 +223,8 @@ def run_stage(
     said: list[str] = []
 
     def body() -> None:
-        context.setJobGroup(group, "sparkdl training", interruptOnCancel=True)
         try:
+            context.setJobGroup(group, "sparkdl training", interruptOnCancel=True)
             job()
         except Exception as error:  # noqa: BLE001 - whatever Spark raises is reported by the caller
             said.append(str(error))
@@ -237,7 +239,8 @@ def run_stage(
                 monitor.noticed, asked = trouble(), time.monotonic()
         thread.join(grace if monitor.failed.is_set() else 0.0 if monitor.noticed else None)
     finally:
-        if thread.is_alive():
+        if thread.is_alive() and not is_stopped(context):
+            monitor.ended = True
             context.cancelJobGroup(group)
             thread.join(30.0)
     return said[0] if said else ""

@@ -33,6 +33,11 @@ class CheckpointWriter:
         self._closed = self._warned = False
         self._thread: threading.Thread | None = None
 
+    @property
+    def location(self) -> str:
+        """The directory, for messages."""
+        return self._folder.location
+
     def submit(self, payload: bytes, **info: Any) -> None:
         """Takes an encoded state to be written."""
         with self._changed:
@@ -42,7 +47,7 @@ class CheckpointWriter:
                 logger.warning(
                     "checkpoints are left out, because %s takes longer to write one than there is from one to the "
                     "next: give Checkpoint a larger every=.",
-                    self._folder.location,
+                    self.location,
                 )
             self._waiting = [*([] if late else self._waiting), (payload, info)]
             self._changed.notify()
@@ -78,7 +83,7 @@ class CheckpointWriter:
     def _write(self, payload: bytes, info: dict[str, Any]) -> None:
         try:
             name = self._folder.write(payload, **self._description, **info)
-            logger.info("checkpoint %s written to %s.", name, self._folder.location)
+            logger.info("checkpoint %s written to %s.", name, self.location)
         except StorageError as error:
             logger.warning("a checkpoint could not be written (%s); the training goes on without it.", error)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong here must not end the training

@@ -55,6 +55,13 @@ def context_of(data: Any) -> Context:
     return session.sparkContext
 
 
+def is_stopped(context: Context) -> bool:
+    """Whether the session has ended, so that Spark can be asked for nothing more."""
+    if isinstance(context, ConnectContext):
+        return bool(context.session.is_stopped)
+    return context._jsc is None or bool(context._jsc.sc().isStopped())
+
+
 def is_local(context: Context) -> bool:
     """Whether driver and executor are one JVM (`local[...]`, not `local-cluster`)."""
     return re.match(r"local(\[|$)", context.master) is not None

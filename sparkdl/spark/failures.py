@@ -12,6 +12,13 @@ from pyspark.errors import PySparkException
 from sparkdl import errors
 
 _RAISED = re.compile(r"^(?:[A-Za-z_]\w*\.)*(\w*(?:Error|Exception|Interrupt)): (.+)$", re.MULTILINE)
+# Py4J begins with a line of its own, and the JVM's exception stands in the next one, behind a colon.
+_HEAD = re.compile(r"^: (?:[A-Za-z_]\w*\.)*(\w*(?:Error|Exception): .+)$", re.MULTILINE)
+# Only in the first lines: stack traces name, as suppressed, jobs that Spark cancelled by itself because others failed.
+_CANCELLED = re.compile(
+    r"\bJob \d+ cancelled\b.*|Operation has been canceled|Cannot call methods on a stopped SparkContext", re.IGNORECASE
+)
+_HEAD_LINES = 2
 _OWN = re.compile(r"sparkdl\.errors\.(\w+): (.+)")
 _LOST_LINE = re.compile(r"^.*ExecutorLostFailure (.+)$", re.MULTILINE)
 _EXECUTOR_LOST = re.compile(
@@ -29,18 +36,34 @@ LONGEST = 500
 
 
 def gist(text: str) -> str:
-    """The Python exception in what Spark says of a failed job, else how an executor was lost, else the first line.
+    """The Python exception in what Spark says of a failed job, else how an executor was lost, else the JVM's exception.
 
     Example:
         >>> gist("Job aborted\\n  File 'x.py', line 3\\nKeyError: 'a'\\n\\tat java.lang.Thread.run")
         "KeyError: 'a'"
+        >>> gist("An error occurred while calling o1.collect.\\n: java.lang.OutOfMemoryError: Java heap space")
+        'OutOfMemoryError: Java heap space'
     """
     raised = [f"{name}: {message}" for name, message in _RAISED.findall(text) if name != "PythonException"]
     lost = [f"an executor was lost {how}" for how in _LOST_LINE.findall(text)]
     if _NO_SLOTS.search(text):
         lost.append("Spark had not the task slots for all workers when they were to start")
     lines = [line for line in text.splitlines() if line.strip()]
-    return (raised[-1:] + lost[-1:] + lines[:1] + ["no reason given"])[0][:LONGEST]
+    return (raised[-1:] + lost[-1:] + _HEAD.findall(text)[:1] + lines[:1] + ["no reason given"])[0][:LONGEST]
+
+
+def cancellation(text: str) -> str:
+    """How a job was cancelled, in Spark's words; empty where it failed for another reason.
+
+    Example:
+        >>> cancellation("[SPARK_JOB_CANCELLED] Job 9 cancelled as part of cancellation of all jobs SQLSTATE: XXKDA")
+        'Job 9 cancelled as part of cancellation of all jobs'
+        >>> cancellation("Job aborted due to stage failure: Could not recover from a failed barrier ResultStage")
+        ''
+    """
+    lines = [line for line in text.splitlines() if line.strip()]
+    found = _CANCELLED.search("\n".join(lines[:_HEAD_LINES]))
+    return found[0].partition(" SQLSTATE")[0].strip()[:LONGEST] if found else ""
 
 
 def java_reason(error: Py4JJavaError) -> str:

@@ -171,6 +171,7 @@ def fit(
         ClusterError: where the cluster cannot run the workers.
         NonFiniteLossError: where the loss became NaN; the model then holds the last good weights.
         WorkerError: with the first real traceback of a failing worker.
+        CancelledError: where somebody cancelled the Spark job or stopped the session; nothing is started again.
         StorageError: where files of callbacks could not be written; the model is trained all the same.
     """
     started = time.perf_counter()

@@ -11,16 +11,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sparkdl.collective.channel import Hub
-from sparkdl.errors import DataError, SparkDLError, WorkerError
+from sparkdl.errors import CancelledError, DataError, SparkDLError, WorkerError
 from sparkdl.spark.arrow_batches import arrow_batches_of
 from sparkdl.spark.assignment import Assignment
 from sparkdl.spark.attempt import Failure, Monitor, Outlets, run_stage
-from sparkdl.spark.cluster import Context, available_workers, driver_address, resource_profile
+from sparkdl.spark.checkpoint_writer import CheckpointWriter
+from sparkdl.spark.cluster import Context, available_workers, driver_address, is_stopped, resource_profile
 from sparkdl.spark.connect import ConnectContext
-from sparkdl.spark.failures import executor_was_lost, gist, hint, own_error, worker_was_lost
+from sparkdl.spark.failures import cancellation, executor_was_lost, gist, hint, own_error, worker_was_lost
 from sparkdl.spark.frames import Prepared
 from sparkdl.spark.rows import SCHEMA, deliver
-from sparkdl.spark.vigil import Vigil
+from sparkdl.spark.vigil import SESSION_STOPPED, Vigil
 from sparkdl.spark.worker import run_on_arrow, run_on_rows
 from sparkdl.train.checkpoint import encode_state
 from sparkdl.types import TrainingState
@@ -79,10 +80,13 @@ def launch(
         history.attempts = attempt + 1
         said = run_attempt(run.context, prepared, assignment, monitor)
         run.outlets.progress.close()
+        trained = len(monitor.timings) == assignment.plan.workers
+        if not trained and (how := cancelled_from_outside(run.context, said, monitor)):
+            return Outcome(monitor.state, monitor.labels, cancelled_error(how, run.outlets.checkpoints))
         failure = monitor.primary_failure
         if failure is not None and (not failure.may_pass or failure.repeats(before) or attempt == run.max_failures):
             return Outcome(monitor.state, monitor.labels, failure.exception())
-        if len(monitor.timings) == assignment.plan.workers:
+        if trained:
             history.timings = [monitor.timings[rank] for rank in sorted(monitor.timings)]
             return Outcome(monitor.state, monitor.labels)
         if error := never_began(said, monitor):
@@ -95,6 +99,29 @@ def launch(
             logger.warning("starting again on %d worker(s) %s", assignment.plan.workers, where(monitor))
     lost = WorkerError(f"the training was lost {run.max_failures + 1} times, the last time with: {reason}")
     return Outcome(monitor.state, monitor.labels, lost)
+
+
+def cancelled_from_outside(context: Context, said: str, monitor: Monitor) -> str:
+    """How somebody else than this program's own supervision ended an attempt; empty where nobody did.
+
+    Spark cancels stages by itself when it has lost an executor, and this driver cancels the job of workers that are
+    lost; both may go well another time. What an operator cancels must not come back.
+    """
+    if is_stopped(context):
+        return SESSION_STOPPED
+    return "" if monitor.ended else cancellation(said)
+
+
+def cancelled_error(how: str, checkpoints: CheckpointWriter | None) -> CancelledError:
+    """What the user reads, and where the run can be taken up again."""
+    goes_on = (
+        "with callbacks=[Checkpoint(path)] another run could go on from its newest state with resume=path"
+        if checkpoints is None
+        else f"give resume={checkpoints.location!r} to go on from its newest checkpoint, where there is one"
+    )
+    return CancelledError(
+        f"the Spark job of this training was cancelled from outside ({how}), so it is not started again: {goes_on}."
+    )
 
 
 def never_began(said: str, monitor: Monitor) -> SparkDLError | None:
@@ -142,6 +169,8 @@ def run_unheard(context: ConnectContext, prepared: Prepared, assignment: Assignm
     job = barrier_job(prepared, assignment, profile, rows)
     said = run_stage(context, f"sparkdl-{assignment.plan.generation}", job, monitor, lambda: "")
     deliver(rows, monitor.receive)
+    if cancellation(said):
+        return said
     if said and worker_was_lost(said):
         monitor.noticed = gist(said)
     elif said:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sparkdl.collective.channel import Hub
 from sparkdl.spark.attempt import Monitor
-from sparkdl.spark.cluster import Context, task_slots
+from sparkdl.spark.cluster import Context, is_stopped, task_slots
 from sparkdl.spark.connect import ConnectContext
 from sparkdl.types import TrainingPlan
 
@@ -20,6 +20,7 @@ SLOTS_SECONDS = 30.0
 START_SECONDS = 60.0
 # How long Spark may take to see that the tasks of workers that are done have ended; a hanging executor never says it.
 END_SECONDS = 30.0
+SESSION_STOPPED = "its session was stopped"
 
 
 @dataclass
@@ -39,6 +40,8 @@ class Vigil:
 
     def __call__(self) -> str:
         """What is wrong, in words; nothing where all is well."""
+        if is_stopped(self.context):
+            return SESSION_STOPPED
         limit = min(self.plan.deadline, SILENCE_SECONDS)
         if silent := self.hub.silent(limit):
             return f"worker {silent[0]} has shown no sign of life for {limit:g} s"

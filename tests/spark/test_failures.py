@@ -11,7 +11,7 @@ from models import blobs, classifier, frame
 
 import sparkdl as sdl
 from sparkdl.errors import DataError
-from sparkdl.spark.failures import gist, hint
+from sparkdl.spark.failures import cancellation, gist, hint
 
 SPARK_SAYS = """An error occurred while calling o1.collectToPython.
 : org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 failed
@@ -35,6 +35,30 @@ def test_the_gist_of_a_lost_executor_is_how_it_was_lost() -> None:
         "ExecutorLostFailure (executor 0 exited caused by one of the running tasks) Reason: exited with code 137"
     )
     assert gist(text).startswith("an executor was lost (executor 0 exited") and gist(text).endswith("code 137")
+
+
+PY4J = "An error occurred while calling o1.collectToPython.\n: org.apache.spark.SparkException: "
+STACK = "\n\tat org.apache.spark.scheduler.DAGScheduler.handleJobCancellation(DAGScheduler.scala:4404)"
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        "[SPARK_JOB_CANCELLED] Job 9 cancelled as part of cancellation of all jobs SQLSTATE: XXKDA",
+        "Job 9 cancelled because killed via the Web UI",
+        "Job 10 cancelled because SparkContext was shut down",
+    ],
+)
+def test_what_spark_says_of_a_cancelled_job(says: str) -> None:
+    words = says.removeprefix("[SPARK_JOB_CANCELLED] ").removesuffix(" SQLSTATE: XXKDA")
+    assert cancellation(PY4J + says + STACK) == words
+    assert gist(PY4J + says + STACK) == f"SparkException: {says}"
+
+
+def test_stages_that_spark_cancels_by_itself_are_no_cancelled_job() -> None:
+    failed = PY4J + "Job aborted due to stage failure: Could not recover from a failed barrier ResultStage." + STACK
+    beside = "\n\tSuppressed: org.apache.spark.SparkException: [SPARK_JOB_CANCELLED] Job 9 cancelled"
+    assert cancellation(failed) == cancellation(failed + beside) == cancellation("") == ""
 
 
 @pytest.mark.tf

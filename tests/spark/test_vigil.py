@@ -22,6 +22,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def watch(monkeypatch: pytest.MonkeyPatch, slots: int = 2, **monitor: Any) -> tuple[Vigil, SimpleNamespace, list[int]]:
     """A vigil over two workers with a deadline of 100 s, its monitor, and the list of silent workers."""
     monkeypatch.setattr(vigil, "task_slots", lambda context, profile: slots)
+    monkeypatch.setattr(vigil, "is_stopped", lambda context: False)
     silent: list[int] = []
     hub = SimpleNamespace(silent=lambda seconds: silent)
     heard = SimpleNamespace(**({"heard": set(), "timings": {}} | monitor))
@@ -34,6 +35,13 @@ def test_a_silent_worker_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert look() == ""
     silent.append(1)
     assert look() == "worker 1 has shown no sign of life for 60 s"
+
+
+def test_a_stopped_session_is_asked_for_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    look, *_ = watch(monkeypatch)
+    monkeypatch.setattr(vigil, "is_stopped", lambda context: True)
+    monkeypatch.delattr(vigil, "task_slots")
+    assert look() == "its session was stopped"
 
 
 def test_slots_that_do_not_come_back_are_waited_for_for_a_while(
