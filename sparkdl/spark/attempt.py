@@ -166,7 +166,8 @@ class Monitor:
         if header["due"] and self.outlets.checkpoints is not None:
             past = self.outlets.history.until(header["epoch"])
             kept = {"history": past.history, "epoch": past.epoch, "epoch_seconds": past.epoch_seconds}
-            self.outlets.checkpoints.submit(payload, generation=header["generation"], past=kept, labels=self.labels)
+            told = {"generation": header["generation"], "past": kept, "labels": self.labels}
+            self.outlets.checkpoints.submit(payload, finished=header["finished"], **told)
         if self.outlets.recording is not None and self.outlets.recording.histograms:
             self.outlets.recording.state(decode_state(payload))
 

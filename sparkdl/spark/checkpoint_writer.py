@@ -18,7 +18,8 @@ class CheckpointWriter:
     """Writes encoded states on a thread of its own. A context manager: its end waits for the last one.
 
     A checkpoint that cannot be written (a full disk) is warned of, and costs nothing but itself. Where states come
-    faster than they can be written, the newest one counts and those between are left out, unless the folder wants all.
+    faster than they can be written, the newest one counts and those between are left out, unless the folder wants all;
+    that of the end leaves none out, as none follows it.
 
     Args:
         folder: where they go.
@@ -38,10 +39,10 @@ class CheckpointWriter:
         """The directory, for messages."""
         return self._folder.location
 
-    def submit(self, payload: bytes, **info: Any) -> None:
-        """Takes an encoded state to be written."""
+    def submit(self, payload: bytes, *, finished: bool = False, **info: Any) -> None:
+        """Takes an encoded state to be written; `finished` for the last one of a training."""
         with self._changed:
-            late = bool(self._waiting) and not self._folder.wants_all
+            late = bool(self._waiting) and not self._folder.wants_all and not finished
             if late and not self._warned:
                 self._warned = True
                 logger.warning(

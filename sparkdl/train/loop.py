@@ -52,8 +52,10 @@ def train(run: Run, state: TrainingState | None = None) -> None:
         run.observer.epoch(position.epoch, logs, time.perf_counter() - started, run.updater.learning_rate)
         position.next_epoch()
         position.stopped |= do_wanted(run, hooks, position)
-        if _rank0_wants_state(run) or run.plan.capture_epochs:
-            _capture(run, position, due=run.plan.capture_epochs)
+        # The end of the last epoch is due once: when callbacks have ended the training too.
+        due = run.plan.capture_epochs and position.epoch < run.plan.epochs and not position.stopped
+        if _rank0_wants_state(run) or due:
+            _capture(run, position, due=due)
     run.updater.finalize(run.replica.weights)
     run.exchange.gather(run.replica.weights)
     run.replica.weights_written()
@@ -98,6 +100,7 @@ def run_epoch(run: Run, hooks: Hooks, position: Position) -> bool:
         if stop | (step + 1 < steps and do_wanted(run, hooks, position)):
             return True
         due = run.plan.capture_steps is not None and position.iteration % run.plan.capture_steps == 0
+        due = due and not (step + 1 == steps and position.epoch + 1 >= run.plan.epochs)  # the end follows
         if due or wanted:
             _capture(run, position, due=due)
     return False

@@ -158,6 +158,16 @@ def test_the_model_of_a_checkpoint_is_the_one_that_was_trained(spark_local: Spar
     assert sdl.evaluate(loaded, data) == sdl.evaluate(model, data)
 
 
+def test_every_epoch_has_one_checkpoint_the_last_one_too(
+    spark_local: SparkSession, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    checkpoint = sdl.Checkpoint(str(tmp_path), keep=3)
+    sdl.fit(classifier(), frame(spark_local, *blobs(20)), epochs=2, callbacks=[checkpoint], **ARGUMENTS)
+    folder = CheckpointFolder(LocalStorage(tmp_path))
+    assert [folder.read(name).info["epoch"] for name in folder.names()] == [2, 1]
+    assert "left out" not in caplog.text
+
+
 READ_ELSEWHERE = """
 import sys, numpy as np, sparkdl as sdl
 model = sdl.load_checkpoint(sys.argv[1])

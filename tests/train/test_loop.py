@@ -5,6 +5,9 @@ import logging
 from collections import Counter
 from contextlib import closing
 
+
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -18,7 +21,7 @@ from sparkdl.train.hooks import Hooks
 from sparkdl.train.loop import train
 from sparkdl.train.run import Run, plan_epochs
 from sparkdl.train.timing import PhaseClock
-from sparkdl.types import Collective, Decision
+from sparkdl.types import Collective, Decision, TrainingPlan
 
 WIDTH = 5
 
@@ -162,11 +165,24 @@ def test_checkpoints_are_due_when_the_plan_says() -> None:
     assert steps == [(0, 3), (1, 1), (1, 4), (2, 0)]
     plan = plan_for(2, batch_size=8, epochs=2, capture_epochs=True)
     notes = run_workers(plan, stores([x, y], (20, 20)), linear)[0].observer
-    assert [(state.info["epoch"], state.info["finished"]) for state in notes.states] == [
-        (1, False),
-        (2, False),
-        (2, True),
-    ]
+    pairs = zip(notes.states, notes.due, strict=True)
+    ends = [(state.info["epoch"], state.info["finished"], due) for state, due in pairs]
+    assert ends == [(1, False, True), (2, False, False), (2, True, True)]
+
+
+def test_the_end_of_a_training_is_written_once() -> None:
+    x, y = table(40)
+
+    def written(plan: TrainingPlan, callbacks: Any = None) -> list[tuple[int, int, bool]]:
+        run = run_workers(plan, stores([x, y], (20, 20)), linear, callbacks=callbacks)[0]
+        return [(s.info["epoch"], s.info["step"], s.info["finished"]) for s, due in _states(run) if due]
+
+    by_epochs = plan_for(2, batch_size=8, epochs=2, capture_epochs=True)
+    assert written(by_epochs) == [(1, 0, False), (2, 0, True)]
+    stopped = plan_for(2, batch_size=8, epochs=9, capture_epochs=True)
+    assert written(stopped, lambda *_: Recorder()) == [(1, 0, False), (2, 0, True)]
+    by_steps = plan_for(2, batch_size=8, epochs=2, capture_steps=5)
+    assert written(by_steps) == [(0, 5, False), (2, 0, True)]
 
 
 def test_a_run_that_was_stopped_stays_stopped() -> None:
