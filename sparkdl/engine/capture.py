@@ -19,10 +19,14 @@ def capture_model(model: keras.Model) -> TrainingState:
 
 
 def restore_model(model: keras.Model, state: TrainingState) -> None:
-    """Puts what the workers brought back into the user's model: weights, statistics and optimizer."""
+    """Puts what the workers brought back into the user's model: weights, statistics and optimizer.
+
+    Of a finished training these are the final weights (the moving averages, where the optimizer keeps some).
+    """
     layout = layout_of(model.trainable_variables)
+    weights = state.arrays.get("final_weights", state.arrays["weights"])
     for variable, spec in zip(model.trainable_variables, layout.variables, strict=True):
-        variable.assign(state.arrays["weights"][spec.offset : spec.offset + spec.size].reshape(spec.shape))
+        variable.assign(weights[spec.offset : spec.offset + spec.size].reshape(spec.shape))
     ModelState(model).set_statistics(np.asarray(state.arrays["statistics"]))
     optimizer = {name: array for name, array in state.arrays.items() if name.startswith("optimizer/")}
     load_into_optimizer(model.optimizer, model.trainable_variables, optimizer)

@@ -56,11 +56,18 @@ def train(run: Run, state: TrainingState | None = None) -> None:
         due = run.plan.capture_epochs and position.epoch < run.plan.epochs and not position.stopped
         if _rank0_wants_state(run) or due:
             _capture(run, position, due=due)
+    raw = finalize(run)
+    hooks("on_train_end", None, logs)
+    _capture(run, position, due=True, finished=True, raw=raw)
+
+
+def finalize(run: Run) -> np.ndarray | None:
+    """Gives the model its final weights; returns those of the last step where they are others (moving averages)."""
+    raw = run.replica.weights.copy()
     run.updater.finalize(run.replica.weights)
     run.exchange.gather(run.replica.weights)
     run.replica.weights_written()
-    hooks("on_train_end", None, logs)
-    _capture(run, position, due=True, finished=True)
+    return None if np.array_equal(raw, run.replica.weights, equal_nan=True) else raw
 
 
 def run_epoch(run: Run, hooks: Hooks, position: Position) -> bool:
@@ -172,8 +179,10 @@ def _rows_so_far(run: Run, position: Position) -> int:
     return int(np.sum(run.epochs.shares(run.collective.rank)[: position.step]))
 
 
-def _capture(run: Run, position: Position, *, due: bool = False, finished: bool = False) -> None:
+def _capture(
+    run: Run, position: Position, *, due: bool = False, finished: bool = False, raw: np.ndarray | None = None
+) -> None:
     with run.clock("checkpoint"):
-        state = capture_state(run, position, _rows_so_far(run, position), finished=finished)
+        state = capture_state(run, position, _rows_so_far(run, position), finished=finished, raw=raw)
         if state is not None:
             run.observer.state(state, due)

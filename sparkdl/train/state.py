@@ -38,7 +38,9 @@ class Position:
         self.step = 0
 
 
-def capture_state(run: Run, position: Position, rows: int = 0, *, finished: bool = False) -> TrainingState | None:
+def capture_state(
+    run: Run, position: Position, rows: int = 0, *, finished: bool = False, raw: np.ndarray | None = None
+) -> TrainingState | None:
     """Gathers the complete state on rank 0 (None elsewhere). Every worker calls it at the same point.
 
     Nothing is changed by it: neither statistics nor sums are merged before their time.
@@ -46,6 +48,7 @@ def capture_state(run: Run, position: Position, rows: int = 0, *, finished: bool
     Args:
         rows: rows of this epoch that this worker has trained on so far.
         finished: whether the training has reached its end.
+        raw: the weights of the last step, where the model ends with others: a longer run goes on from them.
     """
     optimizer = gather_optimizer_state(run.updater, run.collective)
     mine = {f"local/{name}": array for name, array in run.replica.local_state().items()}
@@ -57,6 +60,8 @@ def capture_state(run: Run, position: Position, rows: int = 0, *, finished: bool
         return None
     parts = [decode_state(payload).arrays for payload in gathered]
     arrays = {"weights": run.replica.weights.copy(), "statistics": _average(parts), **optimizer}
+    if raw is not None:
+        arrays |= {"weights": raw, "final_weights": arrays["weights"]}
     for rank, part in enumerate(parts):
         arrays |= _of_worker(rank, part, in_epoch=position.step > 0)
     info = {

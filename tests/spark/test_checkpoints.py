@@ -168,6 +168,27 @@ def test_every_epoch_has_one_checkpoint_the_last_one_too(
     assert "left out" not in caplog.text
 
 
+def averaged() -> keras.Model:
+    model = classifier()
+    model.compile(keras.optimizers.Adam(0.05, use_ema=True, ema_momentum=0.9), "sparse_categorical_crossentropy")
+    return model
+
+
+def test_moving_averages_are_for_the_model_and_not_for_the_run_that_goes_on(
+    spark_local: SparkSession, tmp_path: Path
+) -> None:
+    data, callbacks = frame(spark_local, *blobs(20)), [sdl.Checkpoint(str(tmp_path))]
+    whole, first, again, longer = (averaged() for _ in range(4))
+    sdl.fit(whole, data, epochs=4, **ARGUMENTS)
+    sdl.fit(first, data, epochs=2, callbacks=callbacks, **ARGUMENTS)
+    sdl.fit(again, data, epochs=2, resume=str(tmp_path), **ARGUMENTS)
+    sdl.fit(longer, data, epochs=4, resume=str(tmp_path), **ARGUMENTS)
+    loaded = sdl.load_checkpoint(str(tmp_path))
+    for model, expected in ((again, first), (loaded, first), (longer, whole)):
+        for ours, theirs in zip(model.get_weights(), expected.get_weights(), strict=True):
+            assert ours.tobytes() == theirs.tobytes()
+
+
 READ_ELSEWHERE = """
 import sys, numpy as np, sparkdl as sdl
 model = sdl.load_checkpoint(sys.argv[1])

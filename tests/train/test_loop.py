@@ -110,6 +110,31 @@ def test_going_on_from_a_state_equals_the_undisturbed_run(later_workers: int) ->
     np.testing.assert_allclose(rest[0].replica.weights, whole[0].replica.weights, rtol=1e-5)
 
 
+class Averaging(MomentumUpdater):
+    """Ends with other weights than those of the last step."""
+
+    def finalize(self, weights: np.ndarray) -> None:
+        weights[self.mine] = self.velocity
+
+
+def averaging(collective: Collective) -> tuple[LinearReplica, MomentumUpdater]:
+    replica, updater = linear(collective)
+    return replica, Averaging(updater.buckets, collective.rank)
+
+
+def test_a_longer_run_goes_on_from_the_weights_of_the_last_step() -> None:
+    x, y = table(64)
+    runs = [
+        run_workers(plan_for(2, epochs=epochs, batch_size=64), stores([x, y], (40, 24)), averaging) for epochs in (4, 2)
+    ]
+    state = runs[1][0].observer.states[-1]
+    np.testing.assert_array_equal(state.arrays["final_weights"], runs[1][0].replica.weights)
+    for epochs, whole in zip((4, 2), runs, strict=True):  # a run that has ended ends again with the same weights
+        plan = plan_for(2, epochs=epochs, batch_size=64)
+        rest = run_workers(plan, stores([x, y], (40, 24)), averaging, state=state)
+        assert rest[1].replica.weights.tobytes() == whole[1].replica.weights.tobytes()
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=4).filter(any), st.integers(1, 40), st.data())
 def test_going_on_from_any_step_gives_the_same_bytes_and_no_row_twice(
