@@ -53,6 +53,7 @@ from sparkdl.spark.worker_layout import (
     known_layout,
     possible_layouts,
 )
+from sparkdl.storage.paths import AnyPath, path_text
 from sparkdl.types import ExchangePrecision, Precision, SampleSpec, TrainingPlan, TrainingState
 
 logger = logging.getLogger("sparkdl")
@@ -90,10 +91,10 @@ def fit(
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     dtypes: Mapping[str, str] | None = None,
     transform: Any = None,
-    log_dir: str | None = None,
+    log_dir: AnyPath | None = None,
     histograms: bool = False,
     max_failures: int = 3,
-    resume: str | None = None,
+    resume: AnyPath | None = None,
     deadline: float = 300.0,
     encrypt: bool | None = None,
     memory_limit: int | None = None,
@@ -213,6 +214,7 @@ def fit(
     check_folders(remote_folders(callbacks), context)
     folder = open_folder(checkpoint, context) if checkpoint is not None else None
     count, cores = choose_workers(context, workers, cores_per_worker)
+    resume = None if resume is None else path_text(resume, "resume")
     before = None if resume is None else find_checkpoint(resume, context)
 
     arguments = DataArguments(features, label, weight, validation_indicator, shapes or {}, dtypes or {}, transform)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,15 +11,11 @@ from sparkdl.engine.capture import restore_model
 from sparkdl.engine.description import rebuild_model
 from sparkdl.errors import ArgumentError
 from sparkdl.spark.resuming import check_same_model, find_checkpoint
-from sparkdl.storage.paths import path_text
+from sparkdl.storage.paths import AnyPath, path_text
 
 
 def load_checkpoint(
-    path: str | os.PathLike[str],
-    model: Any = None,
-    *,
-    custom_objects: Mapping[str, Any] | None = None,
-    safe_mode: bool = True,
+    path: AnyPath, model: Any = None, *, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True
 ) -> Any:
     """The model of the newest checkpoint in a directory, with its weights, statistics and optimizer state.
 
@@ -47,7 +42,7 @@ def load_checkpoint(
         Traceback (most recent call last):
         sparkdl.errors.ArgumentError: '/nowhere' holds no checkpoint: give the path that a Checkpoint was given.
     """
-    path = path_text(path)
+    path = path_text(path, "load_checkpoint(path=)")
     state = find_checkpoint(path, SparkSession.getActiveSession())
     if state is None:
         raise ArgumentError(f"{path!r} holds no checkpoint: give the path that a Checkpoint was given.")

@@ -11,7 +11,7 @@ import numpy as np
 from sparkdl.spark.file_writer import FileWriter
 from sparkdl.spark.storage import storage_for
 from sparkdl.storage.base import check_writable
-from sparkdl.storage.paths import join, local_path
+from sparkdl.storage.paths import AnyPath, join, local_path, path_text
 from sparkdl.storage.temporary import TemporaryFolder
 from sparkdl.summary import SummaryWriter
 from sparkdl.types import TrainingState, WeightLayout
@@ -32,11 +32,12 @@ class Recording:
 
     def __init__(
         self,
-        directory: str,
+        directory: AnyPath,
         files: FileWriter,
         layout: WeightLayout | None = None,
         context: Any = None,
     ) -> None:
+        directory = path_text(directory, "log_dir")
         check_writable(storage_for(directory, context), "log_dir")
         self._layout = layout
         self._files = files

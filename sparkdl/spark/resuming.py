@@ -12,7 +12,7 @@ from sparkdl.errors import ArgumentError, ModelError
 from sparkdl.spark.cluster import Context
 from sparkdl.spark.storage import storage_for
 from sparkdl.storage.base import check_writable
-from sparkdl.storage.paths import split
+from sparkdl.storage.paths import same_place, split
 from sparkdl.train.checkpoint_folder import Checkpoint, CheckpointFolder
 from sparkdl.types import Precision, TrainingPlan, TrainingState
 
@@ -41,7 +41,7 @@ def open_folder(checkpoint: Checkpoint, context: Context) -> CheckpointFolder:
     Raises:
         ArgumentError: where it cannot be written.
     """
-    storage = storage_for(checkpoint.path, context)
+    storage = storage_for(checkpoint.directory, context)
     check_writable(storage, "Checkpoint(path=)")
     return checkpoint.folder(storage)
 
@@ -96,7 +96,7 @@ def find_start(
                 plan.epochs,
             )
         return state
-    if checkpoint is None or checkpoint.path != resume:
+    if checkpoint is None or not same_place(checkpoint.directory, resume):
         raise ArgumentError(
             f"resume={resume!r} holds no checkpoint: give the path of a Checkpoint, or let the run write its "
             f"checkpoints there too (callbacks=[Checkpoint({resume!r})]) so that it may begin with an empty directory."

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any
+from typing import TypeAlias
 
 from sparkdl.errors import ArgumentError
+
+AnyPath: TypeAlias = str | os.PathLike[str]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):/")
 _LOCAL = re.compile(r"file:(?://(?:localhost)?)?(?=/)", re.IGNORECASE)
@@ -20,25 +22,44 @@ _QUERY = re.compile(r"(://[^?'\"\n]*)\?[^\s'\"]*=[^\s'\"]*")
 _CONTAINERS = frozenset({"abfs", "abfss", "wasb", "wasbs"})
 
 
-def path_text(path: Any) -> str:
-    """The text of a path that a user gave.
+def path_text(path: AnyPath, argument: str = "path") -> str:
+    """A path that the user gave, as text.
+
+    Args:
+        path: text, or a `pathlib.Path` and its like.
+        argument: its name, for the message.
 
     Raises:
-        ArgumentError: where it is no path.
+        ArgumentError: it is empty, or no path.
 
     Example:
-        >>> from pathlib import Path
-        >>> path_text("hdfs://name/m.keras"), path_text(Path("runs") / "m.keras")
-        ('hdfs://name/m.keras', 'runs/m.keras')
-        >>> path_text(None)
-        Traceback (most recent call last):
-        sparkdl.errors.ArgumentError: a path is None; expected a str or a pathlib.Path: give the path or URL of a file.
+        >>> import pathlib
+        >>> path_text(pathlib.PurePosixPath("/runs/a"), "log_dir"), path_text("hdfs://name/runs", "log_dir")
+        ('/runs/a', 'hdfs://name/runs')
     """
-    text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
-    if isinstance(text, str):
-        return text
-    received = "None" if path is None else f"of type {type(path).__name__}"
-    raise ArgumentError(f"a path is {received}; expected a str or a pathlib.Path: give the path or URL of a file.")
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else path
+    if not isinstance(text, str) or not text:
+        raise ArgumentError(f"{argument} must be a path or a URL, received {path!r}: give a string or a pathlib.Path.")
+    return text
+
+
+def same_place(one: str, other: str) -> bool:
+    """Whether two paths mean the same directory, as far as their text and this machine's directories tell.
+
+    Example:
+        >>> same_place("/runs/a", "file:///runs/./a/"), same_place("s3://b/a/", "s3://b/a"), same_place("/a", "/b")
+        (True, True, False)
+    """
+    return _meaning(one) == _meaning(other)
+
+
+def _meaning(path: str) -> tuple[str, str]:
+    local = local_path(path)
+    if local is not None:
+        return os.path.realpath(local), ""
+    base, query = cut_query(path)
+    scheme = scheme_of(path)
+    return scheme + base[len(scheme) :].rstrip("/"), query
 
 
 def scheme_of(path: str) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from sparkdl.errors import ArgumentError, DataError, StorageError
+from sparkdl.storage.paths import AnyPath, path_text
 from sparkdl.train.checkpoint import seal, unseal
 from sparkdl.types import Storage, TrainingState
 
@@ -24,7 +26,8 @@ class Checkpoint:
     at all. The training goes on while it is written.
 
     Attributes:
-        path: a directory, local on the driver or of any file system that Spark knows (`hdfs://`, `s3a://`, ...).
+        path: a directory, local on the driver (a `pathlib.Path` will do) or of any file system that Spark knows
+            (`hdfs://`, `s3a://`, ...).
         every: "epoch", a number of steps, or "asked": when a callback adds "capture" to a set `wanted` of its own.
         keep: how many of the newest are kept; None for all.
 
@@ -36,15 +39,21 @@ class Checkpoint:
         Checkpoint(path='hdfs:///models/digits', every=500, keep=3)
     """
 
-    path: str
+    path: AnyPath
     every: int | Literal["epoch", "asked"] = "epoch"
     keep: int | None = 3
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "path", path_text(self.path, "Checkpoint(path=)"))
         if self.every not in ("epoch", "asked") and not _is_count(self.every):
             raise ArgumentError(f'Checkpoint(every=) must be "epoch" or a number of steps, received {self.every!r}.')
         if self.keep is not None and not _is_count(self.keep):
             raise ArgumentError(f"Checkpoint(keep=) must be a number of at least 1 or None, received {self.keep!r}.")
+
+    @property
+    def directory(self) -> str:
+        """`path` as text."""
+        return os.fspath(self.path)
 
     def folder(self, storage: Storage) -> CheckpointFolder:
         """What writes the states into the directory."""

@@ -336,3 +336,21 @@ def test_a_command_that_resumes_from_where_it_writes_may_begin_with_nothing(
         **ARGUMENTS,
     )
     assert history.epoch == [0]
+
+
+@pytest.mark.parametrize(
+    ("writes", "resumes"),
+    [("new/", "new"), ("new", "./new/"), (Path("new"), "new"), ("new", Path("new")), ("other/../new", Path("new"))],
+)
+def test_and_may_write_the_same_directory_in_another_way(
+    spark_local: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: str | Path, resumes: str | Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = {"epochs": 1, "callbacks": [sdl.Checkpoint(writes)], "resume": resumes, **ARGUMENTS}
+    assert sdl.fit(classifier(), frame(spark_local, *blobs(20)), **arguments).epoch == [0]
+    assert sdl.load_checkpoint(resumes).optimizer.iterations == sdl.load_checkpoint(writes).optimizer.iterations > 0
+
+
+def test_a_resume_that_is_no_path_is_refused(spark_local: SparkSession) -> None:
+    with pytest.raises(ArgumentError, match="resume must be a path or a URL, received 5"):
+        sdl.fit(classifier(), frame(spark_local, *blobs(20)), epochs=1, resume=5, **ARGUMENTS)  # type: ignore[arg-type]

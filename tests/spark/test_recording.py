@@ -19,8 +19,10 @@ def test_a_directory_that_cannot_be_made_is_refused_before_anything_starts() -> 
         Recording("/dev/null/logs", FileWriter(no_files))
 
 
-def test_local_curves_are_written_where_they_belong(tmp_path: Path) -> None:
-    recording = Recording(f"file://{tmp_path}/logs", FileWriter(no_files))
+@pytest.mark.parametrize("form", ["file://{}", "{}", Path])
+def test_local_curves_are_written_where_they_belong(tmp_path: Path, form: str | type[Path]) -> None:
+    directory = form.format(tmp_path / "logs") if isinstance(form, str) else form(tmp_path / "logs")
+    recording = Recording(directory, FileWriter(no_files))
     recording.epoch(0, {"loss": 2.0, "val_loss": 3.0}, 0.1)
     recording.close()
     assert read_scalars(tmp_path / "logs" / "train", "epoch_loss") == [(0, 2.0)]

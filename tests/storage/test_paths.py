@@ -1,8 +1,35 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from sparkdl.storage.paths import join, local_path, scheme_of, split, without_credentials
+from sparkdl.errors import ArgumentError
+from sparkdl.storage.paths import join, local_path, path_text, same_place, scheme_of, split, without_credentials
+
+
+@pytest.mark.parametrize("wrong", ["", 5, None, b"/runs"])
+def test_what_is_no_path_is_refused_by_name(wrong: object) -> None:
+    with pytest.raises(ArgumentError, match="resume must be a path or a URL, received"):
+        path_text(wrong, "resume")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("/runs/a", "/runs/a/", True),
+        ("rel", "./rel", True),
+        ("rel", str(Path.cwd() / "rel"), True),
+        ("FILE:/runs//a", "/runs/b/../a", True),
+        ("HDFS://name/runs/", "hdfs://name/runs", True),
+        ("s3://b/a/?scheme=http", "s3://b/a?scheme=http", True),
+        ("s3://b/a?scheme=http", "s3://b/a", False),
+        ("hdfs://name/runs", "/runs", False),
+        ("hdfs://name/runs", "hdfs://name/Runs", False),
+    ],
+)
+def test_paths_are_compared_by_what_they_mean(one: str, other: str, same: bool) -> None:
+    assert same_place(one, other) is same
 
 
 @pytest.mark.parametrize(

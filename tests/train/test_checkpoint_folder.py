@@ -87,3 +87,13 @@ def test_an_empty_folder_has_none_and_one_of_damaged_files_is_an_error(tmp_path:
 def test_senseless_arguments_are_refused(arguments: dict[str, object]) -> None:
     with pytest.raises(ArgumentError, match=next(iter(arguments))):
         Checkpoint("runs", **arguments)
+
+
+@pytest.mark.parametrize("path", ["", None, 5])
+def test_a_checkpoint_needs_a_path(path: object) -> None:
+    with pytest.raises(ArgumentError, match=r"Checkpoint\(path=\) must be a path or a URL"):
+        Checkpoint(path)  # type: ignore[arg-type]
+
+
+def test_a_path_may_be_one_of_pathlib() -> None:
+    assert Checkpoint(Path("runs/a")) == Checkpoint("runs/a")

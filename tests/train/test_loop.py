@@ -4,8 +4,6 @@ import functools
 import logging
 from collections import Counter
 from contextlib import closing
-
-
 from typing import Any
 
 import numpy as np

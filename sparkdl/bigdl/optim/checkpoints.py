@@ -29,7 +29,7 @@ class Snapshots(Checkpoint):
 
     def folder(self, storage: Storage) -> CheckpointFolder:
         """See `Checkpoint`."""
-        return SnapshotFolder(storage, join(self.path, time.strftime("%Y%m%d_%H%M%S")), self.write)
+        return SnapshotFolder(storage, join(self.directory, time.strftime("%Y%m%d_%H%M%S")), self.write)
 
 
 class SnapshotFolder(CheckpointFolder):

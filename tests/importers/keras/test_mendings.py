@@ -234,8 +234,8 @@ def test_functions_of_tensorflow_are_called_as_they_were(tmp_path: Path) -> None
     assert again(np.arange(4.0, dtype="float32")[None]).numpy().tolist() == [[8.0, 6.0, 9.0, 8.0, 7.0, 6.0]]
 
 
-@pytest.mark.parametrize("as_text", [False, True], ids=["dict", "text"])
-def test_single_ops_of_tensorflow_are_applied_as_they_were(as_text: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("path_text", [False, True], ids=["dict", "text"])
+def test_single_ops_of_tensorflow_are_applied_as_they_were(path_text: bool, tmp_path: Path) -> None:
     """As tf.keras 2.0 to 2.3 wrote `tf.concat([2 * x, tf.nn.relu(x)], 1)[:, 1:3]`, summed up by rows."""
     with tf.Graph().as_default() as graph:
         x = tf.compat.v1.placeholder(tf.float32, [None, 3], name="x")
@@ -255,7 +255,7 @@ def test_single_ops_of_tensorflow_are_applied_as_they_were(as_text: bool, tmp_pa
     reads = {"mul": "x", "relu": "x", "concat": ["mul", "relu"], "strided_slice": "concat", "sum": "strided_slice"}
     layers = [layer("InputLayer", "x", batch_input_shape=[None, 3])]
     for name, given in constants.items():
-        node = nodes[name].SerializeToString().decode() if as_text else json_format.MessageToDict(nodes[name])
+        node = nodes[name].SerializeToString().decode() if path_text else json_format.MessageToDict(nodes[name])
         sources = reads[name] if isinstance(reads[name], list) else [reads[name]]
         item = layer("TensorFlowOpLayer", name, node_def=node, constants=given)
         layers.append({**item, "inbound_nodes": [[[source, 0, 0, {}] for source in sources]]})
