@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -13,24 +13,34 @@ from sparkdl.engine.compile_arguments import check_metric_names
 from sparkdl.engine.layout import layout_of
 from sparkdl.engine.objective import loss_terms
 from sparkdl.engine.output_names import gives_nested, output_names
-from sparkdl.errors import ArgumentError, ModelError, UnsupportedError
+from sparkdl.errors import ArgumentError, DataError, ModelError, UnsupportedError
 from sparkdl.types import SampleSpec, TensorSpec
 
 TRAINING_METHODS = ("train_step", "test_step", "compute_loss", "compute_metrics", "compile", "make_train_function")
 NO_COLUMNS: Mapping[str, str] = {}
+_BINARY = (
+    (keras.losses.BinaryCrossentropy, keras.losses.binary_crossentropy),
+    (keras.losses.BinaryFocalCrossentropy, keras.losses.binary_focal_crossentropy),
+    (keras.losses.Hinge, keras.losses.hinge),
+    (keras.losses.SquaredHinge, keras.losses.squared_hinge),
+)
 SCORING_METHODS = ("predict_step", "make_predict_function")
 
 
-def check_model(model: keras.Model, spec: SampleSpec, columns: Mapping[str, str] = NO_COLUMNS) -> None:
+def check_model(
+    model: keras.Model, spec: SampleSpec, columns: Mapping[str, str] = NO_COLUMNS, strings: Collection[str] = ()
+) -> None:
     """Builds the model and finds, in seconds, what would fail on every worker.
 
     Args:
         model: compiled.
         spec: the columns of a row.
         columns: for each label, by name, the DataFrame's column of it, where there is a DataFrame.
+        strings: the labels, by name, that hold codes of strings.
 
     Raises:
         ArgumentError: where the model has a loss, and there are no labels.
+        DataError: where labels are strings, and the loss takes no codes.
         ModelError: where the model is not compiled, or does not fit the columns.
         UnsupportedError: where it cannot be computed in parts.
     """
@@ -44,6 +54,7 @@ def check_model(model: keras.Model, spec: SampleSpec, columns: Mapping[str, str]
     loss_terms(model._compile_loss, ["elements"])
     layout_of(model.trainable_variables)
     check_labels(model, spec, keras.tree.flatten(outputs), columns)
+    check_strings(model, spec, keras.tree.flatten(outputs), columns, strings)
 
 
 def _check_outputs(model: keras.Model, spec: SampleSpec) -> None:
@@ -220,8 +231,27 @@ def refuse_one_unit(model: keras.Model, loss: Any, shape: Sequence[int | None]) 
         )
 
 
-def class_counts(model: keras.Model, spec: SampleSpec) -> tuple[int | None, ...]:
+def check_strings(
+    model: keras.Model, spec: SampleSpec, outputs: Sequence[Any], columns: Mapping[str, str], strings: Collection[str]
+) -> None:
+    """Raises DataError for strings where the loss takes no codes: their order says nothing of their values."""
+    for label, output, loss in _label_pairs(model, spec, outputs):
+        column = columns.get(label.name, label.name)
+        if label.name in strings and _codes(loss, output) is None:
+            raise DataError(
+                f"the loss {loss.name!r} needs numbers, but the label column {column!r} holds strings: cast it "
+                f"(F.col({column!r}).cast('float')), or, where they are names of classes, take a loss of class numbers "
+                f"or make them numbers by StringIndexer."
+            )
+
+
+def class_counts(model: keras.Model, spec: SampleSpec, strings: Collection[str] = ()) -> tuple[int | None, ...]:
     """For each label column the number of classes that the model has for it; None where labels are no class numbers.
+
+    Args:
+        model: compiled.
+        spec: the columns of a row.
+        strings: the labels, by name, that hold codes of strings: there the two of a binary loss are classes too.
 
     Example:
         >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(10, "softmax")])
@@ -231,9 +261,25 @@ def class_counts(model: keras.Model, spec: SampleSpec) -> tuple[int | None, ...]
     """
     counts: dict[str, int | None] = {}
     for column, output, loss in _label_pairs(model, spec, keras.tree.flatten(build_model(model, spec))):
+        if column.name in strings:
+            counts[column.name] = _codes(loss, output)
+            continue
         ignores = getattr(loss, "_fn_kwargs", {}).get("ignore_class") is not None
         counts[column.name] = int(output.shape[-1]) if is_sparse(loss) and not ignores else None
     return tuple(counts.get(column.name) for column in spec.labels)
+
+
+def _codes(loss: Any, output: Any) -> int | None:
+    """How many codes, from 0, a loss takes as labels of an output; None for one that takes values.
+
+    A loss of the user's own takes class numbers where the output has a number for each class; where it has one, nobody
+    can know whether the loss compares it with a code or with a value.
+    """
+    if any(_is(loss, *kind) for kind in _BINARY):
+        return 2
+    units = int(output.shape[-1] or 1) if len(output.shape) > 1 else 1
+    numbered = is_sparse(loss) or "Generalized" in type(loss).__name__
+    return units if numbered or (units > 1 and not _home(loss).startswith("keras.")) else None
 
 
 def is_sparse(loss: Any) -> bool:
@@ -256,9 +302,14 @@ def _name_of(loss: Any) -> str:
 
 
 def _is_keras_loss(loss: Any) -> bool:
-    owner = getattr(loss, "fn", None) if type(loss).__name__ == "LossFunctionWrapper" else type(loss)
     elementwise = not _is(loss, keras.losses.CTC, keras.losses.ctc) and "Generalized" not in type(loss).__name__
-    return elementwise and str(getattr(owner, "__module__", "")).startswith("keras.")
+    return elementwise and _home(loss).startswith("keras.")
+
+
+def _home(loss: Any) -> str:
+    """The module that a loss is defined in."""
+    owner = getattr(loss, "fn", None) if type(loss).__name__ == "LossFunctionWrapper" else type(loss)
+    return str(getattr(owner, "__module__", ""))
 
 
 def _label_pairs(model: keras.Model, spec: SampleSpec, outputs: Sequence[Any]) -> list[tuple[TensorSpec, Any, Any]]:

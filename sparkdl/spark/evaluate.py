@@ -72,7 +72,7 @@ def evaluate(
     arguments = DataArguments(features, label, weight, None, shapes or {}, dtypes or {}, transform)
     prepared = prepare(data, arguments, shapes_of(model))
     spec = judged_spec(prepared.spec, model)
-    check_model(judge, spec, prepared.label_columns)
+    check_model(judge, spec, prepared.label_columns, prepared.string_labels)
     label_values = getattr(model, "label_values", {})
     with closing(ship(data, judge, spec, compiled=True)) as shipped, own_errors():
         task = Evaluator(

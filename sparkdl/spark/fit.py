@@ -223,7 +223,7 @@ def fit(
         return prepare(data, arguments, shapes_of(model), validation_data=validation_data, workers=number)
 
     prepared = rows_for(count)
-    check_model(model, prepared.spec, prepared.label_columns)
+    check_model(model, prepared.spec, prepared.label_columns, prepared.string_labels)
     check_copy(model, pack_model(model))
     possible, obstacle = settle_precision(model, prepared.spec, precision)
     layout = None
@@ -341,7 +341,7 @@ def make_assignment(
         secret=secrets.token_bytes(32),
         identity=identity,
         callbacks=callbacks,
-        classes=class_counts(model, prepared.spec),
+        classes=class_counts(model, prepared.spec, prepared.string_labels),
         strings=prepared.strings,
         excluded_from_weight_decay=excluded_variables(model.optimizer, model.trainable_variables),
         coupled=couples_variables(model.optimizer, model.trainable_variables),

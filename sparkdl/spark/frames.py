@@ -75,6 +75,11 @@ class Prepared:
     label_columns: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def string_labels(self) -> tuple[str, ...]:
+        """The labels, by name, that hold codes of strings."""
+        return tuple(self.spec.columns[index].name for index in self.strings)
+
+    @property
     def inference_blocks(self) -> BlockReader:
         """Like `blocks`, with images as the model takes them in evaluation."""
         settled = tuple(None if item is None else item.inference() for item in self.transforms)

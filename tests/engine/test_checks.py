@@ -6,7 +6,7 @@ import keras
 import pytest
 
 from sparkdl.engine.checks import check_model, class_counts
-from sparkdl.errors import ArgumentError, ModelError, UnsupportedError
+from sparkdl.errors import ArgumentError, DataError, ModelError, UnsupportedError
 from sparkdl.types import SampleSpec, TensorSpec
 
 layers = keras.layers
@@ -115,6 +115,43 @@ def test_a_stateful_layer_is_refused():
 )
 def test_class_counts(loss, units, label, expected):
     assert class_counts(model(loss=loss, units=units), spec(label=label)) == (expected,)
+
+
+def own_loss(y_true: Any, y_pred: Any) -> Any:
+    return keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)
+
+
+@pytest.mark.parametrize(
+    ("loss", "units", "codes"),
+    [
+        ("sparse_categorical_crossentropy", 10, 10),
+        (keras.losses.SparseCategoricalCrossentropy(ignore_class=0), 10, 10),
+        ("binary_crossentropy", 1, 2),
+        (keras.losses.BinaryFocalCrossentropy(), 1, 2),
+        ("hinge", 1, 2),
+        ("squared_hinge", 1, 2),
+        (own_loss, 3, 3),
+        (own_loss, 1, None),
+        ("mse", 1, None),
+        (keras.losses.Huber(), 1, None),
+        ("poisson", 1, None),
+        ("log_cosh", 1, None),
+    ],
+)
+def test_strings_are_labels_only_where_the_loss_takes_codes(loss: Any, units: int, codes: int | None):
+    made, columns = model(loss=loss, units=units), spec()
+    assert class_counts(made, columns, ["y"]) == (codes,)
+    if codes is None:
+        with pytest.raises(DataError, match=r"needs numbers, but the label column 'price' .*F.col\('price'\).cast"):
+            check_model(made, columns, {"y": "price"}, ["y"])
+    else:
+        check_model(made, columns, {"y": "price"}, ["y"])
+    check_model(made, columns)
+
+
+def test_strings_where_one_hot_labels_are_needed():
+    with pytest.raises(ModelError, match="one-hot labels.*use 'sparse_categorical_crossentropy'"):
+        check_model(model(loss="categorical_crossentropy"), spec(), {}, ["y"])
 
 
 def test_class_counts_of_two_outputs_by_name():

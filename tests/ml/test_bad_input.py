@@ -116,6 +116,10 @@ def test_a_regression_needs_numbers(rows: Any) -> None:
     words = rows.withColumn("label", F.lit("a"))
     with pytest.raises(DataError, match="has the type string, expected a number: cast it"):
         ml.DLRegressor(model=regress, featuresCols=["x", "y"]).fit(words)
+    with pytest.raises(
+        DataError, match="the loss 'mse' needs numbers, but the label column 'label' holds strings: cast"
+    ):
+        ml.DLEstimator(model=regress, featuresCols=["x", "y"]).fit(words)
     with pytest.raises(ModelError, match="needs a model with one output of one number"):
         ml.DLRegressor(model=classify, modelParams={"classes": 3}, featuresCols=["x", "y"]).fit(rows)
 

@@ -123,6 +123,20 @@ def test_string_labels_are_numbered_and_the_numbers_kept(spark_local: SparkSessi
     assert scores["accuracy"] == pytest.approx(model.evaluate(x, codes, verbose=0)[1])
 
 
+def test_strings_are_no_values_and_no_third_class(spark_local: SparkSession) -> None:
+    data = frame(spark_local, *blobs(30)).selectExpr("features", "string(label * 10) AS price")
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, activation="sigmoid")])
+    model.compile("sgd", "mse")
+    for verb in (sdl.fit, sdl.evaluate):
+        with pytest.raises(DataError, match=r"the loss 'mse' needs numbers, .*F.col\('price'\).cast\('float'\)"):
+            verb(model, data, label="price", batch_size=10)
+    model.compile("sgd", "binary_crossentropy")
+    with pytest.raises(
+        DataError, match="'price' holds class numbers from 0 to 2, but the model's output has 2 classes"
+    ):
+        sdl.fit(model, data, label="price", batch_size=10, verbose=0)
+
+
 class Explodes(keras.layers.Layer):
     """Raises on the executors only."""
 
