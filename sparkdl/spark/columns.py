@@ -124,6 +124,26 @@ def resolve(
     return wanted, structure
 
 
+def check_keys(wanted: Sequence[Wanted], others: Sequence[str] = (), **given: Mapping[str, Any]) -> None:
+    """The names in `shapes` and `dtypes` are those of columns: one that is misspelt would say nothing.
+
+    Args:
+        wanted: the inputs, and the outputs where there are some.
+        others: further names that may be there.
+        **given: by the argument's name what it holds for columns, by their names.
+
+    Raises:
+        ArgumentError: naming the argument and the first name that is none.
+    """
+    known = list(dict.fromkeys(item.columns[0] for item in wanted))
+    for argument, columns in given.items():
+        for name in columns:
+            if name not in known and name not in others:
+                raise ArgumentError(
+                    f"{argument}= names {name!r}, which is no feature or label column: {did_you_mean(name, known)}."
+                )
+
+
 def _groups(
     argument: ColumnArgument, schema: T.StructType, expected: Expectations
 ) -> tuple[list[tuple[str, tuple[str, ...]]], Structure]:

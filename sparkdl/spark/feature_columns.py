@@ -14,7 +14,16 @@ from pyspark.sql import types as T
 
 from sparkdl.data.arrow import BlockReader
 from sparkdl.errors import DataError
-from sparkdl.spark.columns import Expectations, Wanted, expression, needs_expression, quoted, resolve, source
+from sparkdl.spark.columns import (
+    Expectations,
+    Wanted,
+    check_keys,
+    expression,
+    needs_expression,
+    quoted,
+    resolve,
+    source,
+)
 from sparkdl.spark.frames import DataArguments, ModelShapes
 from sparkdl.spark.inference import settle, tensor_spec
 from sparkdl.spark.pictures import made_spec, with_transforms
@@ -64,6 +73,8 @@ def prepare_features(
     expected = Expectations("features", model.input_shapes, model.input_names)
     schema = frame.schema
     wanted, structure = resolve(arguments.features, schema, expected, arguments.shapes, arguments.dtypes)
+    if spec is None:  # a stage knows its training, where labels may have had shapes too
+        check_keys(wanted, schema.names, shapes=arguments.shapes, dtypes=arguments.dtypes)
     wanted, transforms = with_transforms(wanted, arguments.transform)
     _check_vectors(wanted, schema)
     made: dict[str, Column] = {}

@@ -21,6 +21,7 @@ from sparkdl.spark.columns import (
     Expectations,
     Shape,
     Wanted,
+    check_keys,
     expression,
     find_column,
     fits,
@@ -240,6 +241,9 @@ def resolve_columns(frame: DataFrame, arguments: DataArguments, model: ModelShap
         names = tuple(name for name in model.output_names if name in given or name not in model.without_loss)
         outputs = Expectations("label", (None,) * len(names), names)
         labels, label_structure = resolve(arguments.label, schema, outputs, arguments.shapes, arguments.dtypes)
+    # Without labels the arguments may be those of another call, which has some: there only typos are refused.
+    others = [] if labels else schema.names
+    check_keys([*features, *labels], others, shapes=arguments.shapes, dtypes=arguments.dtypes)
     weights = [] if arguments.weight is None else [_weight(arguments.weight, schema)]
     counts, structures = (len(features), len(labels)), (structure, label_structure)
     return ResolvedColumns((*features, *labels, *weights), counts, structures, bool(weights), transforms)

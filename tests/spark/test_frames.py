@@ -312,6 +312,14 @@ def test_samples_that_are_none_or_do_not_fit_the_model_are_refused_at_once(spark
         (DataArguments("arr"), ModelShapes(((4,), (4,)), ("a", "b")), "1 arrays, but the model has 2 inputs"),
         (DataArguments({"a": "arr", "c": "x"}), ModelShapes((None, None), ("a", "b")), "'c' is not one of them"),
         (DataArguments({"a": "arr"}), ModelShapes((None, None), ("a", "b")), "'b' is missing"),
+        (
+            DataArguments("arr", "n", shapes={"arr": (4,), "ar": (4,)}),
+            ModelShapes(),
+            "shapes= names 'ar', which is no feature or label column: did you mean 'arr'. It has 'arr', 'n'",
+        ),
+        (DataArguments("arr", "n", dtypes={"x": "uint8"}), ModelShapes(), "dtypes= names 'x', which is no feature"),
+        (DataArguments("arr", shapes={"lable": ()}), ModelShapes(), "shapes= names 'lable', which is no feature"),
+        (DataArguments(["x", "n"], "w", shapes={"n": (2,)}), ModelShapes(), "shapes= names 'n', .* It has 'x', 'w'"),
         (DataArguments({"a": ["arr", "x"]}), ModelShapes(), "to make one vector, but 'arr'"),
     ],
 )
@@ -363,6 +371,15 @@ def test_odd_names_and_another_case(spark_local: Any) -> None:
     twice = data.select("Label", F.col("Label"))
     with pytest.raises(DataError, match="2 columns named 'Label'"):
         prepare(twice, DataArguments("Label"), ModelShapes())
+
+
+def test_scoring_takes_shapes_of_labels_and_refuses_typos(frame: Any) -> None:
+    model = ModelShapes(((4,),), ("arr",))
+    prepare_features(frame, DataArguments("arr", shapes={"arr": (4,), "n": ()}), model)
+    with pytest.raises(ArgumentError, match="shapes= names 'ar', .*did you mean 'arr'"):
+        prepare_features(frame, DataArguments("arr", shapes={"ar": (4,)}), model)
+    spec = prepare_features(frame, DataArguments("arr"), model).spec
+    prepare_features(frame, DataArguments("arr", shapes={"gone": ()}), model, spec=spec)
 
 
 def test_features_for_scoring_keep_all_columns_and_rows(frame: Any) -> None:
