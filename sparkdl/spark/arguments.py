@@ -78,7 +78,9 @@ VERDICTS: Mapping[str, Mapping[str, Verdict]] = {
         "class_weight": _honoured("as in Keras"),
         "sample_weight": _renamed("the name of a column of the data, by `weight=`"),
         "initial_epoch": _honoured("as in Keras"),
-        "steps_per_epoch": _honoured("an epoch ends after so many steps; the next one goes on with a new order"),
+        "steps_per_epoch": _honoured(
+            "an epoch ends after so many steps, or where the rows end before; the next one goes on with a new order"
+        ),
         "validation_steps": _honoured("as in Keras: batches of `validation_batch_size` rows"),
         "validation_batch_size": _honoured("rows per validation batch over all workers together"),
         "validation_freq": _honoured("a whole number of epochs"),

@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from pyspark.sql import SparkSession
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -136,6 +137,31 @@ def test_frozen_layers_stay_and_class_weights_count(spark_local: SparkSession) -
     same_weights(model, reference)
     for ours, before in zip(model.layers[0].get_weights(), frozen, strict=True):
         assert ours.tobytes() == before.tobytes()
+
+
+def test_parts_of_a_gradient_are_added_before_they_are_squared(spark_local: SparkSession) -> None:
+    ids, y = np.array([[1, 1, 2], [2, 2, 2], [3, 1, 1], [0, 3, 3]]), np.array([1.0, -1.0, 2.0, 0.5], "float32")
+    keras.utils.set_random_seed(1)
+    layers = [keras.layers.Embedding(5, 4), keras.layers.Flatten(), keras.layers.Dense(1)]
+    models = [keras.Sequential([keras.Input((3,), dtype="int32"), *layers])]
+    models += [keras.models.clone_model(models[0]) for _ in range(2)]
+    for model in models:
+        model.set_weights(models[0].get_weights())
+        model.compile(keras.optimizers.Adam(0.1), "mse")
+    ours, dense, sparse = models
+    rows = [(row.tolist(), float(label)) for row, label in zip(ids, y, strict=True)]
+    data = spark_local.createDataFrame(rows, "features array<int>, label float").repartition(2)
+    history = sdl.fit(ours, data, batch_size=4, epochs=3, steps_per_epoch=7, verbose=0)
+    assert [timing["steps"] for timing in history.timings] == [3.0, 3.0]  # an epoch ends with the rows
+    for _ in range(3):
+        with tf.GradientTape() as tape:
+            loss = dense.compute_loss(y=y[:, None], y_pred=dense(ids))
+        gradients = tape.gradient(loss, [weight.value for weight in dense.trainable_variables])
+        dense.optimizer.apply([tf.convert_to_tensor(part) for part in gradients], dense.trainable_variables)
+    same_weights(ours, dense, 1e-5)
+    sparse.fit(ids, y, batch_size=4, epochs=3, verbose=0)
+    # What docs/arguments.md says of Keras.
+    assert np.abs(sparse.layers[0].get_weights()[0] - dense.layers[0].get_weights()[0]).max() > 0.1
 
 
 def test_validation_split_and_indicator_hold_rows_out(spark_local: SparkSession) -> None:
