@@ -21,6 +21,7 @@ from sparkdl.history import History
 from sparkdl.importers.keras.load import load_keras
 from sparkdl.ml.params import TrainingParams, setter
 from sparkdl.ml.persistence import Persistent, StageFolder
+from sparkdl.spark.expectations import input_tensors
 from sparkdl.spark.quantize import quantize
 from sparkdl.spark.quantized import QuantizedModel, quantized_of
 from sparkdl.spark.scoring import Derive, score
@@ -113,7 +114,14 @@ class Fitted(TrainingParams, Persistent):
     @property
     def numFeatures(self) -> int:
         """Numbers per row that the model takes, over all its inputs; -1 where that is not known."""
-        return -1 if self._spec is None else sum(tensor.size for tensor in self._spec.features)
+        return sum(tensor.size for tensor in self._inputs) if self._inputs else -1
+
+    @property
+    def _inputs(self) -> tuple[TensorSpec, ...]:
+        """What the model takes of a row, by its training or else by its inputs; nothing where neither tells."""
+        if self._spec is not None:
+            return self._spec.features
+        return () if self._model is None else input_tensors(self.model)
 
     def _score(self, dataset: DataFrame, columns: Sequence[StructField], derive: Derive) -> DataFrame:
         """The rows with further columns; starts no job where the stage knows its training."""
@@ -147,8 +155,8 @@ class Fitted(TrainingParams, Persistent):
     def _outputs_of(self, value: Any) -> list[np.ndarray]:
         """The outputs of the model for one row, with an axis of one row."""
         row = np.asarray(value.toArray() if hasattr(value, "toArray") else value)
-        if self._spec is not None and len(self._spec.features) == 1:
-            tensor = self._spec.features[0]
+        if len(self._inputs) == 1:
+            tensor = self._inputs[0]
             if row.size != tensor.size:
                 raise ArgumentError(f"{self.uid} takes {tensor.size} numbers per row, received {row.size}.")
             row = row.reshape(tensor.shape).astype(tensor.dtype)

@@ -40,12 +40,13 @@ _BATCH_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class ModelShapes:
-    """What the model says of its inputs and outputs: names, per-row shapes (None where unknown), and which outputs have
-    no loss, and so need no label."""
+    """What the model says of its inputs and outputs: names, per-row shapes (None where unknown), dtypes, and which
+    outputs have no loss, and so need no label."""
 
     input_shapes: tuple[Shape | None, ...] = ()
     input_names: tuple[str, ...] = ()
     output_names: tuple[str, ...] = ()
+    input_dtypes: tuple[str, ...] = ()
     without_loss: frozenset[str] = frozenset()
 
 

@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from sparkdl import ml
-from sparkdl.errors import DataError, ImporterError, MissingFileError, ModelError
+from sparkdl.errors import ArgumentError, DataError, ImporterError, MissingFileError, ModelError
 from sparkdl.spark.fit import fit
 from tests.ml.networks import classify, regress
 
@@ -160,7 +160,12 @@ def test_what_cannot_be_saved(tmp_path: Path, spark_local: Any) -> None:
 def test_a_model_from_elsewhere_is_a_stage(rows: Any) -> None:
     stage = ml.DLRegressionModel.from_keras(regress(), featuresCols=["x", "y"], predictionCol="estimate")
     assert stage.transform(rows).where("estimate IS NULL").count() == 0
-    assert not stage.hasSummary and stage.numFeatures == -1
+    assert not stage.hasSummary and stage.numFeatures == 2
+    assert stage.predict([[1, 2]]) == stage.predict([1, 2])
+    with pytest.raises(ArgumentError, match="takes 2 numbers per row, received 3"):
+        stage.predict([1, 2, 3])
+    open_size = keras.Sequential([keras.Input((None, 2)), keras.layers.GlobalAveragePooling1D(), keras.layers.Dense(1)])
+    assert ml.DLRegressionModel.from_keras(open_size).numFeatures == -1
     with pytest.raises(ModelError, match="has no summary"):
         _ = stage.summary
     with pytest.raises(ModelError, match="has no model: a DLModel is made by fit, load or from_keras"):
