@@ -81,7 +81,7 @@ def prepare_features(
     names = [_names(item, schema, made) for item in wanted]
     wider = frame.select("*", *[column.alias(name) for name, column in made.items()])
     if spec is not None:
-        wanted = [_as_trained(item, index, spec) for index, item in enumerate(wanted)]
+        wanted = [_as_trained(item, index, spec, model, schema) for index, item in enumerate(wanted)]
     wanted = _settle(wanted, wider, names, nulls)
     settled = made_spec(SampleSpec(tuple(map(tensor_spec, wanted)), feature_structure=structure), transforms)
     sources = tuple(source(item, group) for item, group in zip(wanted, names, strict=True))
@@ -115,20 +115,24 @@ def _settle(wanted: list[Wanted], frame: DataFrame, names: Sequence[tuple[str, .
     return settle(wanted, frame.select(*columns), range(len(names)))
 
 
-def _as_trained(item: Wanted, index: int, spec: SampleSpec) -> Wanted:
-    """An input with the shape and dtype that it had in training.
+def _as_trained(item: Wanted, index: int, spec: SampleSpec, model: ModelShapes, schema: T.StructType) -> Wanted:
+    """An input with the shape and dtype that it had in training; fractions also where a model that takes them was
+    trained on whole numbers.
 
     Raises:
-        DataError: the column holds fractions where the model was trained on whole numbers.
+        DataError: the column may hold fractions, and the model itself takes whole numbers.
     """
     if item.kind in ("picture", "encoded"):
         return item  # `with_transforms` has compared it with the model
     tensor = spec.features[index]
     trained, given = np.dtype(tensor.dtype).kind, np.dtype(item.dtype or tensor.dtype).kind
     if trained in "iu" and given == "f" and item.kind != "binary":
+        if "float" in "".join(model.input_dtypes[index : index + 1]):
+            return replace(item, shape=tensor.shape)
+        types = ", ".join(dict.fromkeys(schema[column].dataType.simpleString() for column in item.columns))
         raise DataError(
-            f"{item.title} holds numbers with fractions, but the model was trained on {tensor.dtype} there: cast the "
-            f"column."
+            f"{item.title} has the type {types}, but the model takes whole numbers there ({tensor.dtype}, as in its "
+            f"training): cast it to such, for example to {'array<int>' if item.kind == 'array' else 'int'}."
         )
     keep = item.dtype is not None and (trained == given or item.kind == "binary")
     return replace(item, shape=tensor.shape, dtype=item.dtype if keep else tensor.dtype)

@@ -172,6 +172,21 @@ def test_a_model_from_elsewhere_is_a_stage(rows: Any) -> None:
         ml.DLModel().transform(rows)
 
 
+def test_fractions_where_whole_numbers_were_learnt(rows: Any) -> None:
+    whole = rows.selectExpr("array(int(x * 9), int(y * 9)) AS features", "label")
+    points = rows.selectExpr("array(double(int(x * 9)), double(int(y * 9))) AS features")
+    fitted = ml.DLRegressor(model=regress, batchSize=100).fit(whole)
+    expected = [row.prediction for row in fitted.transform(whole).collect()]
+    np.testing.assert_allclose([row.prediction for row in fitted.transform(points).collect()], expected, rtol=1e-5)
+    model = keras.Sequential([keras.Input((2,), dtype="int32"), keras.layers.Embedding(10, 1), keras.layers.Flatten()])
+    model.add(keras.layers.Dense(1))
+    numbers = ml.DLRegressor(model=model, batchSize=100).fit(
+        whole.selectExpr("transform(features, i -> abs(i)) AS features", "label")
+    )
+    with pytest.raises(DataError, match=r"has the type array<double>, but the model takes whole numbers there \(int32"):
+        numbers.transform(points)
+
+
 def test_a_stage_is_saved_over_itself(tmp_path: Path, spark_local: Any) -> None:
     path, stage = str(tmp_path / "stage"), ml.DLModel.from_keras(regress(), featuresCols=["x", "y"])
     expected = stage.predict(np.array([0.1, 0.2]))
