@@ -98,6 +98,10 @@ class Trainer(TrainingParams, HasModel, Persistent):
         """The weight column; as in Spark ML, an empty name is none."""
         return self.value_of("weightCol") or None
 
+    def _indicator(self) -> str | None:
+        """The column that tells validation rows; an empty name is none."""
+        return self.value_of("validationIndicatorCol") or None
+
     def _new_model(self) -> Any:
         """A new model, compiled."""
         if not self.isDefined("model"):
@@ -129,7 +133,7 @@ class Trainer(TrainingParams, HasModel, Persistent):
             verbose=self.getVerbose(),
             callbacks=callbacks if place is None else [*callbacks, Checkpoint(place)],
             validation_split=self.getValidationSplit(),
-            validation_indicator=self.value_of("validationIndicatorCol"),
+            validation_indicator=self._indicator(),
             workers=self.value_of("numWorkers"),
             cores_per_worker=self.value_of("coresPerWorker"),
             precision=self.getTrainingPrecision(),
@@ -148,7 +152,7 @@ class Trainer(TrainingParams, HasModel, Persistent):
         """The callback that ends the training, and puts the best weights back; what it watches will be there."""
         if not self.getEarlyStopping():
             return []
-        validates = self.isDefined("validationIndicatorCol") or self.getValidationSplit() > 0
+        validates = self._indicator() is not None or self.getValidationSplit() > 0
         monitor = self.value_of("monitor") or ("val_loss" if validates else "loss")
         check_model(model, prepare(frame, self._arguments(), shapes_of(model)).spec)  # which builds its metrics
         mode = watched(self.uid, monitor, self.getMonitorMode(), modes_of(model), validates)
@@ -186,7 +190,7 @@ class Trainer(TrainingParams, HasModel, Persistent):
 
     def _training_rows(self, frame: DataFrame) -> Column:
         """True for rows that are no validation rows by their column."""
-        indicator = self.value_of("validationIndicatorCol")
+        indicator = self._indicator()
         if indicator is None:
             return F.lit(True)
         return ~F.col(quoted(find_column(indicator, frame.schema, "validationIndicatorCol"))).cast("boolean")

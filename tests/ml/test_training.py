@@ -53,6 +53,11 @@ def test_the_best_weights_are_kept_and_the_given_model_is_not_touched(rows: Any,
     assert list((tmp_path / "states").iterdir()) == []
 
 
+def test_an_empty_name_is_no_indicator(rows: Any) -> None:
+    estimator = ml.DLClassifier(model=classify, featuresCols=["x", "y"], validationIndicatorCol="", weightCol="")
+    assert list(estimator.setEarlyStopping(1).setBatchSize(100).fit(rows).summary.history) == ["loss"]
+
+
 def test_precisions_are_those_of_fit(rows: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, Any] = {}
 
