@@ -251,10 +251,9 @@ def _describe(data_type: T.DataType, title: str, what: str) -> tuple[Kind, int, 
         kind, depth, dtype = _describe(data_type.elementType, title, what)
         if kind in ("number", "array") and not isinstance(data_type.elementType, T.UserDefinedType):
             return "array", depth + 1, dtype
-    if isinstance(data_type, T.BinaryType):
-        return "binary", 0, None
-    if isinstance(data_type, T.StructType) and set(_IMAGE_FIELDS) <= set(data_type.names):
-        return "image", 0, "uint8"
+    images = image_kind(data_type)
+    if images is not None:
+        return images, 0, "uint8" if images == "image" else None
     if isinstance(data_type, T.StringType) and what == "label":
         return "string", 0, "int32"
     hint = "turn strings into numbers first" if isinstance(data_type, T.StringType) else "convert it first"
@@ -262,6 +261,13 @@ def _describe(data_type: T.DataType, title: str, what: str) -> tuple[Kind, int, 
         f"{title} has the type {data_type.simpleString()}, expected numbers, arrays of numbers, ML vectors, binary "
         f"or images{' or strings' if what == 'label' else ''}: {hint}."
     )
+
+
+def image_kind(data_type: T.DataType) -> Literal["image", "binary"] | None:
+    """How a column can hold images: as Spark's structs, or as bytes; None where it holds something else."""
+    if isinstance(data_type, T.BinaryType):
+        return "binary"
+    return "image" if isinstance(data_type, T.StructType) and set(_IMAGE_FIELDS) <= set(data_type.names) else None
 
 
 def _common_dtype(columns: Sequence[str], kinds: Sequence[tuple[Kind, int, str | None]], title: str) -> str:

@@ -21,7 +21,7 @@ from sparkdl.data.pictures import PICTURE
 from sparkdl.data.transforms.base import ImageType, Transform, row_generator
 from sparkdl.data.validity import valid_rows
 from sparkdl.errors import DataError
-from sparkdl.spark.columns import Expectations, find_column, resolve
+from sparkdl.spark.columns import find_column, image_kind
 from sparkdl.spark.image_decoder import IMAGE_TYPE, Invalid, image_array
 from sparkdl.types import SampleSpec, TensorSpec
 
@@ -56,14 +56,14 @@ def transform_images(
     """
     opencv()
     column = find_column(column, frame.schema, "inputCol")
-    wanted = resolve(column, frame.schema, Expectations("features"), {}, {})[0][0]
-    if wanted.kind not in ("image", "binary"):
-        kind = frame.schema[column].dataType.simpleString()
-        raise DataError(f"column {column!r} has the type {kind}, expected image structs, or encoded images (binary).")
+    kind = image_kind(frame.schema[column].dataType)
+    if kind is None:
+        found = frame.schema[column].dataType.simpleString()
+        raise DataError(f"column {column!r} has the type {found}, expected image structs, or encoded images (binary).")
     applied = transform.inference() if seed is None else transform
     after = applied.after(ImageType())
     made = IMAGE_TYPE if after.dtype == "uint8" else T.ArrayType(T.FloatType(), False)
-    source = ColumnSource("picture" if wanted.kind == "image" else "encoded", (column,), f"column {column!r}")
+    source = ColumnSource("picture" if kind == "image" else "encoded", (column,), f"column {column!r}")
     reader = BlockReader(SampleSpec((TensorSpec(column, (), PICTURE),)), (source,))
     task = ImageTransformTask(reader, tuple(frame.columns), output, applied, seed or 0, invalid)
     return frame.mapInArrow(task, T.StructType([*frame.schema.fields, T.StructField(output, made)]))
