@@ -17,6 +17,7 @@ from sparkdl.engine.serialization import pack_model, unpack_model
 from sparkdl.errors import DataError
 from sparkdl.spark.argument_values import check_values
 from sparkdl.spark.arguments import refuse, refuse_compiled, refuse_stream
+from sparkdl.spark.cluster import context_of
 from sparkdl.spark.expectations import shapes_of
 from sparkdl.spark.failures import own_errors
 from sparkdl.spark.frames import DataArguments, prepare
@@ -65,6 +66,7 @@ def evaluate(
     """
     refuse("evaluate", **keras_arguments)
     check_values("evaluate", batch_size=batch_size, shapes=shapes, dtypes=dtypes)
+    context_of(data)  # which refuses what is neither DataFrame nor RDD
     refuse_stream("evaluate", data, "evaluate what its sink has written")
     judge = judging(model) if isinstance(model, QuantizedModel) else model
     check_compiled(judge)

@@ -88,7 +88,10 @@ def check_arguments(frame: Any, metrics: Sequence[Metric], weight: str | None, g
         ArgumentError: naming the argument.
     """
     if not hasattr(frame, "mapInArrow"):
-        raise ArgumentError(f"measure takes a Spark DataFrame of labels and predictions, received {type_name(frame)}.")
+        raise ArgumentError(
+            f"measure takes a Spark DataFrame of labels and predictions, received {type_name(frame)}: make a DataFrame "
+            f"of it by spark.createDataFrame(...)."
+        )
     refuse_stream("measure", frame, "measure what its sink has written")
     grouped = [metric.name for metric in metrics if isinstance(metric, GroupMetric)]
     if grouped and group is None:

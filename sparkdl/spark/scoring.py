@@ -12,6 +12,7 @@ from pyspark.sql.pandas.types import to_arrow_type
 from pyspark.sql.types import ArrayType, DataType, MapType, StructField, StructType, UserDefinedType
 
 from sparkdl.errors import ArgumentError, ModelError
+from sparkdl.spark.cluster import context_of
 from sparkdl.spark.columns import quoted
 from sparkdl.spark.expectations import shapes_of
 from sparkdl.spark.feature_columns import PreparedFeatures, prepare_features
@@ -75,6 +76,7 @@ def score(
         DataError: the columns do not fit the model.
         ModelError: the model is not built.
     """
+    context_of(frame)  # which refuses what is no DataFrame
     check_options(batch_size, runtime, precision, handle_invalid)
     check_new(columns, frame)
     model = ending_at(built(model), layers)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from pyspark.ml.linalg import Vectors
 from pyspark.sql import SparkSession
@@ -68,6 +69,15 @@ def test_vectors_are_features_and_several_outputs_several_columns(spark_local: S
     rows = sdl.predict(keras.Model(inputs, [double, total]), data, features="v", output="out").collect()
     assert [list(row.out_double) for row in rows] == [[2.0, 4.0], [6.0, 0.0]]
     assert [list(row.out_total) for row in rows] == [[3.0], [3.0]]
+
+
+def test_tables_in_memory_are_refused() -> None:
+    table, model = pd.DataFrame({"features": [1.0], "label": [1]}), classifier()
+    for verb in (sdl.predict, sdl.evaluate, sdl.fit):
+        with pytest.raises(ArgumentError, match=r"received pandas\..*DataFrame: make a DataFrame of it by"):
+            verb(model, table)
+    with pytest.raises(ArgumentError, match=r"received pandas\..*DataFrame: make a DataFrame of it by"):
+        sdl.measure(table, sdl.metrics.Accuracy())
 
 
 def test_mistakes(spark_local: SparkSession) -> None:
