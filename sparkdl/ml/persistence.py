@@ -58,8 +58,21 @@ class StageFolder:
         return join(self.url, name)
 
     def write(self, name: str, content: Content) -> None:
-        """Makes a file."""
-        self._storage.write(name, content)
+        """Makes a file.
+
+        Raises:
+            StorageError: it cannot be made, for example because there is a file in the directory's place.
+        """
+        try:
+            self._storage.write(name, content)
+        except StorageError as error:
+            if "not a directory" not in error.reason.lower():
+                raise
+            raise StorageError(
+                f"{self.shown!r} is a file, or below one, expected a directory or nothing, as a stage is saved in a "
+                f"directory: choose another path, or remove the file.",
+                error.reason,
+            ) from error
 
     def read(self, name: str) -> bytes:
         """The content of a file."""
@@ -85,7 +98,7 @@ class StageFolder:
             StorageError: there is none, or it was not saved to its end.
         """
         try:
-            lines = self._storage.read(METADATA).decode().splitlines()
+            lines = self._metadata().decode().splitlines()
             return dict(json.loads(lines[0]))
         except MissingFileError as error:
             raise MissingFileError(
@@ -95,6 +108,17 @@ class StageFolder:
             ) from None
         except (ValueError, IndexError) as error:
             raise StorageError(f"the metadata in {self.shown!r} is damaged ({error}): save the stage again.") from None
+
+    def _metadata(self) -> bytes:
+        """The file of metadata: ours, or that of a stage of Spark's own, which has a random part in its name."""
+        try:
+            return self._storage.read(METADATA)
+        except MissingFileError:
+            folder = METADATA.rpartition("/")[0]
+            parts = [name for name in self._storage.list(folder) if name.startswith("part-")]
+            if not parts:
+                raise
+            return self._storage.read(join(folder, parts[0]))
 
 
 class StageWriter(MLWriter):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.ml import Transformer
+from pyspark.ml import Pipeline, Transformer
 from pyspark.ml.util import DefaultParamsReader
 
 from sparkdl.errors import ArgumentError, MissingFileError, ModelError, StorageError
@@ -55,6 +55,20 @@ def test_what_is_there_is_replaced_only_on_request(saved: Path) -> None:
     stage.write().overwrite().save(f"file:{saved}")
     assert Doubling.load(str(saved)).getTimes() == 5
     assert not (saved / "old").exists()
+
+
+def test_a_file_is_no_place_for_a_stage(tmp_path: Path, spark_local: Any) -> None:
+    (tmp_path / "file").write_text("x")
+    for writer in (Doubling().write(), Doubling().write().overwrite()):
+        with pytest.raises(StorageError, match="file' is a file, or below one, expected a directory or nothing"):
+            writer.save(str(tmp_path / "file"))
+    assert (tmp_path / "file").read_text() == "x"
+
+
+def test_a_pipeline_is_named_where_a_stage_is_loaded(tmp_path: Path, spark_local: Any) -> None:
+    Pipeline(stages=[Doubling()]).save(str(tmp_path / "pipe"))
+    with pytest.raises(ArgumentError, match=r"holds a pyspark.ml.pipeline.Pipeline, expected .*Pipeline.load"):
+        Doubling.load(str(tmp_path / "pipe"))
 
 
 def test_damage_is_named(saved: Path, tmp_path: Path, spark_local: Any) -> None:
