@@ -24,7 +24,7 @@ from sparkdl.ml.persistence import Persistent, StageFolder
 from sparkdl.spark.expectations import input_tensors
 from sparkdl.spark.quantize import quantize
 from sparkdl.spark.quantized import QuantizedModel, quantized_of
-from sparkdl.spark.scoring import Derive, score
+from sparkdl.spark.scoring import Derive, check_new, score
 from sparkdl.types import Content, SampleSpec, TensorSpec
 
 MODEL_FILE = "model.keras"
@@ -127,14 +127,8 @@ class Fitted(TrainingParams, Persistent):
         """The rows with further columns; starts no job where the stage knows its training."""
         if not columns:
             return dataset
-        taken = {name.lower() for name in dataset.columns}
-        for field in columns:
-            if field.name.lower() in taken:
-                raise ArgumentError(
-                    f"the DataFrame has a column {field.name!r} already, which {self.uid} is to make: set the Param of "
-                    f"this column to another name, or drop it from the DataFrame."
-                )
-            taken.add(field.name.lower())
+        advice = f"set the Param of {self.uid} that names it to another name, or drop the other column"
+        check_new(columns, dataset, advice)
         shapes = {name: tuple(shape) for name, shape in (self.value_of("shapes") or {}).items()}
         return score(
             self._quantized or self.model,

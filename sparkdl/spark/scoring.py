@@ -136,20 +136,30 @@ def check_options(batch_size: int, runtime: str, precision: str, handle_invalid:
             raise ArgumentError(f"{name} must be one of {', '.join(map(repr, known[name]))}; received {value!r}.")
 
 
-def check_new(columns: Sequence[StructField], frame: DataFrame) -> None:
-    """Refuses output columns that exist (Spark tells names apart without regard to case) or come twice.
+def check_new(columns: Sequence[StructField], frame: DataFrame, advice: str = "") -> None:
+    """Refuses output columns that exist (whatever Spark does, without regard to case) or come twice.
+
+    Args:
+        columns: the new ones.
+        frame: what they are to be added to.
+        advice: what to do where not `output=` of predict names them.
 
     Raises:
         ArgumentError: naming the column.
     """
-    taken = {name.lower() for name in frame.columns}
+    there = {name.lower(): name for name in frame.columns}
+    made: dict[str, str] = {}
     for field in columns:
-        if field.name.lower() in taken:
-            where = "in the DataFrame" if field.name.lower() in map(str.lower, frame.columns) else "among the outputs"
+        name, key = field.name, field.name.lower()
+        if key in there or key in made:
+            where = "in the DataFrame" if key in there else "among the outputs"
+            other = there.get(key) or made[key]
+            spelt = "" if other == name else f" as {other!r}, which differs in case alone"
             raise ArgumentError(
-                f"output column {field.name!r} exists already {where}: choose another name (output= of predict)."
+                f"output column {name!r} exists already {where}{spelt}: "
+                f"{advice or 'choose another name (output= of predict)'}."
             )
-        taken.add(field.name.lower())
+        made[key] = name
 
 
 def built(model: Any) -> Any:

@@ -159,7 +159,9 @@ def test_a_thousand_partitions(fitted: Any, spark_local: Any) -> None:
 @every
 def test_columns_that_are_taken_or_missing_are_named(stage: Stage, fitted: Any, rows: Any) -> None:
     model, name = fitted[stage.cls], next(iter(stage.columns))
-    with pytest.raises(ArgumentError, match=f"has a column '{name}' already, which {model.uid} is to make"):
+    with pytest.raises(
+        ArgumentError, match=f"'{name}' exists already in the DataFrame: set the Param of {model.uid} that"
+    ):
         model.transform(rows.withColumn(name, F.lit(1)))
     with pytest.raises(DataError, match="the DataFrame has no column '(x|features|features_of_pixels)'"):
         model.transform(rows.drop("features", "x", "features_of_pixels"))

@@ -152,3 +152,13 @@ def test_a_grid_varies_the_arguments_of_a_model() -> None:
 def test_names_that_the_package_has_not() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'DLCluster'; it has DLEstimator"):
         _ = ml.DLCluster
+
+
+def test_columns_of_the_same_name_are_told_apart_from_those_of_the_data(spark_local: Any) -> None:
+    stage = ml.DLClassificationModel.from_keras(classify(), featuresCols=["x", "y"])
+    stage.model.compile("sgd", "binary_crossentropy")
+    points = spark_local.createDataFrame([(1.0, 2.0, 3.0)], "x double, y double, Prediction double")
+    with pytest.raises(ArgumentError, match="'probability' exists already among the outputs: set the Param of DLClass"):
+        stage.copy({stage.predictionCol: "probability"}).transform(points)
+    with pytest.raises(ArgumentError, match="in the DataFrame as 'Prediction', which differs in case alone: set the"):
+        stage.transform(points)
