@@ -11,6 +11,7 @@ import argparse
 import tempfile
 from collections.abc import Sequence
 
+from counts import count
 import numpy as np
 
 import sparkdl.bigdl.install  # from here on `bigdl` is sparkdl's
@@ -28,12 +29,12 @@ SPLIT = (0.7, 0.85)  # of the devices: trained on up to here, validated up to th
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="Trains an LSTM on device telemetry with BigDL's API.")
-    parser.add_argument("--devices", type=int, default=4000, help="devices to make (default %(default)s)")
-    parser.add_argument("--length", type=int, default=48, help="readings per sequence (%(default)s)")
-    parser.add_argument("--horizon", type=int, default=8, help="readings up to a failure (%(default)s)")
-    parser.add_argument("--hidden", type=int, default=64, help="units of the LSTM (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=50, help="passes over the training rows (%(default)s)")
-    parser.add_argument("--batch-size", type=int, default=128, help="rows of one iteration (%(default)s)")
+    parser.add_argument("--devices", type=count, default=4000, help="devices to make (default %(default)s)")
+    parser.add_argument("--length", type=count, default=48, help="readings per sequence (%(default)s)")
+    parser.add_argument("--horizon", type=count, default=8, help="readings up to a failure (%(default)s)")
+    parser.add_argument("--hidden", type=count, default=64, help="units of the LSTM (%(default)s)")
+    parser.add_argument("--epochs", type=count, default=50, help="passes over the training rows (%(default)s)")
+    parser.add_argument("--batch-size", type=count, default=128, help="rows of one iteration (%(default)s)")
     parser.add_argument("--tensorflow-model", metavar="PB", help="a model of the task made by TensorFlow")
     parser.add_argument("--variables", metavar="BIN", help="its variables, where they are in BigDL's file")
     parser.add_argument("--logs", help="folder for TensorBoard (default: a temporary one)")

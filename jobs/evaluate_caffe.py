@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from counts import count
 from digits import read_mnist
 from pyspark.sql import SparkSession
 from train_digits import digits_frame
@@ -27,7 +28,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--mnist", type=Path, metavar="DIR", required=True, help="MNIST's IDX files (gzipped or not)")
     parser.add_argument("--scale", type=float, default=1 / 256, help="what pixels are multiplied with (%(default)s)")
     parser.add_argument("--transform", type=Path, metavar="PROTOTXT", help="a net whose readers say this, and the mean")
-    parser.add_argument("--batch-size", type=int, default=500, help="rows per call of the net (default %(default)s)")
+    parser.add_argument("--batch-size", type=count, default=500, help="rows per call of the net (default %(default)s)")
     parser.add_argument("--master", default="local[*]", help="Spark master where spark-submit gives none (%(default)s)")
     return parser.parse_args(arguments)
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import telemetry
+from counts import count
 from pyspark import RDD
 from pyspark.sql import DataFrame, SparkSession
 from telemetry import PROCESS
@@ -39,10 +40,12 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument(
         "--data", help=".npz file with features and labels, or a folder of telemetry as train_failure_lstm.py reads it"
     )
-    parser.add_argument("--batch-size", type=int, default=128, help="rows per call of the graph (default %(default)s)")
-    parser.add_argument("--devices", type=int, default=800, help="devices to make, without --data (%(default)s)")
-    parser.add_argument("--length", type=int, default=24, help="readings per sequence, without --model (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=6, help="passes of the training, without --model (%(default)s)")
+    parser.add_argument(
+        "--batch-size", type=count, default=128, help="rows per call of the graph (default %(default)s)"
+    )
+    parser.add_argument("--devices", type=count, default=800, help="devices to make, without --data (%(default)s)")
+    parser.add_argument("--length", type=count, default=24, help="readings per sequence, without --model (%(default)s)")
+    parser.add_argument("--epochs", type=count, default=6, help="passes of the training, without --model (%(default)s)")
     parser.add_argument("--master", default="local[*]", help="Spark master where spark-submit gives none (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of data, split and weights (%(default)s)")
     return parser.parse_args(arguments)

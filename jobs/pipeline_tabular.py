@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from counts import count, rate
 from pyspark.ml import Pipeline
 from pyspark.ml.classification import GBTClassifier, LogisticRegression
 from pyspark.ml.evaluation import BinaryClassificationEvaluator, MulticlassClassificationEvaluator
@@ -42,11 +43,11 @@ class Result:
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="Compares a network with Spark ML's classifiers on tumours.")
-    parser.add_argument("--epochs", type=int, default=60, help="passes over the training rows at most (%(default)s)")
-    parser.add_argument("--batch-size", type=int, default=32, help="rows of one step, over all workers (%(default)s)")
-    parser.add_argument("--units", type=int, default=32, help="units of the hidden layers (%(default)s)")
-    parser.add_argument("--learning-rate", type=float, default=3e-3, help="of Adam (%(default)s)")
-    parser.add_argument("--workers", type=int, help="training processes (default: one per task slot)")
+    parser.add_argument("--epochs", type=count, default=60, help="passes over the training rows at most (%(default)s)")
+    parser.add_argument("--batch-size", type=count, default=32, help="rows of one step, over all workers (%(default)s)")
+    parser.add_argument("--units", type=count, default=32, help="units of the hidden layers (%(default)s)")
+    parser.add_argument("--learning-rate", type=rate, default=3e-3, help="of Adam (%(default)s)")
+    parser.add_argument("--workers", type=count, help="training processes (default: one per task slot)")
     parser.add_argument("--output", type=Path, help="folder to save the fitted pipeline with the network to")
     parser.add_argument("--master", default="local[*]", help="Spark master where spark-submit gives none (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of split, weights and shuffling (%(default)s)")

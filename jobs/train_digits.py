@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import reporting
+from counts import count
 from digits import Digits, read_mnist, read_scikit_digits
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -38,9 +39,9 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     """The command line."""
     parser = argparse.ArgumentParser(description="Trains a LeNet-style network on handwritten digits inside Spark.")
     parser.add_argument("--mnist", type=Path, metavar="DIR", help="read MNIST's IDX files (gzipped or not) from DIR")
-    parser.add_argument("--epochs", type=int, default=20, help="passes over the training rows (default %(default)s)")
-    parser.add_argument("--batch-size", type=int, default=64, help="rows of one step, over all workers (%(default)s)")
-    parser.add_argument("--workers", type=int, help="training processes (default: one per task slot)")
+    parser.add_argument("--epochs", type=count, default=20, help="passes over the training rows (default %(default)s)")
+    parser.add_argument("--batch-size", type=count, default=64, help="rows of one step, over all workers (%(default)s)")
+    parser.add_argument("--workers", type=count, help="training processes (default: one per task slot)")
     parser.add_argument("--output", type=Path, default=Path("digits-output"), help="folder to write to (%(default)s)")
     parser.add_argument("--master", default="local[*]", help="Spark master where spark-submit gives none (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of split, weights and shuffling (%(default)s)")

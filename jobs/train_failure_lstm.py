@@ -19,6 +19,7 @@ import numpy as np
 import oracle
 import reporting
 import telemetry
+from counts import count, rate
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from telemetry import PROCESS
@@ -38,15 +39,19 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--data", metavar="DIR", help="folder or URL with readings/*.csv and failures.csv")
     source.add_argument("--make-data", type=Path, metavar="DIR", help="write such data of a known process, and stop")
-    parser.add_argument("--devices", type=int, default=4000, help="devices to make (default %(default)s)")
-    parser.add_argument("--hours", type=int, default=18, help="hours of readings per device to make (%(default)s)")
-    parser.add_argument("--horizon-hours", type=int, default=5, help="how early a failure is to be seen (%(default)s)")
-    parser.add_argument("--length", type=int, default=48, help="readings per sequence (%(default)s)")
-    parser.add_argument("--hidden", type=int, default=64, help="units of the LSTM (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=15, help="most passes over the training rows (%(default)s)")
-    parser.add_argument("--batch-size", type=int, default=256, help="rows of one step, over all workers (%(default)s)")
-    parser.add_argument("--learning-rate", type=float, default=3e-3, help="highest learning rate (%(default)s)")
-    parser.add_argument("--workers", type=int, help="training processes (default: one per task slot)")
+    parser.add_argument("--devices", type=count, default=4000, help="devices to make (default %(default)s)")
+    parser.add_argument("--hours", type=count, default=18, help="hours of readings per device to make (%(default)s)")
+    parser.add_argument(
+        "--horizon-hours", type=count, default=5, help="how early a failure is to be seen (%(default)s)"
+    )
+    parser.add_argument("--length", type=count, default=48, help="readings per sequence (%(default)s)")
+    parser.add_argument("--hidden", type=count, default=64, help="units of the LSTM (%(default)s)")
+    parser.add_argument("--epochs", type=count, default=15, help="most passes over the training rows (%(default)s)")
+    parser.add_argument(
+        "--batch-size", type=count, default=256, help="rows of one step, over all workers (%(default)s)"
+    )
+    parser.add_argument("--learning-rate", type=rate, default=3e-3, help="highest learning rate (%(default)s)")
+    parser.add_argument("--workers", type=count, help="training processes (default: one per task slot)")
     parser.add_argument("--output", type=Path, default=Path("failure-output"), help="folder to write to (%(default)s)")
     parser.add_argument("--master", default="local[*]", help="Spark master where spark-submit gives none (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of data, split, weights and shuffling (%(default)s)")
