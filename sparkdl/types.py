@@ -260,6 +260,7 @@ class Updater(Protocol):
 
     buckets: tuple[tuple[int, ...], ...]
     exact_weights: bool  # whether new weights must not be rounded: they satisfy constraints
+    averages: bool  # whether the final weights are moving averages
     learning_rate: float
 
     @property

@@ -105,6 +105,7 @@ class KerasUpdater:
         self._clipped = bool(self._inner.global_clipnorm)
         self._halved = bool(getattr(self._inner, "halved", False))
         self.exact_weights = self._halved or any(variable.constraint is not None for variable in variables)
+        self.averages = bool(self._inner.use_ema)
         self._totals = tf.zeros(2, tf.float64)
         self._share_tests()
         mine = tf.TensorSpec((sum(high - low for low, high in self._spans),), tf.float32)
@@ -157,7 +158,7 @@ class KerasUpdater:
 
     def finalize(self, weights: np.ndarray) -> None:
         """Writes the final values (the moving average, where the optimizer keeps one) into my part of the vector."""
-        if self._inner.use_ema:
+        if self.averages:
             self._assign(tf.convert_to_tensor(weights))
             self._optimizer.finalize_variable_values(self._variables)
             self._collect(self._values(), weights)

@@ -63,11 +63,11 @@ def train(run: Run, state: TrainingState | None = None) -> None:
 
 def finalize(run: Run) -> np.ndarray | None:
     """Gives the model its final weights; returns those of the last step where they are others (moving averages)."""
-    raw = run.replica.weights.copy()
+    raw = run.replica.weights.copy() if run.updater.averages else None
     run.updater.finalize(run.replica.weights)
     run.exchange.gather(run.replica.weights)
     run.replica.weights_written()
-    return None if np.array_equal(raw, run.replica.weights, equal_nan=True) else raw
+    return raw
 
 
 def run_epoch(run: Run, hooks: Hooks, position: Position) -> bool:

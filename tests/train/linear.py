@@ -87,6 +87,7 @@ class MomentumUpdater:
 
     loss_scale = 1.0
     exact_weights = False
+    averages = False
 
     def __init__(self, buckets: tuple[tuple[int, ...], ...], rank: int, learning_rate: float = 0.05) -> None:
         self.buckets = buckets

@@ -111,6 +111,8 @@ def test_going_on_from_a_state_equals_the_undisturbed_run(later_workers: int) ->
 class Averaging(MomentumUpdater):
     """Ends with other weights than those of the last step."""
 
+    averages = True
+
     def finalize(self, weights: np.ndarray) -> None:
         weights[self.mine] = self.velocity
 
