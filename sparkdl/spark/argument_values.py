@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -68,8 +69,8 @@ def _or_none(holds: Test) -> Test:
     return lambda value: value is None or holds(value)
 
 
-def _is_word(value: Any) -> bool:
-    return isinstance(value, str) and bool(value)
+def _is_path(value: Any) -> bool:
+    return isinstance(value, (str, os.PathLike)) and bool(str(value))
 
 
 def _is_verbosity(value: Any) -> bool:
@@ -141,10 +142,10 @@ _FIT: Mapping[str, Rule] = {
     "cores_per_worker": _COUNT_OR_NONE,
     "seed": Rule("a whole number of at least 0 and below 2**64", lambda value: _is_whole(value, 0, 2**64)),
     "max_failures": _FROM_ZERO,
-    "resume": Rule("the path or URL of a Checkpoint, as a string", _or_none(_is_word)),
+    "resume": Rule("the path or URL of a Checkpoint", _or_none(_is_path)),
     "deadline": Rule("a finite number of seconds above 0", lambda value: _is_number(value) and value > 0),
     "memory_limit": Rule("a whole number of bytes of at least 1, such as 4 * 2**30", _COUNT_OR_NONE.holds),
-    "spill_directory": Rule("the path of a local directory of the executors, as a string", _or_none(_is_word)),
+    "spill_directory": Rule("the path of a local directory of the executors", _or_none(_is_path)),
 }
 
 RULES: Mapping[str, Mapping[str, Rule]] = {

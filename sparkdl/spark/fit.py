@@ -98,7 +98,7 @@ def fit(
     deadline: float = 300.0,
     encrypt: bool | None = None,
     memory_limit: int | None = None,
-    spill_directory: str | None = None,
+    spill_directory: AnyPath | None = None,
     **keras_arguments: Any,
 ) -> History:
     """Trains a compiled Keras model on the executors, by synchronous all-reduce SGD, where Spark holds the data.
@@ -253,7 +253,7 @@ def fit(
         capture_steps=checkpoint.every if checkpoint is not None and isinstance(checkpoint.every, int) else None,
         capture_epochs=checkpoint is not None and checkpoint.every == "epoch",
         memory_limit=memory_limit,
-        spill_directory=spill_directory,
+        spill_directory=None if spill_directory is None else path_text(spill_directory),
         precision=possible,
         exchange_precision=exchange_precision,
     )

@@ -30,7 +30,7 @@ GOOD: dict[str, tuple[Any, ...]] = {
     "validation_split": (0, 0.0, 0.999),
     "verbose": (0, 1, 2, "auto", False),
     "class_weight": (None, {}, {0: 1, 1: 0.5}),
-    "resume": (None, "hdfs:///runs"),
+    "resume": (None, "hdfs:///runs", Path("runs")),
     "deadline": (0.5, 300),
     "spill_directory": (None, "/nope"),  # the driver cannot know what executors have
     "shapes": (None, {}, {"x": (28, 28), "y": []}),
