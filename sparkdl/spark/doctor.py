@@ -255,12 +255,20 @@ def _check_processors(result: Examination) -> Iterator[Finding]:
 def _check_memory(result: Examination) -> Iterator[Finding]:
     per_host = Counter(worker["host"] for worker in result.workers)
     for report in {worker["host"]: worker for worker in result.workers}.values():
-        host, each = report["host"], int(report["memory"]) / per_host[report["host"]]
-        if each < WORKER_BYTES:
+        name, host, process = report["host"], int(report["memory"]), int(report["memory of a process"])
+        count = per_host[name]
+        each = memory.worker_share(host, process, count)
+        if each >= WORKER_BYTES:
+            continue
+        # Where TensorFlow alone has no room `fit` refuses, by the same share.
+        level: Literal["error", "warning"] = "error" if each < memory.TENSORFLOW_BYTES else "warning"
+        if each < host // count:
+            yield Finding(level, f"on {name} a worker has no room: {memory.raise_limit(process, int(WORKER_BYTES))}.")
+        else:
             yield Finding(
-                "warning",
-                f"{host} has {_size(each)} for each of its {per_host[host]} workers, and TensorFlow takes 0.6 GB: "
-                "give containers more memory (spark.executor.memoryOverhead) or take fewer workers.",
+                level,
+                f"{name} has {_size(each)} for each of its {count} workers, and TensorFlow takes 0.6 GB: give "
+                "containers more memory (spark.executor.memoryOverhead) or take fewer workers.",
             )
 
 
@@ -309,7 +317,9 @@ def _kinds(workers: list[Report]) -> dict[str, Report]:
 
 
 def _shown(name: str, value: str) -> str:
-    return _size(int(value)) if name == "memory" else value
+    if name == "memory of a process" and value == "0":
+        return "not limited"
+    return _size(int(value)) if name.startswith("memory") else value
 
 
 def _size(count: float) -> str:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from sparkdl.spark.memory import memory_limit
+from sparkdl.spark.memory import memory_limit, process_limit
 
 PACKAGES = ("pyspark", "numpy", "tensorflow", "keras", "pyarrow", "pandas", "safetensors", "ml_dtypes")
 CPU_FEATURES = {"avx2": "avx2", "avx512f": "avx512", "avx512_bf16": "bf16", "amx_tile": "amx"}
@@ -32,6 +32,7 @@ def inspect_process(_: Iterable[object] = ()) -> dict[str, str]:
         **our_package(),
         "CPU": cpu_features(),
         "memory": str(memory_limit()),
+        "memory of a process": str(process_limit()),
     }
 
 

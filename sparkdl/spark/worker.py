@@ -74,8 +74,6 @@ def run_task(assignment: Assignment, items: Iterable[Any], channel: ToDriver) ->
         stack.enter_context(Heartbeat(channel))
         if context.partitionId() == 0:  # what one worker warns of, the others do too
             stack.enter_context(warnings_told(channel))
-        # TensorFlow takes seconds to load; let it do so while rows arrive and workers meet.
-        threading.Thread(target=importlib.import_module, args=("sparkdl.spark.build",), daemon=True).start()
         place = ["while reading its rows"]
         try:
             timings = _train(assignment, items, context, channel, stack, place)
@@ -138,12 +136,13 @@ def _train(
 ) -> dict[str, float]:
     plan, rank, clock = assignment.plan, context.partitionId(), PhaseClock()
     hosts = [info.address.rsplit(":", 1)[0] for info in context.getTaskInfos()]
+    together = hosts.count(hosts[rank])
+    # With too little address space TensorFlow fails while it is loaded, or hangs.
+    check_memory(0, assignment.weight_bytes, plan.workers, together)
+    # It takes seconds to load; let it do so while rows arrive and workers meet.
+    threading.Thread(target=importlib.import_module, args=("sparkdl.spark.build",), daemon=True).start()
     with clock("reading"):
-        limit = plan.memory_limit or store_limit(hosts.count(hosts[rank]))
-        store = stack.enter_context(PartitionStore(assignment.stored, limit, plan.spill_directory))
-        for block in assignment.blocks(items):
-            store.append(block)
-        store.freeze()
+        store = stack.enter_context(_read(assignment, items, plan.memory_limit or store_limit(together)))
     place[0] = "while meeting the other workers"
     collective = connect(
         rank=rank,
@@ -165,7 +164,7 @@ def _train(
         channel.send("labels", labels)
     check_labels(store, collective, assignment.classes)
     held = 0 if store.on_disk else store.nbytes
-    check_memory(held, assignment.weight_bytes, plan.workers, hosts.count(hosts[rank]))
+    check_memory(held, assignment.weight_bytes, plan.workers, together)
     place[0] = "while building the model"
     run, state = _build(assignment, store, collective, channel, stack, clock)
     try:
@@ -174,6 +173,19 @@ def _train(
         place[0] = run.place
     run.observer.close()
     return clock.seconds
+
+
+def _read(assignment: Assignment, items: Iterable[Any], limit: int) -> PartitionStore:
+    """All rows of this worker, of which it holds so many bytes in memory."""
+    store = PartitionStore(assignment.stored, limit, assignment.plan.spill_directory)
+    try:
+        for block in assignment.blocks(items):
+            store.append(block)
+        store.freeze()
+    except BaseException:
+        store.close()
+        raise
+    return store
 
 
 def _build(

@@ -28,6 +28,7 @@ def _healthy(**changes: str) -> Report:
         "sparkdl digest": "abc",
         "CPU": "x86_64 avx2",
         "memory": str(8 * 2**30),
+        "memory of a process": "0",
         **changes,
     }
 
@@ -52,11 +53,17 @@ def test_a_healthy_cluster_has_no_findings() -> None:
         ({"sparkdl": inspection.FOREIGN, "sparkdl from": "/opt/x"}, "error", "foreign package named sparkdl .* /opt/x"),
         ({"sparkdl digest": "xyz"}, "error", "same version of sparkdl with other code"),
         ({"CPU": "x86_64"}, "warning", "no AVX2 on node1"),
-        ({"memory": str(2**30)}, "warning", "node1 has 0.5 GB for each of its 2 workers"),
+        ({"memory": str(2**30)}, "error", "node1 has 0.5 GB for each of its 2 workers"),
+        ({"memory": str(2 * 2**30)}, "warning", "node1 has 1.0 GB for each of its 2 workers"),
+        (
+            {"memory of a process": str(2**30)},
+            "error",
+            r"on node1 .* may map 1024 MB.* spark\.executor\.pyspark\.memory",
+        ),
     ],
 )
 def test_a_worker_that_differs_is_found(worker: Report, level: str, text: str) -> None:
-    same_host = {name: value for name, value in worker.items() if name == "memory"}
+    same_host = {name: value for name, value in worker.items() if name.startswith("memory")}
     found = _findings(_healthy(), [_healthy(**worker), _healthy(**same_host)])
     assert [line for line in found if re.search(f"^{level}: .*{text}", line)], found
 
@@ -113,6 +120,13 @@ def test_a_foreign_package_on_executors_is_named(tmp_path: Path) -> None:
     assert f"a foreign package named sparkdl is in the way, in {tmp_path}/x/sparkdl" in run.stdout
     assert "there is one task slot" in run.stdout
     assert run.stdout.endswith("fit will not run before the errors are mended.\n")
+
+
+@pytest.mark.spark
+def test_a_process_without_room_for_tensorflow_is_an_error(tmp_path: Path) -> None:
+    run = _doctor(tmp_path, "--master", "local[1]", "--conf", "spark.executor.pyspark.memory=1g")
+    assert run.returncode == 1, run.stderr[-2000:]
+    assert "its process may map 1024 MB" in run.stdout and "leave spark.executor.pyspark.memory" in run.stdout
 
 
 def test_without_a_command_help_is_printed() -> None:
