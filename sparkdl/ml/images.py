@@ -6,11 +6,13 @@ from pyspark.ml import Transformer
 from pyspark.ml.param import TypeConverters
 from pyspark.ml.param.shared import HasInputCol, HasOutputCol, HasSeed
 from pyspark.sql import DataFrame
+from pyspark.sql.types import NullType, StructField
 
 from sparkdl.errors import ArgumentError
 from sparkdl.ml.params import HasHandleInvalid, HasTransformation, getter, param, setter
 from sparkdl.ml.persistence import Persistent
 from sparkdl.spark.image_transform import transform_images
+from sparkdl.spark.scoring import check_new
 
 
 class ImageTransformer(
@@ -49,11 +51,8 @@ class ImageTransformer(
             if not self.isDefined(name):
                 raise ArgumentError(f"{self.uid} has no {name}: set it, for example by set{name[0].upper()}{name[1:]}.")
         output = self.getOutputCol()
-        if output.lower() in map(str.lower, dataset.columns):
-            raise ArgumentError(
-                f"the DataFrame has a column {output!r} already, which {self.uid} is to make: set outputCol to another "
-                f"name, or drop the column."
-            )
+        advice = f"set the Param of {self.uid} that names it (outputCol) to another name, or drop the other column"
+        check_new([StructField(output, NullType())], dataset, advice)
         return transform_images(
             dataset,
             self.getInputCol(),

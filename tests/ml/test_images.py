@@ -98,7 +98,7 @@ def test_rows_without_a_usable_image(frame: Any) -> None:
         stage.copy({stage.inputCol: "id"}).transform(odd)
     with pytest.raises(DataError, match="column 'path' has the type string, expected image structs"):
         stage.copy({stage.inputCol: "path"}).transform(odd.selectExpr("string(id) AS path"))
-    with pytest.raises(ArgumentError, match="has a column 'ID' already"):
+    with pytest.raises(ArgumentError, match="'ID' exists already in the DataFrame as 'id'"):
         stage.copy({stage.outputCol: "ID"}).transform(odd)
     with pytest.raises(ArgumentError, match="has no inputCol"):
         ml.ImageTransformer(transformation=NUMBERS).transform(odd)
