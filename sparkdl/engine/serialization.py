@@ -139,13 +139,13 @@ def unpack_model(payload: ModelPayload) -> keras.Model:
     return model
 
 
-def check_copy(model: keras.Model, payload: ModelPayload) -> None:
+def check_copy(model: keras.Model) -> None:
     """Builds a model with classes of the user's once more, as every worker will.
 
     Raises:
         ModelError: it cannot be built from its configuration, or becomes another one.
     """
-    own = sorted({type(layer).__name__ for layer in model._flatten_layers() if not is_keras(type(layer))})
+    own = sorted({type(layer).__name__ for layer in model._flatten_layers() if not _is_known(type(layer))})
     if not own:
         return
     rule = (
@@ -153,7 +153,7 @@ def check_copy(model: keras.Model, payload: ModelPayload) -> None:
         f"return all other arguments"
     )
     try:
-        copy = unpack_model(payload)
+        copy = unpack_model(pack_model(model))
     except (TypeError, ValueError) as error:
         raise ModelError(
             f"the model {model.name!r} cannot be built from its configuration, as executors do ({_cause(error)}): "
@@ -274,6 +274,11 @@ def _json(config: Mapping[str, Any], model: keras.Model) -> str:
             f"the configuration of the model {model.name!r} holds a value that JSON has not ({error}): let "
             f"get_config() return numbers, strings, lists and Keras objects only."
         ) from error
+
+
+def _is_known(kind: type) -> bool:
+    """Whether a class is Keras's or ours, which can be built from their configurations."""
+    return is_keras(kind) or kind.__module__.startswith("sparkdl.")
 
 
 def _cause(error: BaseException) -> str:

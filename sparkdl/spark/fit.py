@@ -224,7 +224,7 @@ def fit(
 
     prepared = rows_for(count)
     check_model(model, prepared.spec, prepared.label_columns, prepared.string_labels)
-    check_copy(model, pack_model(model))
+    check_copy(model)
     possible, obstacle = settle_precision(model, prepared.spec, precision)
     layout = None
     if workers is None and cores_per_worker is None:

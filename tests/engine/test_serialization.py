@@ -18,6 +18,7 @@ from sparkdl.engine.serialization import (
     unpack_model,
 )
 from sparkdl.errors import ModelError, UnsupportedError
+from sparkdl.nn.arrangement import FullReshape
 from sparkdl.types import SampleSpec, TensorSpec
 from tests.servers.preloaded import preloaded_python
 
@@ -143,7 +144,7 @@ def test_a_subclassed_model_without_arguments_needs_no_configuration():
     model.compile("sgd", "mse")
     check_model(model, SPEC)
     model.dtype_policy = "mixed_bfloat16"
-    check_copy(model, pack_model(model))
+    check_copy(model)
     copy = round_trip(model)
     assert copy.dtype_policy.name == "mixed_bfloat16"
     np.testing.assert_allclose(copy(X), model(X), rtol=1e-6)
@@ -167,8 +168,15 @@ def test_models_that_become_others_on_executors_are_refused(make, message):
     model.compile("sgd", "mse")
     check_model(model, SPEC)
     with pytest.raises(ModelError, match=message) as raised:
-        check_copy(model, pack_model(model))
+        check_copy(model)
     assert "\n" not in str(raised.value) and len(str(raised.value)) < 500
+
+
+def test_models_of_known_classes_are_not_built_twice(monkeypatch):
+    monkeypatch.setattr("sparkdl.engine.serialization.unpack_model", None)
+    model = keras.Sequential([keras.Input((3,)), FullReshape([-1, 3]), keras.layers.Dense(2)])
+    model.compile("sgd", "mse")
+    check_copy(model)
 
 
 def test_compile_arguments_that_matter_are_kept():
