@@ -24,9 +24,11 @@ from sparkdl.spark.frames import DataArguments, prepare
 from sparkdl.spark.quantized import QuantizedModel, judging
 from sparkdl.spark.shipped import ShippedJudge, ShippedModel
 from sparkdl.spark.shipping import ship, ship_predictor
+from sparkdl.spark.stopped import needs_session
 from sparkdl.types import Batch, SampleSpec, TensorSpec
 
 
+@needs_session
 def evaluate(
     model: Any,
     data: Any,

@@ -43,6 +43,7 @@ from sparkdl.spark.launch import Attempts, Outcome, launch
 from sparkdl.spark.progress import Progress, Verbosity
 from sparkdl.spark.recording import Recording
 from sparkdl.spark.resuming import description_of, find_checkpoint, find_start, open_folder, precision_of, separate
+from sparkdl.spark.stopped import needs_session
 from sparkdl.spark.storage import check_folders, read_if_present, write_file
 from sparkdl.spark.validation_metrics import ValidationMetrics, measured_outputs
 from sparkdl.spark.worker_layout import (
@@ -61,6 +62,7 @@ KERAS_DEFAULT_BATCH = 32
 ON_A_STREAM = "give what its sink has written, or each of its batches by foreachBatch"
 
 
+@needs_session
 def fit(
     model: Any,
     data: Any,

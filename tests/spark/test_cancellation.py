@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -22,10 +23,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 from models import blobs, classifier, frame
 
 import sparkdl as sdl
-from sparkdl.errors import CancelledError
+from sparkdl.errors import ArgumentError, CancelledError
 from sparkdl.history import History
 from sparkdl.spark.attempt import Monitor, Outlets
 from sparkdl.spark.launch import cancelled_from_outside
+from sparkdl.spark.stopped import needs_session
 from sparkdl.types import TrainingState
 from tests.servers.preloaded import preloaded_python
 
@@ -111,6 +113,25 @@ def test_what_this_driver_cancels_itself_is_lost_and_not_cancelled() -> None:
     assert cancelled_from_outside(SimpleNamespace(_jsc=None), says, monitor)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("stopped", [True, False])
+@pytest.mark.parametrize("error", [AttributeError("'NoneType' object has no attribute 'sc'"), ArgumentError("no")])
+def test_a_stopped_session_is_named_whatever_failed(
+    monkeypatch: pytest.MonkeyPatch, stopped: bool, error: Exception
+) -> None:
+    monkeypatch.setattr("sparkdl.spark.stopped.context_of", lambda data: data)
+    monkeypatch.setattr("sparkdl.spark.stopped.is_stopped", lambda context: stopped and context == "data")
+
+    @needs_session
+    def verb(model: str, data: str) -> None:
+        raise error
+
+    raised = CancelledError if stopped and isinstance(error, AttributeError) else type(error)
+    for call in (lambda: verb("model", "data"), lambda: verb("model", data="data")):
+        with pytest.raises(raised) as caught:
+            call()
+        assert raised is not CancelledError or "verb needs to its end: start a new one" in str(caught.value)
+
+
 PROGRAM = """
     import sys, threading
     sys.path.insert(0, {here!r})
@@ -144,5 +165,7 @@ def test_a_session_that_is_stopped_ends_its_training(begun: str) -> None:
         time.sleep(2.0)
     stopped = time.monotonic()
     rest = process.communicate("stop\n", timeout=90)[0]
-    assert "cancelled: the Spark job of this training was cancelled from outside" in rest
+    assert re.search(
+        "cancelled: the Spark (job of this training was cancelled from|session of the data was stop)", rest
+    )
     assert time.monotonic() - stopped < 60

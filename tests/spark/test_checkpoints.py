@@ -352,5 +352,5 @@ def test_and_may_write_the_same_directory_in_another_way(
 
 
 def test_a_resume_that_is_no_path_is_refused(spark_local: SparkSession) -> None:
-    with pytest.raises(ArgumentError, match="resume must be a path or a URL, received 5"):
+    with pytest.raises(ArgumentError, match="resume must be the path or URL of a Checkpoint, received 5"):
         sdl.fit(classifier(), frame(spark_local, *blobs(20)), epochs=1, resume=5, **ARGUMENTS)  # type: ignore[arg-type]
