@@ -76,7 +76,7 @@ VERDICTS: Mapping[str, Mapping[str, Verdict]] = {
         ),
         "shuffle": _honoured("each worker visits its rows in a new order in every epoch, drawn with `seed`"),
         "class_weight": _honoured("as in Keras"),
-        "sample_weight": _renamed("the name of a column of the data, by `weight=`"),
+        "sample_weight": _renamed("the name of a column of the data, by `weight=`; negative weights are refused"),
         "initial_epoch": _honoured("as in Keras"),
         "steps_per_epoch": _honoured(
             "an epoch ends after so many steps, or where the rows end before; the next one goes on with a new order"
@@ -90,7 +90,7 @@ VERDICTS: Mapping[str, Mapping[str, Verdict]] = {
         "y": _renamed("the name of a column of the data, by `label=`"),
         "batch_size": _honoured("rows per call of the model; the result does not depend on it"),
         "verbose": _refused(f"evaluate has no progress bar: {_NO_BAR}", "auto", 0),
-        "sample_weight": _renamed("the name of a column of the data, by `weight=`"),
+        "sample_weight": _renamed("the name of a column of the data, by `weight=`; negative weights are refused"),
         "steps": _refused("all rows are evaluated; give fewer rows, for example data.limit(10000)", None),
         "callbacks": _refused("every executor evaluates its own rows, so no place sees all batches", None),
         "return_dict": _refused("the result is always a dict, and a list would lose the names", True),
