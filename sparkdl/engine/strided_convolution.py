@@ -17,7 +17,9 @@ import keras
 from sparkdl.engine.stand_ins import standing_in
 
 BLOCK = 16
-_KINDS = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
+# A class of the user's own may make other kernels or outputs, but where it has a `call` of its own nobody knows what
+# that does with the elements.
+_CALLS = tuple(kind.call for kind in (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D))
 
 
 def elements_taken_first(model: keras.Model) -> AbstractContextManager[None]:
@@ -37,7 +39,7 @@ def elements_taken_first(model: keras.Model) -> AbstractContextManager[None]:
 
 def _is_concerned(layer: keras.layers.Layer) -> bool:
     return (
-        type(layer) in _KINDS
+        getattr(type(layer), "call", None) in _CALLS
         and layer.built
         and set(layer.kernel_size) == {1}
         and max(layer.strides) > 1

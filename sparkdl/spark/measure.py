@@ -22,11 +22,13 @@ from sparkdl.spark.columns import find_column, quoted
 from sparkdl.spark.failures import own_errors
 from sparkdl.spark.measuring import PARTS_DDL, FirstPass, MeasureGroups, MergeStates, merge_states
 from sparkdl.spark.ranges import rank_values
+from sparkdl.spark.stopped import needs_session
 
 # Tasks that merge the states of all partitions: so many arrive at the driver.
 MERGERS = 4
 
 
+@needs_session
 def measure(
     frame: Any,
     metrics: Metric | Sequence[Metric],

@@ -18,8 +18,10 @@ from sparkdl.spark.samples import first_item, spec_of
 from sparkdl.spark.scorer import as_sample, predict_samples
 from sparkdl.spark.scoring import built, check_options, ending_at, score
 from sparkdl.spark.shipping import ship_predictor
+from sparkdl.spark.stopped import needs_session
 
 
+@needs_session
 def predict(
     model: Any,
     data: Any,

@@ -21,12 +21,14 @@ from sparkdl.spark.predict import predict
 from sparkdl.spark.quantized import Port, QuantizationReport, QuantizedModel, judging
 from sparkdl.spark.scoring import built
 from sparkdl.spark.shipping import converted
+from sparkdl.spark.stopped import needs_session
 from sparkdl.types import SampleSpec
 
 _PREDICTION = "__prediction"
 _TIMED_ROWS = 128
 
 
+@needs_session
 def quantize(
     model: Any,
     data: Any,

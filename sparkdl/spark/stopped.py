@@ -6,6 +6,8 @@ import functools
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
+from pyspark import RDD
+
 from sparkdl.errors import CancelledError, SparkDLError
 from sparkdl.spark.cluster import context_of, is_stopped
 
@@ -19,7 +21,7 @@ def needs_session(verb: Callable[P, R]) -> Callable[P, R]:
     Asked for anything, a stopped session fails with an error of Python's or Java's that says nothing of it.
 
     Args:
-        verb: takes a model and a DataFrame or RDD, `data`.
+        verb: of its arguments the first DataFrame or RDD tells the session; without one, errors stay as they are.
     """
 
     @functools.wraps(verb)
@@ -29,8 +31,8 @@ def needs_session(verb: Callable[P, R]) -> Callable[P, R]:
         except SparkDLError:
             raise
         except Exception as error:
-            data: Any = args[1] if len(args) > 1 else kwargs.get("data")
-            if not is_stopped(context_of(data)):
+            data = next(filter(_has_session, [*args, *kwargs.values()]), None)
+            if data is None or not is_stopped(context_of(data)):
                 raise
             raise CancelledError(
                 f"the Spark session of the data was stopped, which {verb.__name__} needs to its end: start a new one, "
@@ -38,3 +40,7 @@ def needs_session(verb: Callable[P, R]) -> Callable[P, R]:
             ) from error
 
     return told
+
+
+def _has_session(value: Any) -> bool:
+    return isinstance(value, RDD) or hasattr(value, "mapInArrow")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import keras
 import pytest
@@ -118,18 +119,21 @@ def test_what_this_driver_cancels_itself_is_lost_and_not_cancelled() -> None:
 def test_a_stopped_session_is_named_whatever_failed(
     monkeypatch: pytest.MonkeyPatch, stopped: bool, error: Exception
 ) -> None:
+    frame = SimpleNamespace(mapInArrow=None)
     monkeypatch.setattr("sparkdl.spark.stopped.context_of", lambda data: data)
-    monkeypatch.setattr("sparkdl.spark.stopped.is_stopped", lambda context: stopped and context == "data")
+    monkeypatch.setattr("sparkdl.spark.stopped.is_stopped", lambda context: stopped and context is frame)
 
     @needs_session
-    def verb(model: str, data: str) -> None:
+    def verb(model: str, data: Any) -> None:
         raise error
 
     raised = CancelledError if stopped and isinstance(error, AttributeError) else type(error)
-    for call in (lambda: verb("model", "data"), lambda: verb("model", data="data")):
+    for call in (lambda: verb("model", frame), lambda: verb("model", data=frame)):
         with pytest.raises(raised) as caught:
             call()
         assert raised is not CancelledError or "verb needs to its end: start a new one" in str(caught.value)
+    with pytest.raises(type(error), match=str(error)):
+        verb("model", [1.0, 2.0])  # arrays have no session
 
 
 PROGRAM = """
@@ -149,6 +153,17 @@ PROGRAM = """
         sdl.fit(classifier(), data, batch_size=10, epochs=10**6, verbose=2)
     except CancelledError as error:
         print("cancelled:", error, flush=True)
+    verbs = {{
+        "evaluate": lambda: sdl.evaluate(classifier(), data),
+        "measure": lambda: sdl.measure(data, sdl.metrics.Accuracy(), prediction="label"),
+        "predict": lambda: sdl.predict(classifier(), data),
+        "quantize": lambda: sdl.quantize(classifier(), data),
+    }}
+    for name, verb in verbs.items():
+        try:
+            verb()
+        except CancelledError as error:
+            print(name, "cancelled:", error, flush=True)
 """
 
 
@@ -168,4 +183,6 @@ def test_a_session_that_is_stopped_ends_its_training(begun: str) -> None:
     assert re.search(
         "cancelled: the Spark (job of this training was cancelled from|session of the data was stop)", rest
     )
+    for verb in ("evaluate", "measure", "predict", "quantize"):
+        assert f"{verb} cancelled: the Spark session of the data was stopped, which {verb} needs to its end" in rest
     assert time.monotonic() - stopped < 60

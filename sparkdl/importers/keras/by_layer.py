@@ -14,6 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from sparkdl.engine.layer_assets import follow_weights
 from sparkdl.errors import ImporterError
 from sparkdl.importers.keras import hdf5
 from sparkdl.importers.keras.nodes import Origin
@@ -204,9 +205,7 @@ def _fill_layer(layer: Any, arrays: Sequence[Stored], origin: Origin, weights: W
         elif origin.backend == "theano" and owners.get(id(variable)) in _FLIPPED and "kernel" in variable.name:
             value = np.flip(value, axis=tuple(range(value.ndim - 2)))  # Theano's convolution is one, and no correlation
         variable.assign(value)
-    for inner in layer._flatten_layers():
-        if hasattr(inner, "finalize_state"):
-            inner.finalize_state()
+    follow_weights(layer)
 
 
 def _from_cudnn(layer: Any, biases: Sequence[Any]) -> dict[int, int]:
