@@ -112,7 +112,7 @@ def fit(
         model: a compiled `keras.Model` (TensorFlow backend).
         data: a DataFrame, or an RDD of `sparkdl.Sample`.
         features: the feature column; a list of scalar columns for one vector; a list of array columns or
-            a dict {input name: column(s)} for several inputs. Ignored for an RDD.
+            a dict {input name: column(s)} for several inputs. Samples have theirs, and their labels.
         label: the label column, or a list or dict {output name: column} for several outputs; None for none.
         weight: column of sample weights (Keras's `sample_weight`).
         batch_size: rows per step over all workers together; None for Keras's 32.

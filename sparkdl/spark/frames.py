@@ -37,6 +37,15 @@ from sparkdl.types import SampleSpec, Structure, TensorSpec
 
 _BATCH_BYTES = 64 << 20
 
+# Of the arguments for columns those that would change what is computed, and what a sample has for it.
+_OF_SAMPLES = {
+    "weight": "give each Sample its weight",
+    "validation_indicator": "give the other rows as validation_data=, or a validation_split=",
+    "shapes": "the arrays of a Sample have their shapes: reshape them with map",
+    "dtypes": "the arrays of a Sample have their dtypes: convert them with map",
+    "transform": "transform the arrays of the RDD before, with map",
+}
+
 
 @dataclass(frozen=True)
 class ModelShapes:
@@ -151,8 +160,7 @@ def prepare(
         raise ArgumentError("give validation_data or validation_indicator, not both.")
     frames = [data] if validation_data is None else [data, validation_data]
     if all(isinstance(item, RDD) for item in frames):
-        if arguments.transform is not None:
-            raise ArgumentError("transform= is for DataFrames: transform the arrays of an RDD before, or with map.")
+        check_samples_suffice(**vars(arguments))
         return _prepare_rdd(frames, model, workers, shuffle)
     if all(_is_frame(item) for item in frames):
         return _prepare_frame(frames, arguments, model, workers, shuffle)
@@ -160,6 +168,23 @@ def prepare(
         raise ArgumentError("validation_data must be of the same kind as the data: both DataFrames or both RDDs.")
     odd = next(item for item in frames if not (isinstance(item, RDD) or _is_frame(item)))
     raise no_data("data" if odd is data else "validation_data", odd)
+
+
+def check_samples_suffice(**given: Any) -> None:
+    """Checks the arguments for columns where the data is an RDD, which has none; those that name some do nothing there.
+
+    Raises:
+        ArgumentError: an argument asks for what would not happen.
+
+    Example:
+        >>> check_samples_suffice(features="features", weight="importance")
+        Traceback (most recent call last):
+        ...
+        sparkdl.errors.ArgumentError: weight= is for DataFrames: give each Sample its weight.
+    """
+    for name, instead in _OF_SAMPLES.items():
+        if given.get(name):
+            raise ArgumentError(f"{name}= is for DataFrames: {instead}.")
 
 
 def _is_frame(data: Any) -> bool:

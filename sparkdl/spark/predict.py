@@ -14,6 +14,7 @@ from sparkdl.errors import ArgumentError
 from sparkdl.spark.argument_values import check_values
 from sparkdl.spark.arguments import no_data, refuse
 from sparkdl.spark.expectations import shapes_of
+from sparkdl.spark.frames import check_samples_suffice
 from sparkdl.spark.samples import first_item, spec_of
 from sparkdl.spark.scorer import as_sample, predict_samples
 from sparkdl.spark.scoring import built, check_options, ending_at, score
@@ -74,8 +75,7 @@ def predict(
     check_options(batch_size, runtime, precision, handle_invalid)
     model = ending_at(built(model), layers)
     if isinstance(data, RDD):
-        if transform is not None:
-            raise ArgumentError("transform= is for DataFrames: transform the arrays of an RDD before, with map.")
+        check_samples_suffice(shapes=shapes, dtypes=dtypes, transform=transform)
         first = as_sample(first_item(data))
         spec = replace(spec_of(first, shapes_of(model).input_names, ()), labels=(), weighted=False)
         shipped = ship_predictor(data, model, spec, runtime=runtime, precision=precision)

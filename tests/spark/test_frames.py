@@ -283,6 +283,22 @@ def test_validation_samples_have_their_own_partitions(spark_local: Any) -> None:
     assert sorted({int(part) for part in ids[role == 0] >> POSITION_BITS}) == [0, 1]
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "instead"),
+    [
+        ("weight", "importance", "its weight"),
+        ("validation_indicator", "held_out", "validation_data="),
+        ("shapes", {"features": (2,)}, "reshape"),
+        ("dtypes", {"features": "uint8"}, "convert"),
+        ("transform", len, "with map"),
+    ],
+)
+def test_arguments_for_columns_are_refused_for_samples(spark_local: Any, name: str, value: Any, instead: str) -> None:
+    rdd = spark_local.sparkContext.parallelize([Sample.from_ndarray(np.zeros(2), 0)])
+    with pytest.raises(ArgumentError, match=f"{name}= is for DataFrames.*{instead}"):
+        prepare(rdd, DataArguments(**{name: value}), ModelShapes())
+
+
 def test_samples_that_are_none_or_do_not_fit_the_model_are_refused_at_once(spark_local: Any) -> None:
     context = spark_local.sparkContext
     with pytest.raises(DataError, match=r"shape \(2, 3\).*input 'pixels' of the model.*\(28, 28\)"):
