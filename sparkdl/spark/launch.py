@@ -37,7 +37,7 @@ class Outcome:
 
     state: TrainingState | None
     labels: dict[str, list[str]]
-    error: Exception | None = None
+    error: BaseException | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,8 @@ def launch(
 ) -> Outcome:
     """Runs attempts until one ends the training, fails for a reason of its own, or too many were lost.
 
+    Whatever ends them, a key of the user's too, the newest state is not lost with it.
+
     Args:
         prepared: the rows for the first attempt.
         assignment: of the first attempt.
@@ -74,31 +76,51 @@ def launch(
     """
     wanted = assignment.plan.workers
     monitor = Monitor(start, run.outlets, wanted, known_labels=known_labels or {})
-    history = run.outlets.history
     before: Failure | None = None
-    for attempt in range(run.max_failures + 1):
-        history.attempts = attempt + 1
-        said = run_attempt(run.context, prepared, assignment, monitor)
-        run.outlets.progress.close()
-        trained = len(monitor.timings) == assignment.plan.workers
-        if not trained and (how := cancelled_from_outside(run.context, said, monitor)):
-            return Outcome(monitor.state, monitor.labels, cancelled_error(how, run.outlets.checkpoints))
-        failure = monitor.primary_failure
-        if failure is not None and (not failure.may_pass or failure.repeats(before) or attempt == run.max_failures):
-            return Outcome(monitor.state, monitor.labels, failure.exception())
-        if trained:
-            history.timings = [monitor.timings[rank] for rank in sorted(monitor.timings)]
-            return Outcome(monitor.state, monitor.labels)
-        if error := never_began(said, monitor):
-            return Outcome(None, {}, error)
-        reason, before = lost_because(said, monitor), failure
-        logger.warning("attempt %d was lost: %s", attempt + 1, reason)
-        if attempt < run.max_failures:
+    error: BaseException | None = None
+    try:
+        for attempt in range(run.max_failures + 1):
+            run.outlets.history.attempts = attempt + 1
+            said = run_attempt(run.context, prepared, assignment, monitor)
+            run.outlets.progress.close()
+            last = attempt == run.max_failures
+            if has_trained(monitor, assignment) or (error := final_error(run, said, monitor, before, last)):
+                break
+            before = monitor.primary_failure
+            logger.warning("attempt %d was lost: %s", attempt + 1, lost_because(said, monitor))
             assignment, monitor = next_attempt(run, assignment, monitor, wanted)
             prepared = run.prepare(assignment.plan.workers)
             logger.warning("starting again on %d worker(s) %s", assignment.plan.workers, where(monitor))
-    lost = WorkerError(f"the training was lost {run.max_failures + 1} times, the last time with: {reason}")
-    return Outcome(monitor.state, monitor.labels, lost)
+    except BaseException as raised:  # noqa: BLE001 - the caller raises it, once the state is safe
+        error = raised
+    run.outlets.history.timings = [monitor.timings[rank] for rank in sorted(monitor.timings)]
+    return Outcome(monitor.state, monitor.labels, error)
+
+
+def has_trained(monitor: Monitor, assignment: Assignment) -> bool:
+    """Whether the training of an attempt reached its end."""
+    return len(monitor.timings) == assignment.plan.workers and monitor.primary_failure is None
+
+
+def final_error(run: Attempts, said: str, monitor: Monitor, before: Failure | None, last: bool) -> SparkDLError | None:
+    """Why there is no attempt after one that did not reach the end; None where there is.
+
+    Args:
+        said: what Spark said of the failure.
+        before: what ended the attempt before.
+        last: whether no more may be lost.
+    """
+    if how := cancelled_from_outside(run.context, said, monitor):
+        return cancelled_error(how, run.outlets.checkpoints)
+    failure = monitor.primary_failure
+    if failure is not None and (not failure.may_pass or failure.repeats(before) or last):
+        return failure.exception()
+    if error := never_began(said, monitor):
+        return error
+    if not last:
+        return None
+    reason = lost_because(said, monitor)
+    return WorkerError(f"the training was lost {run.max_failures + 1} times, the last time with: {reason}")
 
 
 def cancelled_from_outside(context: Context, said: str, monitor: Monitor) -> str:

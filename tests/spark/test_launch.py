@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sparkdl.errors import DataError
+from sparkdl.errors import ClusterError, DataError
 from sparkdl.history import History
 from sparkdl.spark import cluster, launch
 from sparkdl.spark.assignment import Assignment
@@ -19,7 +19,7 @@ from sparkdl.types import SampleSpec, TrainingPlan, TrainingState
 
 
 def outlets() -> Any:
-    return Outlets(SimpleNamespace(), History(), SimpleNamespace())  # type: ignore[arg-type]
+    return Outlets(SimpleNamespace(close=lambda: None), History(), SimpleNamespace())  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -96,3 +96,46 @@ def test_an_error_where_rows_are_made_is_told_as_it_was() -> None:
     says = "Job aborted\nsparkdl.errors.DataError: file:/a.png is no image: remove it.\n\tat java.lang.Thread.run"
     error = launch.never_began(says, Monitor(TrainingState({}, {}), outlets(), 2))
     assert isinstance(error, DataError) and str(error) == "file:/a.png is no image: remove it."
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt(), ClusterError("no executor is left")])
+def test_the_newest_state_is_not_lost_with_whatever_ends_the_attempts(
+    monkeypatch: pytest.MonkeyPatch, assignment: Assignment, interruption: BaseException
+) -> None:
+    newest = encode_state(TrainingState({"weights": np.ones(2)}, {"epoch": 1, "step": 0}))
+
+    def attempt(context: Any, prepared: Any, assignment: Assignment, monitor: Monitor) -> str:
+        monitor.newest = newest
+        if isinstance(interruption, KeyboardInterrupt):
+            raise interruption
+        return "ExecutorLostFailure (executor 1 exited)"
+
+    def available_workers(*_: Any) -> int:
+        raise interruption
+
+    monkeypatch.setattr(launch, "run_attempt", attempt)
+    monkeypatch.setattr(launch, "available_workers", available_workers)
+    monkeypatch.setattr(launch, "cancelled_from_outside", lambda *_: "")
+    run = launch.Attempts(None, None, 3, outlets())  # type: ignore[arg-type]
+    outcome = launch.launch(run, None, assignment, TrainingState({}, {}))  # type: ignore[arg-type]
+    assert outcome.error is interruption
+    assert outcome.state is not None and outcome.state.arrays["weights"].tolist() == [1.0, 1.0]
+
+
+def test_an_attempt_that_never_begins_costs_no_state_of_one_before(
+    monkeypatch: pytest.MonkeyPatch, assignment: Assignment
+) -> None:
+    newest = encode_state(TrainingState({"weights": np.ones(2)}, {"epoch": 1, "step": 0}))
+    says = iter(["ExecutorLostFailure (executor 1 exited)", "Job aborted\nKeyError: 'a'"])
+
+    def attempt(context: Any, prepared: Any, assignment: Assignment, monitor: Monitor) -> str:
+        monitor.newest = newest
+        return next(says)
+
+    monkeypatch.setattr(launch, "run_attempt", attempt)
+    monkeypatch.setattr(launch, "available_workers", lambda context, wanted, cores: wanted)
+    monkeypatch.setattr(launch, "cancelled_from_outside", lambda *_: "")
+    run = launch.Attempts(None, lambda workers: None, 3, outlets())  # type: ignore[arg-type, return-value]
+    outcome = launch.launch(run, None, assignment, TrainingState({}, {}))  # type: ignore[arg-type]
+    assert "KeyError: 'a'" in str(outcome.error)
+    assert outcome.state is not None

@@ -68,11 +68,14 @@ PROGRAM = """
 
     spark = local_session("local[2]", {{"spark.ui.enabled": "false"}})
     data = frame(spark, *blobs(40))
+    model = classifier()
+    before = model.get_weights()
     print("training", flush=True)
     try:
-        sdl.fit(classifier(), data, batch_size=10, epochs=10**6, verbose=2)
+        sdl.fit(model, data, batch_size=10, epochs=10**6, verbose=2)
     except KeyboardInterrupt:
-        print("interrupted", flush=True)
+        learnt = not all(map(np.array_equal, model.get_weights(), before))
+        print("interrupted, and learnt something:", learnt, flush=True)
     started = time.monotonic()
     while spark.sparkContext.statusTracker().getActiveStageIds() and time.monotonic() < started + 20:
         time.sleep(0.1)
@@ -96,6 +99,6 @@ def test_ctrl_c_ends_the_stage_and_frees_the_workers() -> None:
     interrupted = time.monotonic()
     process.send_signal(signal.SIGINT)
     rest = process.communicate(timeout=60)[0]
-    assert "interrupted" in rest, lines
+    assert "interrupted, and learnt something: True" in rest, lines
     assert "stages left: 0" in rest
     assert time.monotonic() - interrupted < 60
