@@ -10,6 +10,7 @@ from typing import Any, Literal
 from tqdm.auto import tqdm
 
 from sparkdl.history import describe_logs
+from sparkdl.spark.display import harmless
 
 Verbosity = Literal["auto", 0, 1, 2]
 
@@ -22,13 +23,17 @@ class Progress:
         verbose: 0 silent, 1 or "auto" a bar per epoch, 2 a line per epoch: as in Keras.
     """
 
+    title = "the progress"
+
     def __init__(self, epochs: int, verbose: Verbosity) -> None:
+        self.broken = False
         self.epochs = epochs
         self.verbose = 1 if verbose == "auto" else int(verbose)
         self._bar: Any = None
         self._epoch = -1
         self._started = time.monotonic()
 
+    @harmless
     def step(self, epoch: int, step: int, steps: int, rows: int, rows_per_second: float, loss: float) -> None:
         """Moves the bar."""
         if self.verbose != 1:
@@ -47,6 +52,7 @@ class Progress:
         self._bar.n = step
         self._bar.set_postfix_str(f"loss={loss:.4f}, {rows_per_second:,.0f} rows/s")
 
+    @harmless
     def epoch(self, epoch: int, logs: Mapping[str, float], seconds: float) -> None:
         """Ends the bar of an epoch with its logs."""
         text = describe_logs(logs)
@@ -57,11 +63,7 @@ class Progress:
             self._bar.set_postfix_str(text, refresh=False)
             self.close()
 
-    def say(self, text: str) -> None:
-        """Writes a line without disturbing the bar."""
-        if self.verbose:
-            tqdm.write(text, file=sys.stdout)
-
+    @harmless
     def close(self) -> None:
         """Ends the bar where it stands."""
         if self._bar is not None:

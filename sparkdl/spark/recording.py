@@ -6,8 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
+from sparkdl.spark.display import harmless
 from sparkdl.spark.file_writer import FileWriter
 from sparkdl.spark.storage import storage_for
 from sparkdl.storage.base import check_writable
@@ -30,6 +29,8 @@ class Recording:
         ArgumentError: where the directory cannot be written.
     """
 
+    title = "the run in TensorBoard's files"
+
     def __init__(
         self,
         directory: AnyPath,
@@ -39,6 +40,7 @@ class Recording:
     ) -> None:
         directory = path_text(directory, "log_dir")
         check_writable(storage_for(directory, context), "log_dir")
+        self.broken = False
         self._layout = layout
         self._files = files
         self._remote: str | None = None
@@ -55,6 +57,7 @@ class Recording:
         """Whether histograms of the weights are asked for."""
         return self._layout is not None
 
+    @harmless
     def step(self, header: Mapping[str, Any]) -> None:
         """Loss and throughput of a step (a few per second are told)."""
         iteration = header["epoch"] * header["steps"] + header["step"]
@@ -62,15 +65,17 @@ class Recording:
         if header["rows_per_second"]:
             self._training.scalar("rows_per_second", header["rows_per_second"], iteration)
 
+    @harmless
     def epoch(self, epoch: int, logs: Mapping[str, float], learning_rate: float) -> None:
         """Loss and metrics of an epoch, training and validation, and the learning rate."""
         self._training.scalar("epoch_learning_rate", learning_rate, epoch)
         for name, value in logs.items():
             writer = self._validation if name.startswith("val_") else self._training
-            if np.ndim(value) == 0:
+            if isinstance(value, (int, float)):
                 writer.scalar(f"epoch_{name.removeprefix('val_')}", float(value), epoch)
         self._copy()
 
+    @harmless
     def state(self, state: TrainingState) -> None:
         """Histograms of the weights, where they were asked for."""
         for variable in self._layout.variables if self._layout is not None else ():
@@ -79,12 +84,16 @@ class Recording:
 
     def close(self) -> None:
         """Ends the files."""
-        self._copy()
-        self._training.close()
-        self._validation.close()
+        self._finish()
         if self._remote is not None:
             self._temporary.close()
             self._remote = None
+
+    @harmless
+    def _finish(self) -> None:
+        self._copy()
+        self._training.close()
+        self._validation.close()
 
     def _copy(self) -> None:
         """Copies whole files: object stores know no appending."""
