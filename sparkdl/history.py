@@ -12,14 +12,19 @@ PHASES = ("reading", "waiting", "compute", "exchange", "update", "validation", "
 
 
 def describe_logs(logs: Mapping[str, Any]) -> str:
-    """Logs on one line; of a metric with a value per class, all of them.
+    """Logs on one line; of a metric with a value per class, all of them; what is no number as it is.
 
     Example:
         >>> describe_logs({"loss": 0.12346, "f1_score": [0.5, 1.0]})
         'loss=0.1235, f1_score=[0.5 1]'
     """
-    parts = {name: " ".join(f"{item:.4g}" for item in value) for name, value in logs.items() if isinstance(value, list)}
-    return ", ".join(f"{name}=[{parts[name]}]" if name in parts else f"{name}={logs[name]:.4g}" for name in logs)
+    return ", ".join(f"{name}={_brief(value)}" for name, value in logs.items())
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{' '.join(map(_brief, value))}]"
+    return f"{value:.4g}" if isinstance(value, (int, float)) else str(value)
 
 
 @dataclass
@@ -30,6 +35,7 @@ class History:
         history: for each logged name the list of its values, one per epoch.
         epoch: the numbers of the epochs that ran, from 0.
         epoch_seconds: how long each took on worker 0, its validation included.
+        logged: for each logged name the numbers of the epochs of its values: not all with `validation_freq`.
         params: what Keras's callbacks call params (epochs, steps, verbose), plus workers and batch size.
         timings: one dict per worker, in rank order: seconds per phase ("reading" the rows from Spark,
             "waiting" for a batch, "compute", "exchange" of gradients and weights, "update",
@@ -49,11 +55,17 @@ class History:
     history: dict[str, list[float]] = field(default_factory=dict)
     epoch: list[int] = field(default_factory=list)
     epoch_seconds: list[float] = field(default_factory=list)
+    logged: dict[str, list[int]] = field(default_factory=dict)
     params: dict[str, Any] = field(default_factory=dict)
     timings: list[dict[str, float]] = field(default_factory=list)
     seconds: float = 0.0
     attempts: int = 1
     choices: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Checkpoints of sparkdl 1.0 do not say which epochs a name was logged in; nothing is forgotten of those."""
+        for name, values in self.history.items():
+            self.logged.setdefault(name, self.epoch[: len(values)])
 
     def append(self, epoch: int, logs: Mapping[str, float], seconds: float = 0.0) -> None:
         """Adds the logs of an epoch, and how long it took."""
@@ -61,6 +73,7 @@ class History:
         self.epoch_seconds.append(seconds)
         for name, value in logs.items():
             self.history.setdefault(name, []).append(value)
+            self.logged.setdefault(name, []).append(epoch)
 
     def choose(self, argument: str, choice: Mapping[str, Any]) -> None:
         """Notes what was chosen for an argument, and says it in the log."""
@@ -70,7 +83,8 @@ class History:
     def until(self, epochs: int) -> History:
         """The record of the epochs before number `epochs`, as a copy."""
         logs = {name: list(values) for name, values in self.history.items()}
-        copy = History(logs, list(self.epoch), list(self.epoch_seconds))
+        logged = {name: list(epochs) for name, epochs in self.logged.items()}
+        copy = History(logs, list(self.epoch), list(self.epoch_seconds), logged)
         copy.truncate(epochs)
         return copy
 
@@ -79,8 +93,10 @@ class History:
         kept = sum(epoch < epochs for epoch in self.epoch)
         del self.epoch[kept:]
         del self.epoch_seconds[kept:]
-        for values in self.history.values():
-            del values[kept:]
+        for name, values in self.history.items():
+            logged = self.logged[name]
+            kept = sum(epoch < epochs for epoch in logged)
+            del values[kept:], logged[kept:]
 
     @property
     def phases(self) -> dict[str, float]:
