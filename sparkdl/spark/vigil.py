@@ -47,7 +47,7 @@ class Vigil:
             return f"worker {silent[0]} has shown no sign of life for {limit:g} s"
         if not self.monitor.heard:
             return self._missing_slots()
-        return self._missing_workers() or self._missing_end()
+        return self._missing_workers() or self._missing_rows() or self._missing_end()
 
     def _missing_workers(self) -> str:
         """Tasks of a barrier stage start together, so workers wait for a process that hangs before its first word."""
@@ -57,9 +57,26 @@ class Vigil:
             return ""
         return f"worker {missing[0]} did not come within {limit:g} s of the first one"
 
-    def _missing_end(self) -> str:
-        if len(self.monitor.timings) < self.plan.workers or self._lasts("done") < END_SECONDS:
+    def _missing_rows(self) -> str:
+        """Workers meet when they have read their rows; somebody's may take far longer than the others'."""
+        missing = sorted(set(range(self.plan.workers)) - self.monitor.met.keys())
+        if not missing or not self.monitor.met or self._lasts("met") < self.plan.deadline:
             return ""
+        return (
+            f"worker {missing[0]} was still reading its rows {self.plan.deadline:g} s after worker "
+            f"{min(self.monitor.met)} had read its own: spread the rows evenly (data.repartition), or give a larger "
+            f"deadline="
+        )
+
+    def _missing_end(self) -> str:
+        """Who is done, or gave up the others, ends; who is stuck may show signs of life all the same."""
+        gave_up = {failure.rank: failure.message for failure in self.monitor.failures}
+        missing = sorted(set(range(self.plan.workers)) - self.monitor.timings.keys() - gave_up.keys())
+        if missing and not gave_up or self._lasts("end") < END_SECONDS:
+            return ""
+        if missing:
+            rank, message = next(iter(gave_up.items()))
+            return f"worker {missing[0]} is stuck: worker {rank} gave up {END_SECONDS:g} s ago ({message})"
         return f"Spark has not ended the stage {END_SECONDS:g} s after its last worker"
 
     def _lasts(self, what: str) -> float:

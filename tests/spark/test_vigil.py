@@ -25,7 +25,7 @@ def watch(monkeypatch: pytest.MonkeyPatch, slots: int = 2, **monitor: Any) -> tu
     monkeypatch.setattr(vigil, "is_stopped", lambda context: False)
     silent: list[int] = []
     hub = SimpleNamespace(silent=lambda seconds: silent)
-    heard = SimpleNamespace(**({"heard": set(), "timings": {}} | monitor))
+    heard = SimpleNamespace(**({"heard": set(), "timings": {}, "met": {0: "", 1: ""}, "failures": []} | monitor))
     plan = SimpleNamespace(workers=2, deadline=100.0)
     return Vigil(None, hub, heard, plan), heard, silent  # type: ignore[arg-type]
 
@@ -79,3 +79,29 @@ def test_a_stage_that_does_not_end_after_its_workers_is_ended(
     assert look() == ""
     clock[0] = 1031.0
     assert look() == "Spark has not ended the stage 30 s after its last worker"
+
+
+def test_who_reads_far_longer_than_the_others_is_named(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
+    look, monitor, _ = watch(monkeypatch, heard={0, 1}, met={})
+    clock[0] = 900.0
+    assert look() == "", "nobody has read his rows yet"
+    monitor.met[0] = ""
+    assert look() == ""
+    clock[0] = 1001.0
+    assert look().startswith(
+        "worker 1 was still reading its rows 100 s after worker 0 had read its own: spread the rows"
+    )
+    monitor.met[1] = ""
+    assert look() == ""
+
+
+def test_who_is_stuck_with_signs_of_life_is_named_when_another_gave_up(
+    monkeypatch: pytest.MonkeyPatch, clock: list[float]
+) -> None:
+    look, monitor, _ = watch(monkeypatch, heard={0, 1})
+    clock[0] = 1000.0
+    assert look() == ""
+    monitor.failures.append(SimpleNamespace(rank=1, message="rank 0 did not answer in time"))
+    assert look() == ""
+    clock[0] = 1031.0
+    assert look() == "worker 0 is stuck: worker 1 gave up 30 s ago (rank 0 did not answer in time)"
