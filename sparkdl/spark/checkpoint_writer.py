@@ -12,6 +12,8 @@ from sparkdl.spark.threads import spark_thread
 from sparkdl.train.checkpoint_folder import CheckpointFolder
 
 logger = logging.getLogger("sparkdl")
+# How long the end of a run waits for its last checkpoint.
+LAST_SECONDS = 600.0
 
 
 class CheckpointWriter:
@@ -24,9 +26,11 @@ class CheckpointWriter:
     Args:
         folder: where they go.
         description: JSON values that every checkpoint holds (the model, its variables).
+        last: seconds that `close` waits.
     """
 
-    def __init__(self, folder: CheckpointFolder, description: Mapping[str, Any]) -> None:
+    def __init__(self, folder: CheckpointFolder, description: Mapping[str, Any], last: float = LAST_SECONDS) -> None:
+        self._last = last
         self._folder = folder
         self._description = description
         self._changed = threading.Condition()
@@ -57,13 +61,15 @@ class CheckpointWriter:
                 self._thread.start()
 
     def close(self) -> None:
-        """Returns when the newest is written, or has failed; safe to call twice."""
+        """Returns when the newest is written, or has failed, or its store hangs; safe to call twice."""
         with self._changed:
             self._closed = True
             self._changed.notify()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.join(self._last)
+            if thread.is_alive():
+                logger.warning("the last checkpoint is not written: %s did not take it in time.", self.location)
 
     def __enter__(self) -> CheckpointWriter:
         return self

@@ -40,3 +40,15 @@ def test_the_end_of_a_training_leaves_nothing_out_and_warns_of_nothing(
         go.set()
     assert written == ([b"1", b"2", b"3"] if finished else [b"1", b"3"])
     assert ("checkpoints are left out" in caplog.text) is not finished
+
+
+def test_a_store_that_hangs_does_not_hold_up_the_end(
+    spark_local: SparkSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun, go = threading.Event(), threading.Event()
+    writer = CheckpointWriter(slow_folder([], begun, go), {}, last=0.1)
+    writer.submit(b"1")
+    assert begun.wait(10)
+    writer.close()
+    assert "the last checkpoint is not written: hdfs://name/run did not take it in time" in caplog.text
+    go.set()

@@ -68,6 +68,23 @@ def test_who_brings_files_waits_when_too_many_wait(spark_local: SparkSession) ->
     assert not bringing.is_alive()
 
 
+def test_a_store_that_hangs_holds_nobody_up_for_ever(
+    spark_local: SparkSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    go = threading.Event()
+    files = FileWriter(lambda path, content: go.wait(30) and None, patience=0.1, last=0.2)
+    for number in range(WAITING + 1):
+        files.submit(f"file {number}", b"")
+    assert f"'file {WAITING}' cannot be written: {WAITING} files before it wait" in caplog.text
+    started = time.monotonic()
+    files.close()
+    assert time.monotonic() - started < 10
+    assert "'file 0' cannot be written: its store did not take it within 0.2 s." in caplog.text
+    go.set()
+    with pytest.raises(StorageError, match=f"file {WAITING}"):
+        files.check()
+
+
 def test_no_thread_is_made_where_there_is_no_file() -> None:
     before = threading.active_count()
     with FileWriter(lambda path, content: None) as files:
