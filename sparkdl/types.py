@@ -323,8 +323,8 @@ class TrainingPlan:
     """All that a worker must know about a run beside the model and the data. Picklable and JSON-able.
 
     `capture_steps` and `capture_epochs` say when a checkpoint is due: after so many steps, or every epoch. Layers
-    compute in `precision` while training; it is "auto" until the workers have chosen. What travels between hosts is
-    rounded to `exchange_precision`.
+    compute in `precision` while training; it is "auto" until the workers have chosen, and `tries_precision` remembers
+    that. What travels between hosts is rounded to `exchange_precision`.
     """
 
     generation: str
@@ -347,6 +347,7 @@ class TrainingPlan:
     memory_limit: int | None = None
     spill_directory: str | None = None
     precision: Precision = "float32"
+    tries_precision: bool = False
     exchange_precision: ExchangePrecision = "float32"
 
 

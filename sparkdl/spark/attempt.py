@@ -31,7 +31,7 @@ TROUBLE_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Failure:
-    """What a worker said before it ended. `secondary` where it only lost a peer."""
+    """What a worker said before it ended. `secondary` where it only lost a peer, `own` where `kind` is sparkdl's."""
 
     rank: int
     kind: str
@@ -40,6 +40,7 @@ class Failure:
     host: str
     place: str
     secondary: bool
+    own: bool = True
 
     @property
     def may_pass(self) -> bool:
@@ -52,9 +53,8 @@ class Failure:
 
     def exception(self) -> errors.SparkDLError:
         """The exception for the user: sparkdl's own as they are, others with their traceback."""
-        own = getattr(errors, self.kind, None)
-        if isinstance(own, type) and issubclass(own, errors.SparkDLError):
-            return own(self.message)
+        if self.own:
+            return getattr(errors, self.kind)(self.message)
         where = f"worker {self.rank} on host {self.host} failed {self.place}"
         return errors.WorkerError(f"{where}: {self.kind}: {self.message}\n\n{self.traceback}")
 
@@ -165,7 +165,7 @@ class Monitor:
         self.newest = payload
         if header["due"] and self.outlets.checkpoints is not None:
             past = self.outlets.history.until(header["epoch"])
-            kept = {"history": past.history, "epoch": past.epoch, "epoch_seconds": past.epoch_seconds}
+            kept = {name: getattr(past, name) for name in ("history", "epoch", "epoch_seconds", "logged")}
             told = {"generation": header["generation"], "past": kept, "labels": self.labels}
             self.outlets.checkpoints.submit(payload, finished=header["finished"], **told)
         if self.outlets.recording is not None and self.outlets.recording.histograms:

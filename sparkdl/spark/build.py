@@ -47,7 +47,9 @@ def build_replica(
     model = unpack_model(payload)
     set_model_arrays(model, under("model/", start.arrays))
     steps = plan.epochs * steps_of(plan, epochs)
-    choice = choose_jit_compile(model, steps if plan.precision == "float32" else 0)
+    # What was compiled at first must be compiled after a lost worker too, when the precision is known.
+    compilable = plan.precision == "float32" and not plan.tries_precision
+    choice = choose_jit_compile(model, steps if compilable else 0)
     replica = KerasReplica(
         model,
         replace(assignment.spec, weighted=assignment.spec.weighted or plan.class_weight is not None),

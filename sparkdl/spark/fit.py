@@ -257,6 +257,7 @@ def fit(
         memory_limit=memory_limit,
         spill_directory=None if spill_directory is None else path_text(spill_directory),
         precision=possible,
+        tries_precision=possible == "auto",
         exchange_precision=exchange_precision,
     )
     resumed = find_start(resume, before, checkpoint, model, plan)

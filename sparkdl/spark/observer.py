@@ -40,7 +40,6 @@ class ChannelObserver:
         self._next_step = 0.0
         self._since = (0.0, 0)
         self._captured = time.monotonic()
-        self._asked = 0.0
         self._cost: float | None = None
         self._thread = ThreadPoolExecutor(1, "sparkdl-state")
         self._sending: Future[None] | None = None
@@ -53,12 +52,12 @@ class ChannelObserver:
             return
         now = time.monotonic()
         if step == 1 or not self._since[0]:
-            self._since = (now, 0)
+            self._since = (now, -rows)  # its own time lies before
         self._since = (self._since[0], self._since[1] + rows)
         if now < self._next_step and step < steps:
             return
         self._next_step = now + 1 / STEP_MESSAGES_PER_SECOND
-        speed = self._since[1] / max(now - self._since[0], 1e-9) if step > 1 else 0.0
+        speed = self._since[1] / max(now - self._since[0], 1e-9) if self._since[1] else 0.0
         header = {"epoch": epoch, "step": step, "steps": steps, "rows": rows, "rows_per_second": speed, "loss": loss}
         self._channel.send("step", header)
 
@@ -72,14 +71,14 @@ class ChannelObserver:
 
     def wants_state(self, in_epoch: bool) -> bool:
         """See `train.run.Observer`."""
-        now = time.monotonic()
+        since = time.monotonic() - self._captured
         if in_epoch:
-            return now - self._captured > CAPTURE_SECONDS
-        self._asked = now
-        return self._cost is None or now - self._captured > self._cost / CAPTURE_SHARE
+            return since > CAPTURE_SECONDS
+        return self._cost is None or since > self._cost / CAPTURE_SHARE
 
-    def state(self, state: TrainingState, due: bool) -> None:
+    def state(self, state: TrainingState, due: bool, seconds: float) -> None:
         """See `train.run.Observer`."""
+        started = time.monotonic()
         arrays = dict(state.arrays)
         if self._runner is not None:
             self._send_files()
@@ -87,8 +86,7 @@ class ChannelObserver:
         self._finish_sending()
         self._sending = self._thread.submit(self._send, TrainingState(arrays, state.info), due)
         self._captured = time.monotonic()
-        if not state.info["step"]:  # in the middle of an epoch there is a step between question and capture
-            self._cost = self._captured - self._asked
+        self._cost = seconds + self._captured - started
 
     def close(self) -> None:
         """Returns when everything was sent; safe to call twice.

@@ -19,7 +19,7 @@ from sparkdl.collective.channel import Channel
 from sparkdl.collective.rendezvous import connect
 from sparkdl.data.augment import BatchTransform
 from sparkdl.data.store import TRAIN, VALIDATION, PartitionStore
-from sparkdl.errors import CollectiveError
+from sparkdl.errors import CollectiveError, SparkDLError
 from sparkdl.spark.agreement import agree_on_fingerprint, agree_on_strings, changed_rows, check_labels, check_rows
 from sparkdl.spark.assignment import Assignment
 from sparkdl.spark.heartbeat import Heartbeat
@@ -34,6 +34,8 @@ from sparkdl.train.timing import PhaseClock
 from sparkdl.types import Collective, TrainingState
 
 logger = logging.getLogger("sparkdl")
+# The driver looks once a second who is missing, and tells it: it must notice before those who wait for the missing.
+DRIVER_FIRST = 10.0
 
 
 def run_on_arrow(assignment: Assignment, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -93,6 +95,7 @@ def describe_failure(error: BaseException, place: str) -> dict[str, Any]:
         "host": platform.node(),
         "place": place,
         "secondary": isinstance(error, CollectiveError),
+        "own": type(error).__module__ == SparkDLError.__module__,
     }
 
 
@@ -147,7 +150,7 @@ def _train(
     collective = connect(
         rank=rank,
         size=plan.workers,
-        gather=meeting(context, channel, plan.deadline),
+        gather=meeting(context, channel, plan.deadline + DRIVER_FIRST),
         secret=assignment.secret,
         generation=plan.generation,
         deadline=plan.deadline,

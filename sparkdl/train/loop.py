@@ -104,7 +104,9 @@ def run_epoch(run: Run, hooks: Hooks, position: Position) -> bool:
         run.observer.step(position.epoch, step + 1, steps, rows, float(scalars[0]))
         told = zip(run.replica.scalar_names, scalars.tolist(), strict=True)
         stop = hooks.batch("on_train_batch_end", step, dict(told))
-        if stop | (step + 1 < steps and do_wanted(run, hooks, position)):
+        if step + 1 < steps:
+            stop |= do_wanted(run, hooks, position)
+        if stop or position.stopped:  # by a callback before the first batch: as in Keras, one is trained on
             return True
         due = run.plan.capture_steps is not None and position.iteration % run.plan.capture_steps == 0
         due = due and not (step + 1 == steps and position.epoch + 1 >= run.plan.epochs)  # the end follows
@@ -183,6 +185,7 @@ def _capture(
     run: Run, position: Position, *, due: bool = False, finished: bool = False, raw: np.ndarray | None = None
 ) -> None:
     with run.clock("checkpoint"):
+        started = time.perf_counter()
         state = capture_state(run, position, _rows_so_far(run, position), finished=finished, raw=raw)
         if state is not None:
-            run.observer.state(state, due)
+            run.observer.state(state, due, time.perf_counter() - started)

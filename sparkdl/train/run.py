@@ -32,8 +32,8 @@ class Observer(Protocol):
         """Asked on rank 0 before every step and at the end of every epoch: whether to capture the complete state."""
         ...
 
-    def state(self, state: TrainingState, due: bool) -> None:
-        """A complete state was captured (on rank 0); `due` where the plan wants a checkpoint here."""
+    def state(self, state: TrainingState, due: bool, seconds: float) -> None:
+        """A complete state was captured (on rank 0), in so long; `due` where the plan wants a checkpoint here."""
         ...
 
     def close(self) -> None:

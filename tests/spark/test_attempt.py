@@ -7,11 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from sparkdl import errors
 from sparkdl.collective.channel import Channel, Hub
 from sparkdl.errors import CollectiveError
 from sparkdl.history import History
-from sparkdl.spark.attempt import Monitor, Outlets
-from sparkdl.spark.worker import gather_at_driver
+from sparkdl.spark.attempt import Failure, Monitor, Outlets
+from sparkdl.spark.worker import describe_failure, gather_at_driver
 from sparkdl.types import TrainingState
 
 
@@ -54,6 +55,16 @@ def test_workers_meet_at_the_driver_in_the_order_of_their_ranks(monitor: Monitor
             assert [future.result(10) for future in late_first] == [["text 0", "text 1", "text 2"]] * 3
         for channel in channels:
             channel.close()
+
+
+def test_errors_of_others_with_names_like_ours_keep_their_traceback() -> None:
+    class DataError(Exception):
+        """As pandas has one."""
+
+    theirs, ours = (describe_failure(kind("no numbers"), "in epoch 1") for kind in (DataError, errors.DataError))
+    assert type(Failure(0, **ours).exception()) is errors.DataError
+    raised = Failure(0, **theirs).exception()
+    assert type(raised) is errors.WorkerError and "failed in epoch 1: DataError: no numbers" in str(raised)
 
 
 def test_a_worker_that_does_not_come_is_not_waited_for_without_end(monitor: Monitor) -> None:

@@ -98,6 +98,34 @@ def test_predict_keeps_every_column_and_aligns_every_row(
         np.testing.assert_allclose(row.prediction, expected[row.id], rtol=1e-4, atol=1e-6)
 
 
+class StopsAt(keras.callbacks.Callback):
+    """Says stop in one hook, and has no others."""
+
+    def __init__(self, hook: str) -> None:
+        super().__init__()
+        setattr(self, hook, self.stop)
+
+    def stop(self, *_: object) -> None:
+        self.model.stop_training = True
+
+
+@pytest.mark.parametrize("hook", ["on_train_begin", "on_epoch_begin"])
+def test_who_says_stop_before_the_first_batch_has_one_trained_on_as_in_keras(
+    spark_local: SparkSession, hook: str
+) -> None:
+    x, y = blobs(40)
+    ours, theirs = classifier(), classifier()
+    data = frame(spark_local, x, y, 1)
+    history = sdl.fit(
+        ours, data, batch_size=8, epochs=3, shuffle=False, workers=1, callbacks=[StopsAt(hook)], verbose=0
+    )
+    expected = theirs.fit(x, y, batch_size=8, epochs=3, shuffle=False, callbacks=[StopsAt(hook)], verbose=0)
+    assert history.epoch == expected.epoch == [0]
+    assert int(ours.optimizer.iterations) == int(theirs.optimizer.iterations) == 1
+    for mine, keras_s in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, keras_s, rtol=1e-5, atol=1e-7)
+
+
 def test_early_stopping_restores_the_best_weights_and_keeps_its_state(spark_local: SparkSession) -> None:
     x, y = blobs(40)
     model = classifier(keras.optimizers.SGD(0.0))

@@ -49,8 +49,7 @@ def test_states_of_epochs_take_no_more_than_their_share(
 ) -> None:
     watcher, _ = told
     assert watcher.wants_state(in_epoch=False)
-    now[0] += 2.0  # what the capture takes
-    watcher.state(state(0), due=False)
+    watcher.state(state(0), due=False, seconds=2.0)
     now[0] += 39.0
     assert not watcher.wants_state(in_epoch=False)
     now[0] += 2.0
@@ -60,20 +59,40 @@ def test_states_of_epochs_take_no_more_than_their_share(
 def test_a_long_step_is_no_cost_of_a_capture(now: list[float], told: tuple[observer.ChannelObserver, Line]) -> None:
     watcher, _ = told
     assert watcher.wants_state(in_epoch=False)
-    watcher.state(state(0), due=False)
+    watcher.state(state(0), due=False, seconds=0.0)
     now[0] += 599.0
     assert not watcher.wants_state(in_epoch=True)
     now[0] += 2.0
     assert watcher.wants_state(in_epoch=True)
     now[0] += 300.0  # the step itself
-    watcher.state(state(7), due=False)
+    watcher.state(state(7), due=False, seconds=0.01)
     now[0] += 1.0
     assert watcher.wants_state(in_epoch=False)
 
 
+def test_a_state_that_nobody_asked_for_here_says_what_one_costs_too(
+    now: list[float], told: tuple[observer.ChannelObserver, Line]
+) -> None:
+    watcher, _ = told
+    now[0] += 3600.0
+    watcher.state(state(0), due=True, seconds=0.1)  # as a callback wants it
+    now[0] += 3.0
+    assert watcher.wants_state(in_epoch=False)
+
+
+def test_rows_per_second_count_the_time_between_steps(
+    now: list[float], told: tuple[observer.ChannelObserver, Line]
+) -> None:
+    watcher, line = told
+    for step in (8, 9, 10):  # as in a run that goes on in the middle of an epoch
+        watcher.step(0, step, 10, 50, 0.5)
+        now[0] += 1.0
+    assert [header["rows_per_second"] for _, header, _ in line.sent] == [0.0, 50.0, 50.0]
+
+
 def test_a_state_is_sent_whole_before_the_end(told: tuple[observer.ChannelObserver, Line]) -> None:
     watcher, line = told
-    watcher.state(state(4), due=True)
+    watcher.state(state(4), due=True, seconds=0.0)
     watcher.close()
     kind, header, payload = line.sent[-1]
     assert (kind, header) == ("state", {"due": True, "epoch": 1, "step": 4})

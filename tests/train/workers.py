@@ -38,7 +38,7 @@ class Notes:
     def wants_state(self, in_epoch: bool) -> bool:
         return self.every_epoch and not in_epoch
 
-    def state(self, state: TrainingState, due: bool) -> None:
+    def state(self, state: TrainingState, due: bool, seconds: float) -> None:
         self.states.append(state)
         self.due.append(due)
 
