@@ -63,7 +63,7 @@ class History:
     choices: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Checkpoints of sparkdl 1.0 do not say which epochs a name was logged in; nothing is forgotten of those."""
+        """Checkpoints may not say which epochs the values are of; none of those is forgotten then."""
         for name, values in self.history.items():
             self.logged.setdefault(name, self.epoch[: len(values)])
 

@@ -199,7 +199,7 @@ class Mesh:
 
     def name(self, rank: int) -> str:
         """How messages call a worker: its rank (in the whole) and its host."""
-        return f"rank {rank} ({self._hosts[rank]})" if rank < self.size else f"rank {rank}"
+        return f"rank {rank} ({self._hosts[rank]})" if rank < len(self._hosts) else f"rank {rank}"
 
     def lost(self, ranks: Iterable[int]) -> PeerError | None:
         """Whether one of these peers (by rank in the whole) hung up, for whoever waits without reading from them."""

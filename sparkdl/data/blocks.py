@@ -147,6 +147,9 @@ def _stack(arrays: list[np.ndarray], tensor: TensorSpec, what: str, where: Calla
             if not np.can_cast(array.dtype, out.dtype, "same_kind"):
                 raise _misfit(what, where(row), f"dtype {array.dtype}", f"dtype {tensor.dtype}") from None
         raise
+    for row, array in enumerate(arrays):
+        if out.dtype.kind in "iu" and not np.can_cast(array.dtype, out.dtype) and (out[row] != array).any():
+            raise _misfit(what, where(row), f"numbers that {out.dtype} does not hold", f"dtype {out.dtype}")
     refuse_nan(out, what, where)
     return out
 

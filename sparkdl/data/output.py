@@ -7,6 +7,8 @@ import math
 import numpy as np
 import pyarrow as pa
 
+from sparkdl.errors import DataError
+
 
 def arrow_column(values: np.ndarray, kind: pa.DataType) -> pa.Array:
     """Rows of tensors as an Arrow column, without a copy where the dtype is right.
@@ -25,9 +27,27 @@ def arrow_column(values: np.ndarray, kind: pa.DataType) -> pa.Array:
         kind = kind.value_type
     column = pa.array(np.ascontiguousarray(values, kind.to_pandas_dtype()).reshape(-1), kind)
     for axis in reversed(range(1, values.ndim)):
-        offsets = np.arange(math.prod(values.shape[:axis]) + 1, dtype=np.int32) * values.shape[axis]
+        offsets = arrow_offsets(np.arange(math.prod(values.shape[:axis]) + 1, dtype=np.int64) * values.shape[axis])
         column = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), column, type=kinds[axis - 1])
     return column
+
+
+def arrow_offsets(places: np.ndarray) -> np.ndarray:
+    """Where each list of a column begins and the last one ends, as Arrow has it: in 32 bits.
+
+    Raises:
+        DataError: there are more elements than 32 bits count.
+
+    Example:
+        >>> arrow_offsets(np.array([0, 2, 4]))
+        array([0, 2, 4], dtype=int32)
+    """
+    if places[-1] > np.iinfo(np.int32).max:
+        raise DataError(
+            f"{len(places) - 1} rows make {places[-1]:,} numbers in one record batch, and Arrow counts 2,147,483,647: "
+            f"lower spark.sql.execution.arrow.maxRecordsPerBatch."
+        )
+    return places.astype(np.int32)
 
 
 def with_nulls(column: pa.Array, valid: np.ndarray) -> pa.Array:

@@ -110,13 +110,20 @@ class KerasCallbackRunner:
         self._replica = replica
         self._pending: Mapping[str, Any] | None = None
         self._folder = TemporaryFolder("sparkdl-callbacks-") if any(map(path_attribute, self._callbacks)) else None
+        try:
+            self._begin(contents, params)
+        except BaseException:  # a callback of the user's did not take the model
+            self.close()
+            raise
+
+    def _begin(self, contents: Any, params: Mapping[str, Any]) -> None:
         self._files = CallbackFiles(self._callbacks, self._place, contents)
         self._settings = [attributes_of_callbacks(self._callbacks)]
         self._last = _LastLogs()
-        model.stop_training = False
+        self._model.stop_training = False
         self._params = dict(params)
         self._list = _k.CallbackList(
-            [*self._callbacks, self._last], add_history=False, add_progbar=False, model=model, **params
+            [*self._callbacks, self._last], add_history=False, add_progbar=False, model=self._model, **params
         )
         self.batch_hooks = any(_has_batch_hook(callback) for callback in self._callbacks)
         begins = ("on_batch_begin", "on_train_batch_begin")

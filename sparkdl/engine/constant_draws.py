@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,8 +10,7 @@ import numpy as np
 import tensorflow as tf
 from keras.src import backend
 
-# Keras's own functions are replaced: one thread at a time.
-_replacing = threading.RLock()
+from sparkdl.engine.replaced import replaced
 
 
 @contextmanager
@@ -28,15 +26,8 @@ def constant_draws() -> Iterator[None]:
         >>> bool((noise[0] == noise[1]).numpy().all()), bool((noise[0] == noise[0][::-1]).numpy().all())
         (True, False)
     """
-    with _replacing:
-        own = {name: getattr(backend.random, name) for name in _DRAWS}
-        try:
-            for name, draw in _DRAWS.items():
-                setattr(backend.random, name, draw)
-            yield
-        finally:
-            for name, function in own.items():
-                setattr(backend.random, name, function)
+    with replaced(backend.random, _DRAWS):
+        yield
 
 
 def _normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None) -> tf.Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,11 +11,10 @@ import keras
 from keras.src.saving import object_registration
 from keras.src.utils import python_utils
 
+from sparkdl.engine.replaced import replaced
 from sparkdl.errors import ModelError
 
 KEY = "sparkdl:"
-# Keras's own functions are replaced while a model is written: one thread at a time.
-_writing = threading.RLock()
 
 
 @contextmanager
@@ -26,13 +24,8 @@ def captured() -> Iterator[dict[str, Any]]:
     Keras writes down the names of functions and classes, and of lambdas the byte code without the names they
     use; here the objects themselves are kept, by the name under which Keras will ask for them.
     """
-    with _writing:
-        yield from _captured()
-
-
-def _captured() -> Iterator[dict[str, Any]]:
     objects: dict[str, Any] = {}
-    name_of, dump = object_registration.get_registered_name, python_utils.func_dump
+    name_of = object_registration.get_registered_name
 
     def get_registered_name(item: Any) -> str:
         name = name_of(item)
@@ -43,13 +36,13 @@ def _captured() -> Iterator[dict[str, Any]]:
     def func_dump(function: Any) -> tuple[str, None, None]:
         return keep(objects, function), None, None
 
-    object_registration.get_registered_name, python_utils.func_dump = get_registered_name, func_dump
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "The object being serialized includes a `lambda`")
-            yield objects
-    finally:
-        object_registration.get_registered_name, python_utils.func_dump = name_of, dump
+    with (
+        replaced(object_registration, {"get_registered_name": get_registered_name}),
+        replaced(python_utils, {"func_dump": func_dump}),
+        warnings.catch_warnings(),
+    ):
+        warnings.filterwarnings("ignore", "The object being serialized includes a `lambda`")
+        yield objects
 
 
 def keep(objects: dict[str, Any], item: Any) -> str:

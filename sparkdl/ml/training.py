@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +15,7 @@ from sparkdl.engine.archive import model_archive
 from sparkdl.engine.checks import check_model
 from sparkdl.engine.definition import compile_model, early_stopping, function_name, is_model, make_model
 from sparkdl.engine.monitoring import modes_of
-from sparkdl.errors import ArgumentError
+from sparkdl.errors import ArgumentError, StorageError
 from sparkdl.history import History
 from sparkdl.ml.fitted import MODEL_FILE, Fitted, model_of, read_archive
 from sparkdl.ml.params import HasModel, TrainingParams, setter
@@ -30,7 +31,8 @@ from sparkdl.storage.paths import join
 from sparkdl.train.checkpoint_folder import Checkpoint
 from sparkdl.types import Content
 
-# These do not change what is computed, so a fit that goes on may have others.
+logger = logging.getLogger("sparkdl")
+# A fit that goes on may have others; whether the model is the same, the checkpoint tells.
 _IMMATERIAL = frozenset({"model", "checkpointPath", "verbose", "numWorkers", "coresPerWorker"})
 
 
@@ -145,7 +147,7 @@ class Trainer(TrainingParams, HasModel, Persistent):
             resume=place,
         )
         if place is not None:
-            storage_for(self.getCheckpointPath(), frame.sparkSession).delete(self._digest())
+            self._forget_states(frame, place)
         return history
 
     def _early_stopping(self, model: Any, frame: DataFrame) -> list[Any]:
@@ -162,6 +164,12 @@ class Trainer(TrainingParams, HasModel, Persistent):
         """The directory of this fit's states: fits with other Params, as in a grid, have others."""
         path = self.value_of("checkpointPath")
         return None if path is None else join(path, self._digest())
+
+    def _forget_states(self, frame: DataFrame, place: str) -> None:
+        try:
+            storage_for(self.getCheckpointPath(), frame.sparkSession).delete(self._digest())
+        except StorageError as error:  # the model is trained all the same
+            logger.warning("the states of %s in %s, which is over, could not be removed: %s", self.uid, place, error)
 
     def _digest(self) -> str:
         values = {item.name: value for item, value in self.extractParamMap().items() if item.name not in _IMMATERIAL}

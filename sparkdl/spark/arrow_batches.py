@@ -25,8 +25,9 @@ def arrow_batches_of(session: Any, rows: int) -> Iterator[None]:
     with _lock:
         own, numbers = _wanted.setdefault(session, (session.conf.get(_SETTING, None) or _DEFAULT, []))
         numbers.append(rows)
-        _apply(session, own, numbers)
     try:
+        with _lock:
+            _apply(session, own, numbers)
         yield
     finally:
         with _lock:

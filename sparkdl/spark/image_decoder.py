@@ -14,6 +14,7 @@ from pyspark.sql import types as T
 
 from sparkdl.data.blocks import POSITION_BITS, describe_row
 from sparkdl.data.images import calm_opencv, decode_image, resize
+from sparkdl.data.output import arrow_offsets
 from sparkdl.errors import DataError
 
 logger = logging.getLogger("sparkdl")
@@ -140,7 +141,7 @@ def image_array(origins: Sequence[str | None], images: Sequence[np.ndarray | Non
     shapes = np.array([(0, 0, 0) if image is None else image.shape for image in images], np.int32).reshape(-1, 3)
     missing = np.array([image is None for image in images], np.bool_)
     sizes = shapes.prod(axis=1, dtype=np.int64)
-    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
+    offsets = arrow_offsets(np.concatenate([[0], np.cumsum(sizes)]))
     pixels = [np.ascontiguousarray(image).reshape(-1) for image in images if image is not None]
     flat = np.concatenate(pixels) if pixels else np.empty(0, np.uint8)
     data = pa.Array.from_buffers(pa.binary(), len(images), [None, pa.py_buffer(offsets), pa.py_buffer(flat)])

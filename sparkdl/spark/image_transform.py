@@ -16,7 +16,7 @@ from pyspark.sql import types as T
 from sparkdl.data.arrow import BlockReader, ColumnSource, read_columns
 from sparkdl.data.blocks import POSITION_BITS, describe_row
 from sparkdl.data.images import calm_opencv, decode_image, opencv
-from sparkdl.data.output import with_nulls
+from sparkdl.data.output import arrow_offsets, with_nulls
 from sparkdl.data.pictures import PICTURE
 from sparkdl.data.transforms.base import ImageType, Transform, row_generator
 from sparkdl.data.validity import valid_rows
@@ -26,7 +26,7 @@ from sparkdl.spark.image_decoder import IMAGE_TYPE, Invalid, image_array
 from sparkdl.types import SampleSpec, TensorSpec
 
 _PORTION_BYTES = 64 << 20
-_UNKNOWN_BYTES = 4 << 20  # what is reckoned for an image whose size is not known
+_UNKNOWN_BYTES = 16 << 20  # what is reckoned for an image whose size is not known
 
 
 def transform_images(
@@ -143,6 +143,6 @@ class ImageTransformTask:
             named = pa.types.is_struct(given.type) and given.type.get_field_index("origin") >= 0
             origins = given.field("origin").to_pylist() if named else [None] * len(images)
             return image_array(origins, images)
-        ends = np.cumsum([0, *(image.size for image in images)]).astype(np.int32)
+        ends = arrow_offsets(np.cumsum([0, *(image.size for image in images)], dtype=np.int64))
         flat = np.concatenate([image.reshape(-1) for image in images]) if images else np.empty(0, np.float32)
         return pa.ListArray.from_arrays(pa.array(ends), pa.array(flat, pa.float32()))

@@ -15,7 +15,7 @@ from sparkdl.engine.runtimes.openvino import Network, OpenVINOPredictor
 from sparkdl.engine.runtimes.speed import Speed
 from sparkdl.errors import DataError, ModelError
 from sparkdl.spark.storage import read_file, write_file
-from sparkdl.storage.paths import path_text
+from sparkdl.storage.paths import AnyPath, path_text
 from sparkdl.train.checkpoint import encode_state, is_state, seal, unseal
 from sparkdl.types import Buffer, SampleSpec, TensorSpec, TrainingState
 
@@ -179,14 +179,14 @@ class QuantizedModel:
                 f"cast or reshape the columns, or quantize the model with such rows."
             )
 
-    def save(self, path: str) -> None:
+    def save(self, path: AnyPath) -> None:
         """Writes the model into one file, on any storage that Spark, pyarrow or fsspec knows; there is no pickle in it.
 
         Raises:
             ModelError: its loss or metrics cannot be described.
             StorageError: the file cannot be written.
         """
-        write_file(path, self.content())
+        write_file(path_text(path), self.content())
 
     def content(self) -> list[Buffer]:
         """What `save` writes."""

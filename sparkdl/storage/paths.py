@@ -16,7 +16,8 @@ AnyPath: TypeAlias = str | os.PathLike[str]
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):/")
 _LOCAL = re.compile(r"file:(?://(?:localhost)?)?(?=/)", re.IGNORECASE)
 _BARE = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.\-]*:(?://?[^/]*)?)?")
-_USER_INFO = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://([^/@\s]*)@")
+# A key may hold slashes; what follows a host's colon are digits.
+_USER_INFO = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://([^/@\s]*|[^/@\s:]+:(?!\d+/)[^@\s]*)@")
 _QUERY = re.compile(r"(://[^?'\"\n]*)\?[^\s'\"]*=[^\s'\"]*")
 # Here the part before the @ names a container, and is no secret.
 _CONTAINERS = frozenset({"abfs", "abfss", "wasb", "wasbs"})

@@ -10,6 +10,7 @@ import tempfile
 
 # Waits for the end of what it reads, of which nothing is ever written, and removes the folder.
 _JANITOR = 'read -r _; exec rm -rf -- "$1"'
+JANITOR_SECONDS = 2.0
 
 
 class TemporaryFolder:
@@ -48,13 +49,20 @@ class TemporaryFolder:
         try:
             os.mkdir(self.name, 0o700)
         except BaseException:
-            self._janitor.communicate()
+            self._dismiss()
             raise
 
     def close(self) -> None:
         """Removes the folder and ends its janitor; safe to call twice."""
         shutil.rmtree(self.name, ignore_errors=True)
-        self._janitor.communicate()
+        self._dismiss()
+
+    def _dismiss(self) -> None:
+        try:
+            self._janitor.communicate(timeout=JANITOR_SECONDS)
+        except subprocess.TimeoutExpired:  # a process that this one has forked holds the pipe, and may do so for ever
+            self._janitor.kill()
+            self._janitor.communicate()
 
     def __enter__(self) -> str:
         return self.name

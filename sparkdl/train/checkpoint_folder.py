@@ -111,9 +111,16 @@ class CheckpointFolder:
         name = f"checkpoint-{self._next:06d}-{info['generation']}.safetensors"
         self._storage.write(name, seal(payload, **info))
         self._next += 1
-        for old in self.names()[self._keep :] if self._keep is not None else ():
-            self._storage.delete(old)
+        if self._keep is not None:
+            self._forget(self._keep)
         return name
+
+    def _forget(self, kept: int) -> None:
+        try:
+            for old in self.names()[kept:]:
+                self._storage.delete(old)
+        except StorageError as error:
+            logger.warning("old checkpoints in %s could not be removed: %s", self.location, error)
 
     def read(self, name: str) -> TrainingState:
         """One checkpoint.

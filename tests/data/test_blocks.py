@@ -77,3 +77,11 @@ def test_other_bytes_are_refused() -> None:
 
 def test_rows_are_described_by_partition_position_and_data_set() -> None:
     assert describe_row((7 << 33) + 2, 1) == "row 2 of partition 7 of the validation data (both counted from 0)"
+
+
+def test_integers_that_the_first_samples_dtype_does_not_hold_are_refused() -> None:
+    spec = SampleSpec((TensorSpec("x", (), "int8"),), ())
+    rows = [Sample((np.asarray(number),)) for number in (1, 127, 300)]
+    assert block_of_samples(rows[:2], spec, IDS[:2]).columns[0].tolist() == [1, 127]
+    with pytest.raises(DataError, match="has numbers that int8 does not hold; expected dtype int8, as in the first"):
+        block_of_samples(rows, spec, IDS)

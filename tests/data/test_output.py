@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from sparkdl.data.output import arrow_column, with_nulls
+from sparkdl.data.output import arrow_column, arrow_offsets, with_nulls
+from sparkdl.errors import DataError
 
 
 @pytest.mark.parametrize("shape", [(5,), (5, 3), (4, 2, 3), (2, 3, 1, 2), (3, 0), (2, 3, 0), (0, 4), (0,)])
@@ -18,6 +19,12 @@ def test_a_column_holds_the_tensors(shape: tuple[int, ...]) -> None:
     column.validate(full=True)
     assert column.type == kind and len(column) == shape[0]
     assert column.to_pylist() == values.astype("float32").tolist()
+
+
+def test_more_numbers_than_arrow_counts_are_refused() -> None:
+    assert arrow_offsets(np.array([0, 2**31 - 1])).tolist() == [0, 2**31 - 1]
+    with pytest.raises(DataError, match=r"2 rows make 2,147,483,648 numbers.*lower spark\.sql\.execution"):
+        arrow_offsets(np.array([0, 5, 2**31]))
 
 
 def test_nulls_take_the_places_of_rows_that_were_left_out() -> None:

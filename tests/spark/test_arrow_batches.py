@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from sparkdl.spark.arrow_batches import arrow_batches_of
 
 
@@ -47,3 +49,14 @@ def test_a_session_without_a_limit_gets_one() -> None:
     with arrow_batches_of(session, 500):
         assert session.value == "500"
     assert session.value == "0"
+
+
+def test_a_session_that_cannot_be_asked_leaves_nothing_behind() -> None:
+    session: Any = Session("10000")
+    session.set = None
+    with pytest.raises(TypeError), arrow_batches_of(session, 500):
+        pass
+    del session.set
+    with arrow_batches_of(session, 600):
+        assert session.value == "600"
+    assert session.value == "10000"

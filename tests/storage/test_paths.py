@@ -73,6 +73,8 @@ def test_what_is_split_can_be_joined_again(path: str, parts: tuple[str, str]) ->
     [
         ("hdfs://name/a", "hdfs://name/a"),
         ("ftp://user:word@host/a and ftp://user@host/b", "ftp://host/a and ftp://host/b"),
+        ("s3://KEY:SEC/RET@bucket/a", "s3://bucket/a"),
+        ("hdfs://name:8020/runs@home", "hdfs://name:8020/runs@home"),
         ("abfss://container@account/a", "abfss://container@account/a"),
         ("wasbs://container:word@account/a", "wasbs://account/a"),
         ("'s3://bucket/a?secret_key=x' is wrong", "'s3://bucket/a' is wrong"),

@@ -39,6 +39,16 @@ def test_closing_leaves_neither_folder_nor_process_nor_descriptor(place):
     assert len(os.listdir("/proc/self/fd")) == descriptors and janitors() == processes
 
 
+def test_a_forked_process_that_holds_the_pipe_holds_up_nobody(place, monkeypatch):
+    monkeypatch.setattr(temporary, "JANITOR_SECONDS", 0.2)
+    folder = TemporaryFolder("sparkdl-")
+    held = os.dup(folder._janitor.stdin.fileno())  # as a child that was forked without exec has it
+    processes = len(janitors())
+    folder.close()
+    assert list(place.iterdir()) == [] and len(janitors()) == processes - 1
+    os.close(held)
+
+
 def test_what_was_removed_or_replaced_by_the_user_is_no_error():
     folder = TemporaryFolder("sparkdl-")
     os.rmdir(folder.name)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
-from sparkdl.errors import ArgumentError, DataError
+from sparkdl.errors import ArgumentError, DataError, StorageError
 from sparkdl.storage.local import LocalStorage
 from sparkdl.train.checkpoint import encode_state, seal, unseal
 from sparkdl.train.checkpoint_folder import Checkpoint, CheckpointFolder
@@ -63,6 +63,20 @@ def test_the_newest_are_kept(tmp_path: Path) -> None:
     name, state = again.newest()
     assert (name, state.info["epoch"]) == ("checkpoint-000006-abc.safetensors", 0)
     assert (tmp_path / "notes.txt").exists()
+
+
+def test_an_old_one_that_cannot_be_removed_is_warned_of_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = filled(tmp_path, 2, keep=2)
+
+    def refuse(name: str) -> None:
+        raise StorageError("no permission to delete")
+
+    monkeypatch.setattr(folder._storage, "delete", refuse)
+    payload = encode_state(TrainingState({"weights": np.ones(2)}, {"epoch": 9}))
+    assert folder.write(payload, generation="abc") == "checkpoint-000003-abc.safetensors"
+    assert "old checkpoints in" in caplog.text and "no permission to delete" in caplog.text
 
 
 def test_a_damaged_checkpoint_is_passed_over_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

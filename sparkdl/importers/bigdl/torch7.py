@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,9 @@ from sparkdl.nn.torch.module import Module
 Array = np.ndarray[Any, Any]
 Table = dict[Any, Any]
 _NIL, _NUMBER, _STRING, _TABLE, _OBJECT, _BOOLEAN = range(6)
-_DEPTH = 500
+_DEPTH = 200
+# Tensors may show a number several times (`expand`), but a small file must not ask for all memory there is.
+_REPEATED = 1 << 26
 # The element types of Torch's storages, by their names.
 _STORAGES = {
     "Float": "<f4",
@@ -130,7 +133,8 @@ class _Objects:
         if numbers is None or not axes:
             return np.zeros(0, np.float32)
         last = start + sum((count - 1) * step for count, step in zip(size, stride, strict=True))
-        if start < 0 or min(size) < 1 or min(stride) < 0 or last >= len(numbers):
+        held = len(numbers)
+        if start < 0 or min(size) < 1 or min(stride) < 0 or last >= held or math.prod(size) > max(held, _REPEATED):
             raise ImporterError(f"{self.path}: a tensor of size {size} does not fit into its {len(numbers)} numbers.")
         steps = [step * numbers.itemsize for step in stride]
         return np.array(np.lib.stride_tricks.as_strided(numbers[start:], size, steps))
