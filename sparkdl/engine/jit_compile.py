@@ -47,7 +47,7 @@ class JitChoice:
     reason: str
 
 
-def choose_jit_compile(model: keras.Model, steps: int) -> JitChoice:
+def choose_jit_compile(model: keras.Model, steps: int, float32: bool = True) -> JitChoice:
     """XLA where the model was compiled with `jit_compile=True`, and for small recurrent networks.
 
     It makes their steps 1.2 to 1.7 times as fast on CPUs (and those of convolutional networks 2 to 3 times as slow),
@@ -56,6 +56,7 @@ def choose_jit_compile(model: keras.Model, steps: int) -> JitChoice:
     Args:
         model: compiled and built.
         steps: training steps of the whole run.
+        float32: whether they compute in it; in bfloat16 XLA is taken only where it is asked for.
 
     Example:
         >>> model = keras.Sequential([keras.Input((48, 16)), keras.layers.GRU(64), keras.layers.Dense(2)])
@@ -65,7 +66,7 @@ def choose_jit_compile(model: keras.Model, steps: int) -> JitChoice:
     """
     if model.jit_compile:
         return JitChoice(True, "XLA compiles the training step: the model was compiled with jit_compile=True.")
-    if steps < FEWEST_STEPS or not _is_small_recurrent(model):
+    if not float32 or steps < FEWEST_STEPS or not _is_small_recurrent(model):
         return JitChoice(False, "TensorFlow runs the training step as it is.")
     return JitChoice(True, f"XLA compiles the training step: {steps} steps of a small recurrent network.")
 

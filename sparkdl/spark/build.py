@@ -25,7 +25,7 @@ from sparkdl.spark.rows import ToDriver
 from sparkdl.train.gradient_exchange import BUCKET_SIZE
 from sparkdl.train.precision import choose_precision
 from sparkdl.train.run import Run, steps_of
-from sparkdl.types import Collective, TrainingState
+from sparkdl.types import Collective, TrainingPlan, TrainingState
 
 logger = logging.getLogger("sparkdl")
 
@@ -47,9 +47,7 @@ def build_replica(
     model = unpack_model(payload)
     set_model_arrays(model, under("model/", start.arrays))
     steps = plan.epochs * steps_of(plan, epochs)
-    # What was compiled at first must be compiled after a lost worker too, when the precision is known.
-    compilable = plan.precision == "float32" and not plan.tries_precision
-    choice = choose_jit_compile(model, steps if compilable else 0)
+    choice = choose_jit_compile(model, steps, computes_in_float32(plan))
     replica = KerasReplica(
         model,
         replace(assignment.spec, weighted=assignment.spec.weighted or plan.class_weight is not None),
@@ -82,6 +80,11 @@ def build_replica(
     )
     updater.load_state({name: array for name, array in start.arrays.items() if name.startswith("optimizer/")})
     return replica, updater
+
+
+def computes_in_float32(plan: TrainingPlan) -> bool:
+    """Whether nothing else was ever possible: after a lost worker steps are compiled as they were before."""
+    return plan.precision == "float32" and not plan.tries_precision
 
 
 def take_precision(run: Run, replica: KerasReplica, channel: ToDriver) -> None:

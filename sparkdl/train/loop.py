@@ -108,11 +108,17 @@ def run_epoch(run: Run, hooks: Hooks, position: Position) -> bool:
             stop |= do_wanted(run, hooks, position)
         if stop or position.stopped:  # by a callback before the first batch: as in Keras, one is trained on
             return True
-        due = run.plan.capture_steps is not None and position.iteration % run.plan.capture_steps == 0
-        due = due and not (step + 1 == steps and position.epoch + 1 >= run.plan.epochs)  # the end follows
+        due = _is_due(run, position, last=step + 1 == steps)
         if due or wanted:
             _capture(run, position, due=due)
     return False
+
+
+def _is_due(run: Run, position: Position, last: bool) -> bool:
+    """Whether the plan wants a checkpoint after this step, unless it is the very last: the end is one anyway."""
+    if run.plan.capture_steps is None or (last and position.epoch + 1 >= run.plan.epochs):
+        return False
+    return position.iteration % run.plan.capture_steps == 0
 
 
 def do_wanted(run: Run, hooks: Hooks, position: Position) -> bool:

@@ -14,6 +14,7 @@ from sparkdl.history import History
 from sparkdl.spark import cluster, launch
 from sparkdl.spark.assignment import Assignment
 from sparkdl.spark.attempt import Monitor, Outlets
+from sparkdl.spark.build import computes_in_float32
 from sparkdl.train.checkpoint import encode_state
 from sparkdl.types import SampleSpec, TrainingPlan, TrainingState
 
@@ -67,6 +68,19 @@ def test_what_an_attempt_has_chosen_is_chosen_for_those_that_follow(
     assert launch.next_attempt(run, assignment, lost, wanted=2)[0].plan.precision == "auto"
     lost.receive(0, "chosen", {"precision": {"chosen": "bf16", "reason": "bfloat16 is taken."}}, b"")
     assert launch.next_attempt(run, assignment, lost, wanted=2)[0].plan.precision == "bf16"
+
+
+def test_what_xla_did_not_compile_at_first_it_does_not_compile_afterwards(
+    monkeypatch: pytest.MonkeyPatch, assignment: Assignment
+) -> None:
+    monkeypatch.setattr(launch, "available_workers", lambda context, wanted, cores: wanted)
+    run = launch.Attempts(None, None, 3, outlets())  # type: ignore[arg-type]
+    tries = replace(assignment, plan=replace(assignment.plan, precision="auto", tries_precision=True))
+    lost = Monitor(TrainingState({}, {}), run.outlets, 2)
+    lost.receive(0, "chosen", {"precision": {"chosen": "float32", "reason": "float32 is taken."}}, b"")
+    again = launch.next_attempt(run, tries, lost, wanted=2)[0].plan
+    assert again.precision == "float32" and not computes_in_float32(again)
+    assert computes_in_float32(assignment.plan)
 
 
 def test_executors_that_are_gone_when_spark_is_to_start_are_no_fault_of_the_program() -> None:
