@@ -324,7 +324,7 @@ class Channel:
                 self.close()
                 raise CollectiveError(f"The driver is lost while {kind!r} was sent to it: {error}.") from error
 
-    def suffices(self, error: Exception) -> bool:
+    def suffices(self, error: BaseException) -> bool:
         """Whether telling the driver of a failure is enough: it hears that at once, and ends the stage itself."""
         return not self.lost
 

@@ -113,8 +113,9 @@ def changed_rows(before: Mapping[str, int], now: Mapping[str, int]) -> str:
     if not changed:
         return ""
     first = ", ".join(map(str, changed[:5])) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
+    partitions = "partition" if len(changed) == 1 else "partitions"
     return (
-        f"the training rows of partition {first} are not those that the run began with: the rest of this epoch may "
+        f"the training rows of {partitions} {first} are not those that the run began with: the rest of this epoch may "
         "repeat or leave out rows. Write the data out before the training, or sort what makes it, so that Spark "
         "computes the same rows every time."
     )

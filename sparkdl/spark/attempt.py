@@ -90,6 +90,7 @@ class Monitor:
         workers: how many there are in this attempt.
         newest: the newest complete state, encoded.
         known_labels: what an earlier attempt or run, which goes on, knew of its string labels.
+        left: the workers whose processes ended without a word, in that order.
         failed: set when a worker has failed or is gone.
         noticed: what nobody said and the driver saw: a silent worker, missing slots.
         ended: whether the driver itself has cancelled the job.
@@ -105,6 +106,7 @@ class Monitor:
     labels: dict[str, list[str]] = field(default_factory=dict)
     heard: set[int] = field(default_factory=set)
     met: dict[int, str] = field(default_factory=dict)
+    left: list[int] = field(default_factory=list)
     failed: threading.Event = field(default_factory=threading.Event)
     noticed: str = ""
     ended: bool = False
@@ -128,6 +130,7 @@ class Monitor:
     def disconnected(self, rank: int) -> None:
         """A worker's connection has ended; only an end before its "done" or "failed" means anything."""
         if rank not in self.timings and not any(failure.rank == rank for failure in self.failures):
+            self.left.append(rank)
             self.failed.set()
 
     def _on_alive(self, rank: int, header: dict[str, Any], payload: bytes) -> None:

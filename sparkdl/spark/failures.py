@@ -33,6 +33,37 @@ _PASSING = frozenset(
     | {"BrokenPipeError", "EOFError", "ResourceExhaustedError", "UnavailableError", "StorageError"}
 )
 LONGEST = 500
+PROCESS_ENDED = "Python worker exited unexpectedly"
+# The first that is found in what Spark says, and what to do then.
+_ADVICE = tuple(
+    (re.compile(pattern), advice)
+    for pattern, advice in (
+        (
+            r"port number from sparkdl\.spark\.daemon",
+            "with spark.python.daemon.module=sparkdl.spark.daemon the package must be installed on the executors, as "
+            "--py-files arrive later: install it there, or leave that setting out",
+        ),
+        (
+            "No module named 'sparkdl'",
+            "sparkdl is not installed on the executors: install it there, or ship it with --py-files sparkdl.zip",
+        ),
+        (
+            r"No module named '(?:tensorflow|keras|numpy|pandas|pyarrow|h5py|openvino|cv2)",
+            "the executors need the same packages as the driver: ship an environment with --archives and set "
+            "spark.pyspark.python to its Python",
+        ),
+        (
+            "No module named",
+            "install that module on the executors, or ship it with --py-files or SparkContext.addPyFile",
+        ),
+        ("Cannot run program", "set spark.pyspark.python to a Python that is on all executors"),
+        (
+            PROCESS_ENDED,
+            "what is killed again and again has most often met the memory limit of its container: set "
+            "spark.executor.memoryOverhead, or take fewer workers per executor",
+        ),
+    )
+)
 
 
 def gist(text: str) -> str:
@@ -74,12 +105,13 @@ def java_reason(error: Py4JJavaError) -> str:
 
 
 def hint(text: str) -> str:
-    """What to do about it, where that is known."""
-    if "No module named 'sparkdl'" in text:
-        return ": sparkdl is not installed on the executors; install it there, or ship it with --py-files sparkdl.zip"
-    if "No module named" in text:
-        return ": install that module on the executors, or ship it with --py-files or SparkContext.addPyFile"
-    return ""
+    """What to do about it, where that is known.
+
+    Example:
+        >>> hint('java.io.IOException: Cannot run program "/opt/python": error=2, No such file or directory')
+        '; set spark.pyspark.python to a Python that is on all executors'
+    """
+    return next((f"; {advice}" for pattern, advice in _ADVICE if pattern.search(text)), "")
 
 
 def executor_was_lost(text: str) -> bool:

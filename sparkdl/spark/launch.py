@@ -18,7 +18,15 @@ from sparkdl.spark.attempt import Failure, Monitor, Outlets, run_stage
 from sparkdl.spark.checkpoint_writer import CheckpointWriter
 from sparkdl.spark.cluster import Context, available_workers, driver_address, is_stopped, resource_profile
 from sparkdl.spark.connect import ConnectContext
-from sparkdl.spark.failures import cancellation, executor_was_lost, gist, hint, own_error, worker_was_lost
+from sparkdl.spark.failures import (
+    PROCESS_ENDED,
+    cancellation,
+    executor_was_lost,
+    gist,
+    hint,
+    own_error,
+    worker_was_lost,
+)
 from sparkdl.spark.frames import Prepared
 from sparkdl.spark.rows import SCHEMA, deliver
 from sparkdl.spark.vigil import SESSION_STOPPED, Vigil
@@ -160,8 +168,12 @@ def lost_because(said: str, monitor: Monitor) -> str:
     """Why an attempt was lost, as far as anybody has said it."""
     if monitor.primary_failure is not None:
         return str(monitor.primary_failure.exception()).splitlines()[0]
-    if monitor.noticed or said:
-        return monitor.noticed or gist(said)
+    if monitor.noticed:
+        return monitor.noticed
+    if monitor.left and not executor_was_lost(said):
+        return f"the process of worker {monitor.left[0]} ended without a word{hint(PROCESS_ENDED)}"
+    if said:
+        return gist(said)
     return "; ".join(failure.message for failure in monitor.failures) or "a worker left without a word"
 
 

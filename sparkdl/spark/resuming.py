@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
+
+import numpy as np
 
 from sparkdl.engine.description import describe_model, variables_of
 from sparkdl.errors import ArgumentError, ModelError
 from sparkdl.spark.cluster import Context
 from sparkdl.spark.storage import storage_for
 from sparkdl.storage.base import check_writable
-from sparkdl.storage.paths import same_place, split
+from sparkdl.storage.paths import local_path, same_place, split
 from sparkdl.train.checkpoint_folder import Checkpoint, CheckpointFolder
 from sparkdl.types import Precision, TrainingPlan, TrainingState
 
@@ -86,6 +90,7 @@ def find_start(
         )
     if state is not None:
         check_same_model(state, model)
+        check_same_optimizer(state, model)
         check_same_order(state, plan)
         logger.info("going on from epoch %d, step %d.", state.info["epoch"] + 1, state.info["step"])
         if state.info["epoch"] >= plan.epochs:
@@ -96,6 +101,11 @@ def find_start(
                 plan.epochs,
             )
         return state
+    if os.path.isfile(local_path(resume) or ""):
+        raise ArgumentError(
+            f"resume={resume!r} is a file and no checkpoint: give the directory of a Checkpoint, or one of its "
+            f"files (*{_SUFFIX})."
+        )
     if checkpoint is None or not same_place(checkpoint.directory, resume):
         raise ArgumentError(
             f"resume={resume!r} holds no checkpoint: give the path of a Checkpoint, or let the run write its "
@@ -115,11 +125,45 @@ def check_same_model(state: TrainingState, model: Any) -> None:
         return
     pairs = zip(saved, mine, strict=False)
     differing = next((pair for pair in pairs if pair[0][1] != pair[1][1]), None)
-    detail = f"{differing[1][0]} is {differing[1][1]} here and {differing[0][1]} there" if differing else "none differs"
+    counts = f"it has {len(saved)} trainable variables there and {len(mine)} here"
+    detail = f"{differing[1][0]} is {differing[1][1]} here and {differing[0][1]} there" if differing else counts
     raise ModelError(
-        f"the checkpoint is of a model with {len(saved)} trainable variables, this one has {len(mine)} ({detail}): "
-        "build the same model, with the same layers frozen."
+        f"the checkpoint is of another model ({detail}): build the same model, with the same layers frozen."
     )
+
+
+def check_same_optimizer(state: TrainingState, model: Any) -> None:
+    """The checkpoint is of a run with the same optimizer, whose state goes on; its learning rate does too.
+
+    Raises:
+        ModelError: naming both.
+    """
+    there, here = optimizer_of(state.info["model"]), optimizer_of(describe_model(model))
+    if not there or not here:
+        return  # a subclassed model, which Keras cannot describe
+    if there["class_name"] != here["class_name"]:
+        raise ModelError(
+            f"the checkpoint is of a run with {there['class_name']}, and the model is compiled with "
+            f"{here['class_name']}, which cannot go on with its state: compile it with {there['class_name']}, or begin "
+            "a new run with the weights alone (sparkdl.load_checkpoint, then compile)."
+        )
+    rate = here["config"].get("learning_rate")
+    kept = state.arrays.get("optimizer/learning_rate")
+    known = (there["config"].get("learning_rate"), None if kept is None else float(kept))
+    if kept is not None and isinstance(rate, float) and not any(np.isclose(rate, one) for one in known if one):
+        logger.warning(
+            "the run goes on with the checkpoint's learning rate %g, not %g with which the model is compiled: change "
+            "it by keras.callbacks.LearningRateScheduler, or begin a new run with sparkdl.load_checkpoint.",
+            float(kept),
+            rate,
+        )
+
+
+def optimizer_of(description: str | None) -> Mapping[str, Any]:
+    """Class and configuration of the optimizer in the description of a compiled model; empty where it says none."""
+    compiled = json.loads(description or "{}").get("compile_config") or {}
+    found = compiled.get("optimizer")
+    return found if isinstance(found, dict) else {}
 
 
 def check_same_order(state: TrainingState, plan: TrainingPlan) -> None:

@@ -62,7 +62,7 @@ class RowChannel:
             self._messages.pop(key, None)
             self._messages[key] = (kind, json.dumps(header), payload)
 
-    def suffices(self, error: Exception) -> bool:
+    def suffices(self, error: BaseException) -> bool:
         """Whether a message is enough. Else Spark must end the stage, for other workers may wait for this one.
 
         Spark tells the first error alone, which shall not be that of a worker which only lost another one.

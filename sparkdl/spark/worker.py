@@ -80,7 +80,7 @@ def run_task(assignment: Assignment, items: Iterable[Any], channel: ToDriver) ->
         try:
             timings = _train(assignment, items, context, channel, stack, place)
             channel.send("done", {"timings": timings})
-        except Exception as error:  # noqa: BLE001 - the driver raises it
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - the driver raises it
             if not channel.suffices(error):
                 raise  # to Spark, which ends the stage for all workers
             channel.send("failed", describe_failure(error, place[0]))
@@ -236,6 +236,8 @@ def _build(
     stack.callback(run.exchange.close)
     take_precision(run, replica, channel)
     goes_on = "weights" in start.arrays
-    if goes_on and collective.rank == 0 and (warning := changed_rows(start.info["fingerprint"], run.fingerprint)):
-        logger.warning("%s", warning)
+    # From the end of an epoch a run may well go on with new rows.
+    if goes_on and start.info["step"] and collective.rank == 0:
+        if warning := changed_rows(start.info["fingerprint"], run.fingerprint):
+            logger.warning("%s", warning)
     return run, (start if goes_on else None)

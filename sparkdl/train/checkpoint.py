@@ -134,7 +134,14 @@ def _fields(payload: bytes) -> tuple[int, dict[str, Any]]:
             raise DataError(f"a training state has format {fields['__metadata__']['format']!r}, expected {FORMAT!r}.")
         return size, fields
     except MALFORMED as error:
-        raise DataError(f"{len(payload)} bytes are no training state of format {FORMAT!r}.") from error
+        raise _no_state(payload) from error
+
+
+def _no_state(payload: bytes) -> DataError:
+    return DataError(
+        f"{len(payload)} bytes are no whole training state of format {FORMAT!r}: they are truncated or altered, or "
+        "something else."
+    )
 
 
 def _header(payload: bytes) -> Mapping[str, Any]:
@@ -143,4 +150,4 @@ def _header(payload: bytes) -> Mapping[str, Any]:
     except MALFORMED as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{len(payload)} bytes are no training state of format {FORMAT!r}.") from error
+        raise _no_state(payload) from error

@@ -146,6 +146,7 @@ class CheckpointFolder:
                 errors.append(error)
         if errors:
             raise DataError(
-                f"none of the {len(names)} checkpoints in {self.location!r} can be used; of the newest: {errors[0]}"
+                f"none of the {len(names)} checkpoints in {self.location!r} can be used: give another directory, or "
+                f"begin anew without resume=; of the newest: {errors[0]}"
             )
         return None

@@ -237,12 +237,15 @@ def test_fewer_workers_go_on_from_the_same_step_and_say_so(
     assert sum(timing["steps"] for timing in history.timings) == 2
 
 
-def test_other_rows_than_before_are_noticed(
-    spark_local: SparkSession, trained: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("middle", [True, False])
+def test_other_rows_than_before_are_noticed_in_the_middle_of_an_epoch(
+    spark_local: SparkSession, trained: Path, caplog: pytest.LogCaptureFixture, middle: bool
 ) -> None:
+    folder, data = CheckpointFolder(LocalStorage(trained)), frame(spark_local, *blobs(44, seed=9))
+    name = next(name for name in folder.names() if bool(folder.read(name).info["step"]) is middle)
     with caplog.at_level(logging.WARNING, "sparkdl"):
-        sdl.fit(everything(), frame(spark_local, *blobs(44, seed=9)), epochs=3, resume=str(trained), **ARGUMENTS)
-    assert "are not those that the run began with" in caplog.text
+        sdl.fit(everything(), data, epochs=3, resume=trained / name, **ARGUMENTS)
+    assert ("are not those that the run began with" in caplog.text) is middle
 
 
 def test_classes_keep_their_numbers(spark_local: SparkSession, tmp_path: Path) -> None:
@@ -278,9 +281,41 @@ def wider() -> keras.Model:
     return model
 
 
+def with_optimizer(optimizer: keras.optimizers.Optimizer) -> keras.Model:
+    model = everything()
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def test_whose_learning_rate_goes_on_is_told(
+    spark_local: SparkSession, trained: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = frame(spark_local, *blobs(44))
+    with caplog.at_level(logging.WARNING, "sparkdl"):
+        sdl.fit(everything(), data, epochs=1, resume=str(trained), **ARGUMENTS)
+    assert "learning rate" not in caplog.text
+    model = with_optimizer(keras.optimizers.Adam(0.1))
+    with caplog.at_level(logging.WARNING, "sparkdl"):
+        sdl.fit(model, data, epochs=1, resume=str(trained), **ARGUMENTS)
+    assert "goes on with the checkpoint's learning rate 0.001, not 0.1 with which the model is compiled" in caplog.text
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.001)
+
+
 MISTAKES: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
     "an empty directory": (everything, {"resume": "{empty}"}, ArgumentError, "holds no checkpoint"),
-    "another model": (wider, {"resume": "{trained}"}, ModelError, "6 trainable variables, this one has 2"),
+    "a file": (everything, {"resume": "{file}"}, ArgumentError, "is a file and no checkpoint"),
+    "another model": (
+        wider,
+        {"resume": "{trained}"},
+        ModelError,
+        r"of another model \(it|of another model \(.* here and",
+    ),
+    "another optimizer": (
+        lambda: with_optimizer(keras.optimizers.SGD(0.1)),
+        {"resume": "{trained}"},
+        ModelError,
+        "a run with Adam, and the model is compiled with SGD",
+    ),
     "another batch size": (everything, {"resume": "{middle}", "batch_size": 9}, ArgumentError, "batch_size=8"),
     "another seed": (everything, {"resume": "{middle}", "seed": 1}, ArgumentError, "seed=0"),
     "a first epoch": (everything, {"resume": "{trained}", "initial_epoch": 1}, ArgumentError, "leave initial_epoch="),
@@ -305,7 +340,9 @@ def test_mistakes_are_told_before_anything_starts(
 ) -> None:
     build, arguments, error, words = MISTAKES[mistake]
     middle = trained / CheckpointFolder(LocalStorage(trained)).names()[-1]
-    places = {"empty": tmp_path, "trained": trained, "middle": middle}
+    (tmp_path / "notes.txt").write_text("no checkpoint")
+    (empty := tmp_path / "empty").mkdir()
+    places = {"empty": empty, "trained": trained, "middle": middle, "file": tmp_path / "notes.txt"}
     given = {name: value.format(**places) if name == "resume" else value for name, value in arguments.items()}
     with pytest.raises(error, match=words):
         sdl.fit(build(), frame(spark_local, *blobs(44)), epochs=2, **(ARGUMENTS | given))

@@ -29,6 +29,23 @@ def test_the_gist_is_the_python_exception_and_says_what_to_do() -> None:
     assert hint("Executor lost") == ""
 
 
+@pytest.mark.parametrize(
+    ("says", "advice"),
+    [
+        (
+            "EOFException occurred while reading the port number from sparkdl.spark.daemon's stdout",
+            "leave that setting out",
+        ),
+        ("ModuleNotFoundError: No module named 'pyarrow'", "--archives"),
+        ("ModuleNotFoundError: No module named 'mine'", "--py-files"),
+        ('IOException: Cannot run program "/opt/none/python": error=2', "spark.pyspark.python"),
+        ("SparkException: Python worker exited unexpectedly (crashed)", "spark.executor.memoryOverhead"),
+    ],
+)
+def test_what_can_be_done_is_said(says: str, advice: str) -> None:
+    assert advice in hint(says)
+
+
 def test_the_gist_of_a_lost_executor_is_how_it_was_lost() -> None:
     text = (
         "An error occurred while calling o1.collectToPython.\n: org.apache.spark.SparkException: Job aborted\n"

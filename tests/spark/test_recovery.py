@@ -54,8 +54,29 @@ def test_a_killed_worker_costs_an_attempt_and_changes_no_byte(spark_cluster: Spa
 def test_a_worker_that_is_lost_again_and_again_ends_the_run(spark_cluster: SparkSession, tmp_path: Path) -> None:
     data = frame(spark_cluster, *blobs(20))
     killer = KillsItsWorker(str(tmp_path), times=9)
-    with pytest.raises(WorkerError, match="lost 2 times"):
+    with pytest.raises(
+        WorkerError,
+        match=r"lost 2 times, .* the process of worker 0 ended without a word; .*spark\.executor\.memoryOverhead",
+    ):
         sdl.fit(classifier(), data, batch_size=8, epochs=3, callbacks=[killer], verbose=0, max_failures=1)
+
+
+class Leaves(keras.callbacks.Callback):
+    """Ends its worker as a program ends."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+    def on_epoch_end(self, epoch: int, logs: object = None) -> None:
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
+def test_a_callback_that_ends_its_process_is_named_at_once(spark_local: SparkSession, error: BaseException) -> None:
+    data = frame(spark_local, *blobs(20))
+    with pytest.raises(WorkerError, match=f"worker 0 on host .* failed .* epoch 1.*: {type(error).__name__}"):
+        sdl.fit(classifier(), data, batch_size=8, epochs=3, callbacks=[Leaves(error)], verbose=0)
 
 
 PROGRAM = """
