@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from sparkdl.data.store import TRAIN, VALIDATION, PartitionStore
 from sparkdl.errors import DataError
 from sparkdl.types import Collective
 
+logger = logging.getLogger("sparkdl")
 NOTHING = (np.inf, -np.inf)
 
 
@@ -100,6 +103,17 @@ def agree_on_fingerprint(store: PartitionStore, collective: Collective) -> dict[
         for partition, number in json.loads(part).items():
             total[partition] = (total.get(partition, 0) + number) % 2**64
     return total
+
+
+def warn_of_changed_rows(info: Mapping[str, Any], now: Mapping[str, int]) -> None:
+    """Warns where a run goes on in the middle of an epoch with other rows; from the end of one it may well do so.
+
+    Args:
+        info: of the state that it goes on from.
+        now: the fingerprint of the rows.
+    """
+    if info["step"] and (warning := changed_rows(info["fingerprint"], now)):
+        logger.warning("%s", warning)
 
 
 def changed_rows(before: Mapping[str, int], now: Mapping[str, int]) -> str:

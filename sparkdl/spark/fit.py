@@ -41,7 +41,7 @@ from sparkdl.spark.file_writer import FileWriter
 from sparkdl.spark.frames import DataArguments, Prepared, prepare
 from sparkdl.spark.launch import Attempts, Outcome, launch
 from sparkdl.spark.progress import Progress, Verbosity
-from sparkdl.spark.recording import Recording
+from sparkdl.spark.recording import Recording, check_log_dir
 from sparkdl.spark.resuming import description_of, find_checkpoint, find_start, open_folder, precision_of, separate
 from sparkdl.spark.stopped import needs_session
 from sparkdl.spark.storage import check_folders, read_if_present, write_file
@@ -214,6 +214,8 @@ def fit(
     context = context_of(data)
     identity = identity_of_run(context, encrypt)
     check_folders(remote_folders(callbacks), context)
+    if log_dir is not None:
+        check_log_dir(log_dir, context)
     folder = open_folder(checkpoint, context) if checkpoint is not None else None
     count, cores = choose_workers(context, workers, cores_per_worker)
     resume = None if resume is None else path_text(resume, "resume")
@@ -227,6 +229,8 @@ def fit(
     prepared = rows_for(count)
     check_model(model, prepared.spec, prepared.label_columns, prepared.string_labels)
     check_copy(model)
+    validates = validation_data is not None or validation_indicator is not None or validation_split > 0
+    measured = measured_outputs(validation_metrics, model, prepared.spec, validates)
     possible, obstacle = settle_precision(model, prepared.spec, precision)
     layout = None
     if workers is None and cores_per_worker is None:
@@ -234,8 +238,6 @@ def fit(
     if layout is not None and layout.chosen != WorkerLayout(count, cores):
         count, cores = layout.chosen.workers, layout.chosen.cores
         prepared = rows_for(count)
-    validates = validation_data is not None or validation_indicator is not None or validation_split > 0
-    measured = measured_outputs(validation_metrics, model, prepared.spec, validates)
     plan = TrainingPlan(
         generation=secrets.token_hex(8),
         workers=count,
@@ -279,7 +281,7 @@ def fit(
         stack.callback(release_kernels)
         progress = stack.enter_context(closing(Progress(epochs, verbose)))
         files = stack.enter_context(FileWriter(functools.partial(write_file, spark=context)))
-        recording = stack.enter_context(closing(Recording(log_dir, files, weights, context))) if log_dir else None
+        recording = stack.enter_context(closing(Recording(log_dir, files, weights))) if log_dir else None
         writer = stack.enter_context(CheckpointWriter(folder, description_of(model))) if folder else None
         outlets = Outlets(progress, history, files, folders_of(callbacks), recording, writer)
         run = Attempts(context, rows_for, max_failures, outlets)

@@ -16,17 +16,22 @@ from sparkdl.summary import SummaryWriter
 from sparkdl.types import TrainingState, WeightLayout
 
 
+def check_log_dir(directory: AnyPath, context: Any = None) -> None:
+    """Tries to write to the directory, before anything starts.
+
+    Raises:
+        ArgumentError: where that fails.
+    """
+    check_writable(storage_for(path_text(directory, "log_dir"), context), "log_dir")
+
+
 class Recording:
-    """Event files under `directory`, in TensorBoard's usual folders `train` and `validation`.
+    """Event files under `directory`, which can be written to, in TensorBoard's usual folders `train` and `validation`.
 
     Args:
         directory: local directory on the driver; or a URL, to which the files are copied at the end of each epoch.
         files: copies them.
         layout: where the variables lie in the flat weights, for histograms; None for none.
-        context: the Spark context, for URLs.
-
-    Raises:
-        ArgumentError: where the directory cannot be written.
     """
 
     title = "the run in TensorBoard's files"
@@ -36,10 +41,8 @@ class Recording:
         directory: AnyPath,
         files: FileWriter,
         layout: WeightLayout | None = None,
-        context: Any = None,
     ) -> None:
         directory = path_text(directory, "log_dir")
-        check_writable(storage_for(directory, context), "log_dir")
         self.broken = False
         self._layout = layout
         self._files = files

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import logging
 import platform
 import threading
 import traceback
@@ -20,7 +19,13 @@ from sparkdl.collective.rendezvous import connect
 from sparkdl.data.augment import BatchTransform
 from sparkdl.data.store import TRAIN, VALIDATION, PartitionStore
 from sparkdl.errors import CollectiveError, SparkDLError
-from sparkdl.spark.agreement import agree_on_fingerprint, agree_on_strings, changed_rows, check_labels, check_rows
+from sparkdl.spark.agreement import (
+    agree_on_fingerprint,
+    agree_on_strings,
+    check_labels,
+    check_rows,
+    warn_of_changed_rows,
+)
 from sparkdl.spark.assignment import Assignment
 from sparkdl.spark.heartbeat import Heartbeat
 from sparkdl.spark.memory import check_memory, store_limit
@@ -33,7 +38,6 @@ from sparkdl.train.run import Run, plan_epochs
 from sparkdl.train.timing import PhaseClock
 from sparkdl.types import Collective, TrainingState
 
-logger = logging.getLogger("sparkdl")
 # The driver looks once a second who is missing, and tells it: it must notice before those who wait for the missing.
 DRIVER_FIRST = 10.0
 
@@ -236,8 +240,6 @@ def _build(
     stack.callback(run.exchange.close)
     take_precision(run, replica, channel)
     goes_on = "weights" in start.arrays
-    # From the end of an epoch a run may well go on with new rows.
-    if goes_on and start.info["step"] and collective.rank == 0:
-        if warning := changed_rows(start.info["fingerprint"], run.fingerprint):
-            logger.warning("%s", warning)
+    if goes_on and collective.rank == 0:
+        warn_of_changed_rows(start.info, run.fingerprint)
     return run, (start if goes_on else None)

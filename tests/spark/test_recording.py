@@ -6,7 +6,7 @@ import pytest
 
 from sparkdl.errors import ArgumentError
 from sparkdl.spark.file_writer import FileWriter
-from sparkdl.spark.recording import Recording
+from sparkdl.spark.recording import Recording, check_log_dir
 from sparkdl.summary import read_scalars
 
 
@@ -16,7 +16,7 @@ def no_files(path: str, content: bytes) -> None:
 
 def test_a_directory_that_cannot_be_made_is_refused_before_anything_starts() -> None:
     with pytest.raises(ArgumentError, match=r"log_dir '/dev/null/logs' cannot be written to \(Not a directory\)"):
-        Recording("/dev/null/logs", FileWriter(no_files))
+        check_log_dir("/dev/null/logs")
 
 
 @pytest.mark.parametrize("form", ["file://{}", "{}", Path])
