@@ -89,11 +89,6 @@ class Meter:
         """Classes that have points: one where each row has a single score."""
         return max(1, self.form[1]) if self.form is not None else 0
 
-    @property
-    def scores(self) -> int:
-        """Scores that are kept for `points`."""
-        return self.classes * sum(map(len, self._kept))
-
     def points(self, number: int) -> Points:
         """The points of a class, of all rows that are kept."""
         return points_of(self._kept, number) if self._kept else Points.merged([])

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as arrays
 
 from sparkdl.collective import segment
 from sparkdl.collective.shared_memory import share_memory
-from sparkdl.collective.threads import threads
+from tests.collective.threads import threads
 
 SIZE = 3
 SETTINGS = settings(

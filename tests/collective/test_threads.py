@@ -5,8 +5,8 @@ import time
 import numpy as np
 import pytest
 
-from sparkdl.collective.threads import threads
 from sparkdl.errors import ArgumentError, CollectiveError
+from tests.collective.threads import threads
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])

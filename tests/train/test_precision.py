@@ -12,11 +12,11 @@ import pytest
 from linear import LinearReplica, MomentumUpdater
 from workers import Notes, plan_for, stores
 
-from sparkdl.collective.threads import threads
 from sparkdl.train.precision import PrecisionChoice, Turns, choose_precision, decide
 from sparkdl.train.run import Run, plan_epochs
 from sparkdl.train.timing import PhaseClock
 from sparkdl.types import Batch, Collective, Precision
+from tests.collective.threads import threads
 
 WIDTH = 3
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparkdl.collective.threads import threads
 from sparkdl.errors import DataError
 from sparkdl.metrics import AUROC, F1, MSE, R2, Accuracy, AveragePrecision, ExplainedVariance, LogLoss, Precision
 from sparkdl.train.validation_metrics import MeasuredOutput, ValidationMeter
 from sparkdl.types import Batch
+from tests.collective.threads import threads
 
 METRICS = {
     "classes": (AUROC(), Accuracy(), AveragePrecision(average="weighted"), F1(), LogLoss()),

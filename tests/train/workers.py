@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from sparkdl.collective.threads import threads
 from sparkdl.data.blocks import Block
 from sparkdl.data.store import PartitionStore
 from sparkdl.train.loop import train
 from sparkdl.train.run import Run, plan_epochs
 from sparkdl.train.timing import PhaseClock
 from sparkdl.types import Collective, SampleSpec, TensorSpec, TrainingPlan, TrainingState
+from tests.collective.threads import threads
 
 
 @dataclass

@@ -11,7 +11,6 @@ from sparkdl.errors import ImporterError
 
 Node = dict[str, Any]
 
-MODELS = frozenset({"Model", "Functional", "Sequential"})
 LARGEST_TEXT = 2**26  # bytes: the config of a net of a thousand layers has two million
 DEPTH = 200  # a Keras model within a model within a model nests some thirty deep
 

@@ -43,10 +43,6 @@ class Slice:
             for start, length, size in zip(self.starts, self.shape(full), full, strict=True)
         )
 
-    def covers(self, full: Shape) -> bool:
-        """Whether it is all of the tensor."""
-        return self.shape(full) == full
-
 
 def whole(rank: int) -> Slice:
     """The slice that is all of a tensor."""

@@ -1,4 +1,4 @@
-"""Several ranks in the threads of one process: the simplest complete Collective, for tests."""
+"""Several ranks in the threads of one process: the simplest complete Collective."""
 
 from __future__ import annotations
 
