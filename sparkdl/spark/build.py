@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 
@@ -25,6 +25,7 @@ from sparkdl.spark.rows import ToDriver
 from sparkdl.train.gradient_exchange import BUCKET_SIZE
 from sparkdl.train.precision import choose_precision
 from sparkdl.train.run import Run, steps_of
+from sparkdl.train.state import under
 from sparkdl.types import Collective, TrainingPlan, TrainingState
 
 logger = logging.getLogger("sparkdl")
@@ -116,8 +117,3 @@ def build_callbacks(
         runner.load_state(decode_tree(np.asarray(start.arrays["callbacks"]).tobytes()))
     with runner:
         yield runner
-
-
-def under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The arrays whose names begin with `prefix`, without it."""
-    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

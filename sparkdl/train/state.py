@@ -85,10 +85,10 @@ def _average(parts: list[Arrays]) -> np.ndarray:
 
 
 def _of_worker(rank: int, arrays: Arrays, in_epoch: bool) -> dict[str, np.ndarray]:
-    kept = {f"local/{rank}/{name}": array for name, array in _under("local/", arrays).items()}
+    kept = {f"local/{rank}/{name}": array for name, array in under("local/", arrays).items()}
     if in_epoch:
         kept[f"statistics/{rank}"] = arrays["statistics"]
-        kept |= {f"epoch/{rank}/{name}": array for name, array in _under("epoch/", arrays).items()}
+        kept |= {f"epoch/{rank}/{name}": array for name, array in under("epoch/", arrays).items()}
     return kept
 
 
@@ -103,7 +103,7 @@ def restore_state(run: Run, state: TrainingState) -> Position:
     run.updater.load_state({name: array for name, array in arrays.items() if name.startswith("optimizer/")})
     run.replica.set_statistics(arrays.get(f"statistics/{rank}" if same_workers else "", arrays["statistics"]))
     if same_workers:
-        run.replica.set_local_state(_under(f"local/{rank}/", arrays))
+        run.replica.set_local_state(under(f"local/{rank}/", arrays))
     position = Position(info["epoch"], info["step"], info["iteration"], info["stopped"])
     if position.step:
         run.replica.set_epoch_state(_epoch_state(arrays, info["workers"], rank, same_workers))
@@ -113,10 +113,16 @@ def restore_state(run: Run, state: TrainingState) -> Position:
 def _epoch_state(arrays: Arrays, workers: int, rank: int, same_workers: bool) -> Arrays:
     """My sums of the half epoch; with another number of workers, rank 0 takes over those of all."""
     if same_workers:
-        return _under(f"epoch/{rank}/", arrays)
-    parts = [_under(f"epoch/{former}/", arrays) for former in range(workers)]
+        return under(f"epoch/{rank}/", arrays)
+    parts = [under(f"epoch/{former}/", arrays) for former in range(workers)]
     return {name: np.sum([part[name] for part in parts], axis=0) * (rank == 0) for name in parts[0]}
 
 
-def _under(prefix: str, arrays: Arrays) -> dict[str, np.ndarray]:
+def under(prefix: str, arrays: Arrays) -> dict[str, np.ndarray]:
+    """The arrays whose names begin with `prefix`, without it.
+
+    Example:
+        >>> list(under("local/0/", {"local/0/seed": np.zeros(2), "weights": np.ones(2)}))
+        ['seed']
+    """
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
