@@ -117,7 +117,11 @@ def check_arguments(model: Any, label: Any, metrics: tuple[Metric, ...] | None, 
         raise ArgumentError(f"the model {model.name!r} is quantised already: give the Keras model that it was made of.")
     if not hasattr(model, "layers"):
         raise ModelError(f"expected a built keras.Model, received {type(model).__name__}: wrap it in a keras.Model.")
-    built(model)
+    if built(model) is not model:
+        raise ModelError(
+            f"model {model.name!r} is subclassed, so that Keras knows no graph of it: wrap it, as in inputs = "
+            "keras.Input(shape); model = keras.Model(inputs, model(inputs)), and compile that."
+        )
     if not isinstance(rows, int) or isinstance(rows, bool) or rows < 1:
         raise ArgumentError(f"rows must be a whole number from 1, received {rows!r}.")
     if drop is not None and not (isinstance(drop, (int, float)) and drop >= 0):

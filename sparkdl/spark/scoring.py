@@ -163,16 +163,22 @@ def check_new(columns: Sequence[StructField], frame: DataFrame, advice: str = ""
 
 
 def built(model: Any) -> Any:
-    """The model, if it has its weights and says what its outputs are.
+    """The model, if it has its weights; around a subclassed one a graph that says what its inputs and outputs are.
 
     Raises:
-        ModelError: it has not.
+        ModelError: it has none, or nobody knows what it takes.
     """
+    from sparkdl.engine.building import as_graph
+
     if not getattr(model, "built", False):
         raise ModelError(f"model {model.name!r} is not built: call it once, or give it an Input, before predict.")
-    if not getattr(model, "outputs", None):
-        raise ModelError(f"model {model.name!r} has no known outputs: call it once on an Input before predict.")
-    return model
+    graph = model if isinstance(model, QuantizedModel) else as_graph(model)
+    if graph is None:
+        raise ModelError(
+            f"model {model.name!r} does not say what it takes and gives: wrap it, as in inputs = keras.Input(shape); "
+            "model = keras.Model(inputs, model(inputs))."
+        )
+    return graph
 
 
 def ending_at(model: Any, layers: str | Sequence[str] | None) -> Any:

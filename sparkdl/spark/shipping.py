@@ -9,6 +9,7 @@ import logging
 import pickle
 from typing import Any
 
+from sparkdl.engine.building import subclassed_model
 from sparkdl.engine.cache import Recent
 from sparkdl.engine.probe import probe_extra_losses
 from sparkdl.engine.release import release_kernels
@@ -123,6 +124,7 @@ def converted(model: Any, spec: SampleSpec) -> tuple[Network, str]:
 
 
 def _packed(model: Any, compiled: bool) -> tuple[ModelPayload, bytes, str]:
+    model = subclassed_model(model)
     payload = pack_model(model, compiled=compiled)
     arrays = encode_state(TrainingState(model_arrays(model)))
     return payload, arrays, hashlib.sha256(arrays).hexdigest() + payload.fingerprint

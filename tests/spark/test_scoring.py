@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from models import blobs, classifier, frame
 
 import sparkdl as sdl
-from sparkdl.errors import ArgumentError, DataError
+from sparkdl.errors import ArgumentError, DataError, ModelError
 from sparkdl.spark import scoring
 from sparkdl.spark.scoring import score
 from sparkdl.types import SampleSpec, TensorSpec
@@ -139,6 +139,34 @@ def test_only_columns_that_are_asked_for_are_read_and_each_row_is_scored_once(
     plan = query._jdf.queryExecution().executedPlan().toString()
     assert "wide" not in plan and plan.count("ArrowEvalPython") == 1
     assert scored.select("id", "wide").count() == 10
+
+
+class Subclassed(keras.Model):
+    """Says nothing of inputs and outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden, self.head = keras.layers.Dense(5, "tanh"), keras.layers.Dense(3, "softmax")
+
+    def call(self, x: Any) -> Any:
+        return self.head(self.hidden(x))
+
+
+@pytest.mark.parametrize("runtime", ["openvino", "tensorflow"])
+def test_a_subclassed_model_scores_what_it_was_trained_for(spark_local: SparkSession, runtime: str) -> None:
+    x, y = blobs(20)
+    model, data = Subclassed(), frame(spark_local, x, y)
+    with pytest.raises(ModelError, match="is not built"):
+        sdl.predict(model, data)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    sdl.fit(model, data, batch_size=8, epochs=1, workers=1, verbose=0)
+    expected = model.predict(x, verbose=0)
+    for row in sdl.predict(model, data, runtime=runtime).collect():
+        np.testing.assert_allclose(row.prediction, expected[row.id], rtol=1e-4, atol=1e-6)
+    sdl.register_udf(spark_local, "score_subclassed", model)
+    data.createOrReplaceTempView("for_subclassed")
+    row = spark_local.sql("select score_subclassed(features) as p from for_subclassed where id = 3").first()
+    np.testing.assert_allclose(row.p, expected[3], rtol=1e-4, atol=1e-6)
 
 
 def test_inner_layers_are_outputs(spark_local: SparkSession) -> None:

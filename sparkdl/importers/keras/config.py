@@ -26,7 +26,13 @@ def modernise(config: Node, origin: Origin, custom: Mapping[str, Any]) -> Node:
         UnsupportedError: where a layer has a meaning that is gone from Keras.
     """
     if not is_node(config) or not is_model(config) and registered([config["class_name"]], custom) is None:
-        raise ImporterError(f"{origin.path} has no description of a model: expected class_name, config and layers.")
+        name = config.get("registered_name") if is_node(config) else None  # Keras gives one to classes of users alone
+        if name is None:
+            raise ImporterError(f"{origin.path} has no description of a model: expected class_name, config and layers.")
+        raise ImporterError(
+            f"{origin.path} describes a model of the class {name!r}, which is none of Keras's: register it with "
+            f"keras.saving.register_keras_serializable before, or give custom_objects={{{name!r}: the class}}."
+        )
     config = copy.deepcopy(config)
     _modernise(config, origin, custom, "")
     for node in walk(config):

@@ -199,6 +199,27 @@ def test_the_order_of_a_frozen_model_within_is_told_by_names(tmp_path: Path) -> 
     assert found == {name: float(index) for index, name in enumerate(names)}
 
 
+class Own(keras.Model):
+    """A subclassed model, which Keras builds again from its class alone."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.dense = keras.layers.Dense(2)
+
+    def call(self, x: Any) -> Any:
+        return self.dense(x)
+
+
+def test_models_of_classes_that_are_not_known_here(tmp_path: Path) -> None:
+    model, rows = Own(), np.ones((2, 3), "float32")
+    expected = model(rows)
+    model.save(tmp_path / "own.keras")
+    with pytest.raises(ImporterError, match="a model of the class 'Own', which is none of Keras's: register it"):
+        sdl.load_keras(tmp_path / "own.keras")
+    again = sdl.load_keras(tmp_path / "own.keras", custom_objects={"Own": Own})
+    np.testing.assert_allclose(again(rows), expected)
+
+
 def test_kinds_of_files_that_are_no_models(tmp_path: Path) -> None:
     new_model().save_weights(tmp_path / "w.weights.h5")
     write_hdf5(tmp_path / "w.h5", None, ARRAYS)
