@@ -29,6 +29,8 @@ _REFUSED: tuple[tuple[str, str], ...] = (
         "the moving averages are divided between the workers; with use_ema=True the trained model ends with them",
     ),
 )
+# What nobody calls: each worker validates its own rows, in batches that no other worker sees.
+_NEVER_CALLED = ("on_test_batch_begin", "on_test_batch_end")
 
 
 def check_callbacks(callbacks: Sequence[Any], model: keras.Model | None = None) -> None:
@@ -57,10 +59,22 @@ def check_callbacks(callbacks: Sequence[Any], model: keras.Model | None = None) 
         for refused, reason in _REFUSED:
             if isinstance(callback, getattr(keras.callbacks, refused, ())):
                 raise UnsupportedError(f"callback {name} cannot be used here: {reason}")
+        _check_hooks(callback)
         path = unwritable(callback)
         if path is not None:
             raise ArgumentError(f"callback {name} writes {path}, which the driver cannot write; choose another path")
         _check_pickles(callback, model)
+
+
+def _check_hooks(callback: Any) -> None:
+    """Those of Keras's own classes do without: TensorBoard traces graphs there, ProgbarLogger draws."""
+    for name in _NEVER_CALLED:
+        hook = getattr(callback, name)
+        if not getattr(hook, "_is_default", False) and not str(hook.__module__).startswith("keras."):
+            raise UnsupportedError(
+                f"callback {type(callback).__name__} has {name}, which is never called here: every worker validates "
+                "rows of its own, so no place sees all batches; use on_test_begin, on_test_end or on_epoch_end"
+            )
 
 
 def _check_pickles(callback: Any, model: keras.Model | None) -> None:

@@ -69,7 +69,11 @@ VERDICTS: Mapping[str, Mapping[str, Verdict]] = {
         ),
         "epochs": _honoured("as in Keras"),
         "verbose": _honoured('0, 1, 2 or "auto"; the bar is on the driver and moves while the stage runs'),
-        "callbacks": _honoured("run on worker 0; what they decide is told to all, their files and state come back"),
+        "callbacks": _honoured(
+            "run on worker 0; what they decide is told to all, their files and state come back; the logs of a batch "
+            "hold the losses of that batch alone (means and metrics are merged over the workers at the end "
+            "of an epoch), and callbacks of your own with `on_test_batch_begin` or `on_test_batch_end` are refused"
+        ),
         "validation_split": _honoured("a random split drawn with `seed`: rows of a DataFrame have no order to cut at"),
         "validation_data": _honoured(
             "a DataFrame or an RDD like `data`; `validation_split` then does nothing, as in Keras"

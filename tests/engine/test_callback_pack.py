@@ -88,6 +88,22 @@ def test_callbacks_that_do_not_fit_are_refused_by_name(callback):
         check_callbacks([callback])
 
 
+class Validated(_k.Callback):
+    def on_test_batch_end(self, batch, logs=None):
+        pass
+
+
+@pytest.mark.parametrize("callback", [Validated(), _k.LambdaCallback(on_test_batch_end=print)])
+def test_hooks_of_validation_batches_are_refused_by_name(callback):
+    sentence = f"callback {type(callback).__name__} has on_test_batch_end, which is never called here: every worker"
+    with pytest.raises(UnsupportedError, match=sentence):
+        check_callbacks([callback])
+
+
+def test_callbacks_of_keras_that_have_hooks_of_validation_batches_do_without(tmp_path):
+    check_callbacks([_k.TensorBoard(str(tmp_path / "logs")), _k.ProgbarLogger()])
+
+
 @pytest.mark.parametrize(
     "make",
     [
