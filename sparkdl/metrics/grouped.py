@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from sparkdl.errors import DataError
+from sparkdl.errors import ArgumentError, DataError
 from sparkdl.metrics.base import Metric, Rows, Values, ratio, refuse
 
 
@@ -100,15 +100,26 @@ class GroupMetric(Metric, ABC):
             f"{self.name}_empty_groups": int(empty),
         }
 
-    def compute(self, labels: Any, predictions: Any, groups: Any) -> Values:
-        """The values for arrays in memory.
+    def compute(self, labels: Any, predictions: Any, group: Any = None) -> Values:
+        """The values for arrays in memory, equal to those that `sdl.measure` gives.
 
         Args:
             labels: (rows,), how relevant a row is; 0 for not at all.
             predictions: (rows,) scores.
-            groups: (rows,).
+            group: (rows,), whose row it is, of any type that can be sorted.
+
+        Raises:
+            ArgumentError: there are no groups, or not one per row.
+            DataError: see `Lists.of`.
         """
-        return self.values(self.state(Rows.of(labels, predictions), groups))
+        rows = Rows.of(labels, predictions)
+        count = 0 if group is None else len(group)
+        if count != len(rows.labels):
+            raise ArgumentError(
+                f"{type(self).__name__}.compute needs group=, one for each of the {len(rows.labels)} rows, received "
+                f"{count or 'none'}: give an array that says whose row it is."
+            )
+        return self.values(self.state(rows, group))
 
     @abstractmethod
     def _of_groups(self, lists: Lists) -> np.ndarray:

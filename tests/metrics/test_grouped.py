@@ -71,6 +71,17 @@ def test_a_hit_is_as_probable_as_over_all_orders_of_equal_scores(lists: list[Gro
     assert found[f"hit_ratio_at_{k}"] == pytest.approx(np.mean([probability(*one) for one in lists]), abs=1e-9)
 
 
+def test_arrays_in_memory_are_computed_by_group() -> None:
+    labels, scores, users = [1, 0, 0, 1], [0.9, 0.1, 0.9, 0.1], ["ann", "ann", "bob", "bob"]
+    assert HitRatio(1).compute(labels, scores, group=users)["hit_ratio_at_1"] == 0.5
+    assert NDCG(2).compute(labels, scores, group=np.array(users)) == NDCG(2).compute(labels, scores, users)
+    for group, received in ((None, "none"), (users[:3], "3")):
+        with pytest.raises(
+            ArgumentError, match=f"compute needs group=, one for each of the 4 rows, received {received}"
+        ):
+            HitRatio(1).compute(labels, scores, group=group)
+
+
 def test_lists_are_refused() -> None:
     with pytest.raises(DataError, match="one label and one score per row"):
         NDCG().compute([1, 0], [[0.1, 0.2], [0.3, 0.4]], [1, 1])
