@@ -234,8 +234,9 @@ def _called(function: Callable[..., Any], arguments: Mapping[str, Any]) -> keras
     name = getattr(function, "__qualname__", repr(function))
     try:
         model = function(**arguments)
-    except TypeError as error:
-        raise ModelError(f"model={name}(**{dict(arguments)!r}) failed: {error}; correct modelParams.") from error
+    except Exception as error:
+        what = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        raise ModelError(f"model={name}(**{dict(arguments)!r}) failed: {what}; correct modelParams.") from error
     if not isinstance(model, keras.Model):
         raise ModelError(f"model={name} returned a {type(model).__name__}, expected a keras.Model: let it return one.")
     return model

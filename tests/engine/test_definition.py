@@ -41,6 +41,18 @@ def test_threads_make_the_same_models_of_the_same_seed() -> None:
     )
 
 
+def test_a_function_that_raises_is_named_with_its_arguments() -> None:
+    def build(units: int, path: str = "") -> Any:
+        return open(path) if path else keras.layers.Dense(units)
+
+    for arguments, cause in (({"units": 0}, ValueError), ({"units": 1, "path": "/nowhere"}, FileNotFoundError)):
+        with pytest.raises(
+            ModelError, match=r"build\(\*\*\{'units': .*\}\) failed: .*; correct modelParams\.$"
+        ) as raised:
+            make_model(build, arguments, seed=1)
+        assert isinstance(raised.value.__cause__, cause)
+
+
 def test_a_model_is_compiled_anew_with_what_is_given() -> None:
     model = regress()
     compile_model(model, learning_rate=0.5)

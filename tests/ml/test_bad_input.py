@@ -65,6 +65,11 @@ def test_labels_that_metadata_tell(rows: Any, classifier: Any) -> None:
         ({"model": lambda units: 3}, ModelError, "returned a int, expected a keras.Model"),
         ({"model": "nowhere:build"}, ArgumentError, "the function 'nowhere:build' cannot be imported"),
         ({"modelParams": {"width": 3}}, ModelError, r"failed: .*unexpected keyword argument 'width'; correct modelPar"),
+        (
+            {"modelParams": {"units": 0}},
+            ModelError,
+            r"^model=classify\(.*'units': 0}\) failed: .*; correct modelParams.$",
+        ),
         ({"model": regress()}, ArgumentError, r"modelParams=.* was given with a Keras model, expected none"),
         ({"thresholds": [0.1, 0.2, 0.7]}, ArgumentError, "has 3 thresholds, but its model has 2 classes"),
         ({"modelParams": {"activation": "linear"}, "loss": "binary_crossentropy"}, ModelError, "takes probabilities"),
