@@ -17,8 +17,13 @@ logger = logging.getLogger("sparkdl")
 NOTHING = (np.inf, -np.inf)
 
 
-def check_rows(store: PartitionStore, collective: Collective) -> None:
-    """There are rows to train on, and not all of them count nothing.
+def check_rows(store: PartitionStore, collective: Collective, validation_split: float | None = None) -> None:
+    """There are rows to train on, and not all of them count nothing; where some were given, rows to validate on too.
+
+    Args:
+        store: this worker's rows.
+        collective: of all workers.
+        validation_split: the share drawn for validation, 0 where rows were given for it, None where there are none.
 
     Raises:
         DataError: on every worker, where there are none.
@@ -32,6 +37,12 @@ def check_rows(store: PartitionStore, collective: Collective) -> None:
         raise DataError(
             f"the weights of all {training} rows to train on are 0, expected some above 0, as nothing is learnt of "
             f"rows that count nothing: correct the weights, or give none."
+        )
+    if validation == 0 and validation_split is not None:
+        given = f"validation_split={validation_split:g}" if validation_split else "validation_data= (or its indicator)"
+        raise DataError(
+            f"fit was given {given} and {training} rows to train on, but no rows to validate on, so that there is no "
+            f"val_loss: correct it, or leave it out."
         )
 
 

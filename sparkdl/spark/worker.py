@@ -166,7 +166,7 @@ def _train(
     place[0] = "while checking its rows"
     if plan.validation_split:
         store.split(plan.validation_split, plan.seed)
-    check_rows(store, collective)
+    check_rows(store, collective, plan.validation_split if assignment.validates else None)
     if labels := agree_on_strings(store, collective, assignment.strings):
         channel.send("labels", labels)
     check_labels(store, collective, assignment.classes)

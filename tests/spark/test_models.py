@@ -16,7 +16,7 @@ from models import blobs, classifier, frame
 
 import sparkdl as sdl
 from sparkdl.engine.output_names import output_names
-from sparkdl.errors import ArgumentError
+from sparkdl.errors import ArgumentError, DataError
 
 pytestmark = [pytest.mark.spark, pytest.mark.tf]
 
@@ -179,6 +179,18 @@ def test_validation_split_and_indicator_hold_rows_out(spark_local: SparkSession)
         sdl.fit(classifier(), marked, validation_indicator="held", **options)
     history = sdl.fit(classifier(), marked, batch_size=50, epochs=1, validation_indicator="held", verbose=0)
     assert sum(timing["rows"] for timing in history.timings) == 150
+
+
+def test_no_rows_to_validate_on_are_refused(spark_local: SparkSession) -> None:
+    data, options = frame(spark_local, *blobs(40)), {"batch_size": 20, "verbose": 0}
+    with pytest.raises(
+        DataError, match=r"^fit was given validation_data= \(or its indicator\) and 40 rows .* but no rows to"
+    ):
+        sdl.fit(classifier(), data, validation_data=data.where("id < 0"), **options)
+    with pytest.raises(DataError, match="but no rows to validate on, so that there is no val_loss: correct it"):
+        sdl.fit(classifier(), data.withColumn("held", data.id < 0), validation_indicator="held", **options)
+    with pytest.raises(DataError, match="^fit was given validation_split=1e-06 and 40 rows to train on, but no rows"):
+        sdl.fit(classifier(), data, validation_split=1e-6, **options)
 
 
 def test_a_metric_with_a_value_per_class_is_logged_as_a_list(
