@@ -68,18 +68,18 @@ class SqlScorer:
         """
         inputs, names = self.spec.features, [str(number) for number in range(len(kinds))]
         scalars = not any(pa.types.is_nested(kind) or pa.types.is_binary(kind) for kind in kinds)
-        if len(inputs) == 1 and scalars and (len(kinds) > 1 or inputs[0].size == len(kinds)):
+        if len(inputs) == 1 and scalars:
             if len(kinds) != inputs[0].size:
                 raise DataError(
-                    f"{self.name}() was given {len(kinds)} numbers, but its model takes {inputs[0].size} "
-                    f"(shape {inputs[0].shape})."
+                    f"{self.name}() was given {_counted(len(kinds), 'number')}, but its model takes {inputs[0].size} "
+                    f"(shape {inputs[0].shape}): give that many, or one array."
                 )
             for number, kind in enumerate(kinds):
                 self._check(number, kind, inputs[0])
             return (ColumnSource("stack", tuple(names), f"arguments of {self.name}()"),)
         if len(kinds) != len(inputs):
             raise DataError(
-                f"{self.name}() was given {len(kinds)} arguments, but its model takes {len(inputs)} "
+                f"{self.name}() was given {_counted(len(kinds), 'argument')}, but its model takes {len(inputs)} "
                 f"({', '.join(f'{tensor.name} {tensor.shape}' for tensor in inputs)})."
             )
         return tuple(self._source(number, kind) for number, kind in enumerate(kinds))
@@ -112,6 +112,10 @@ class SqlScorer:
                 f"argument {number + 1} of {self.name}() has the type {kind}, but the model takes {tensor.dtype} of "
                 f"the shape {tensor.shape}: cast it."
             )
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def _typed(column: pa.Array, tensor: TensorSpec, own: bool) -> pa.Array:

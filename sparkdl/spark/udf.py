@@ -40,7 +40,7 @@ def register_udf(
 
     Args:
         spark: the session.
-        name: of the function.
+        name: of the function: letters, digits and underscores, and none of Spark's own functions.
         model: a built `keras.Model`, or what `quantize` made, with one output.
         batch_size: most rows per call of the model.
         layers: an inner layer whose output is wanted instead of the model's.
@@ -51,10 +51,12 @@ def register_udf(
         shapes: shape per row of an input by its name, where the model does not say it.
 
     Raises:
-        ArgumentError: an argument has the wrong form, or the model has several outputs.
+        ArgumentError: an argument has the wrong form, Spark has a function of that name, or the model has several
+            outputs.
         ModelError: the model is not built.
     """
     check_options(batch_size, runtime, precision, handle_invalid)
+    check_name(spark, name)
     if handle_invalid == "skip":
         raise ArgumentError(
             "handle_invalid='skip' is not for a function of SQL, which gives a value for each row: "
@@ -72,6 +74,21 @@ def register_udf(
     task = SqlScorer(shipped, spec, name, to_arrow_type(field.dataType), batch_size, handle_invalid)
     function = arrow_function(task, field.dataType) if has_arrow_functions() else pandas_function(task, field.dataType)
     spark.udf.register(name, function)
+
+
+def check_name(spark: Any, name: Any) -> None:
+    """Refuses what queries could not call, or would take for one of Spark's own functions.
+
+    Raises:
+        ArgumentError: naming it.
+    """
+    if not isinstance(name, str) or not name.isidentifier():
+        raise ArgumentError(
+            f"name must be one that SQL can call, of letters, digits and underscores and with no digit first, received "
+            f"{name!r}."
+        )
+    if spark.sql(f"SHOW SYSTEM FUNCTIONS LIKE '{name}'").collect():
+        raise ArgumentError(f"name={name!r} is that of a function of Spark's own, which queries mean: choose another.")
 
 
 def input_spec(model: Any, shapes: Mapping[str, Sequence[int]]) -> SampleSpec:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -71,7 +72,7 @@ def test_nulls_vectors_and_several_inputs(spark_local: SparkSession) -> None:
     sdl.register_udf(spark_local, "strict", keras.Model([one, other], total), handle_invalid="error")
     with pytest.raises(Exception, match="argument 1 of strict.. has a null"):
         data.selectExpr("strict(a, n)").collect()
-    with pytest.raises(Exception, match="was given 1 arguments, but its model takes 2"):
+    with pytest.raises(Exception, match="was given 1 argument, but its model takes 2"):
         data.selectExpr("strict(a)").collect()
     with pytest.raises(Exception, match="has the type string"):
         data.selectExpr("strict(a, 'x')").collect()
@@ -97,6 +98,32 @@ def test_literals_of_sql(spark_local: SparkSession, monkeypatch: pytest.MonkeyPa
     ]:
         row = spark_local.sql(f"SELECT {call} AS p").first()
         assert row is not None and row.p == expected, call
+
+
+def test_another_number_of_numbers_is_said(spark_local: SparkSession) -> None:
+    pair = keras.Input((2,))
+    sdl.register_udf(spark_local, "total", keras.Model(pair, keras.ops.sum(pair, axis=1)))
+    for call, given in (
+        ("total(1.0D)", "1 number"),
+        ("total(1.0D, 2, 3)", "3 numbers"),
+        ("total(NULL, 2, 3)", "3 num"),
+    ):
+        with pytest.raises(Exception, match=rf"total\(\) was given {given}.*, but its model takes 2 \(shape \(2,\)\)"):
+            spark_local.sql(f"SELECT {call}").collect()
+
+
+@pytest.mark.parametrize("name", ["", "1x", "a.b", "my score", "a'b", None, 3])
+def test_names_that_no_query_can_call_are_refused(spark_local: SparkSession, name: Any) -> None:
+    with pytest.raises(ArgumentError, match=f"^name must be one that SQL can call, .* received {name!r}\\.$"):
+        sdl.register_udf(spark_local, name, classifier())
+
+
+def test_names_of_spark_s_own_functions_are_refused(spark_local: SparkSession) -> None:
+    for name in ("upper", "Sum"):
+        with pytest.raises(ArgumentError, match=f"^name='{name}' is that of a function of Spark's own"):
+            sdl.register_udf(spark_local, name, classifier())
+    for _ in range(2):  # one's own function may be replaced
+        sdl.register_udf(spark_local, "mine", classifier())
 
 
 def test_mistakes_are_found_at_registration(spark_local: SparkSession) -> None:
