@@ -32,6 +32,16 @@ _DTYPES: dict[type[T.DataType], str] = {
     T.DecimalType: "float32",
     T.BooleanType: "uint8",
 }
+# What to do about columns of types that no model takes.
+_HINTS: tuple[tuple[type[T.DataType], str], ...] = (
+    (T.StringType, "turn strings into numbers first"),
+    (T.StructType, "select its fields as columns, as in F.col('struct.field').alias('field')"),
+    (T.MapType, "select its values as columns, as in F.col('map')['key'].alias('key'), or all by F.map_values"),
+    (T.DateType, "make numbers of it first, as in F.dayofyear('date') or F.unix_date('date')"),
+    (T.TimestampType, "make numbers of it first, as in F.hour('time') or F.unix_timestamp('time')"),
+    (T.TimestampNTZType, "make numbers of it first, as in F.hour('time')"),
+    (T.ArrayType, "convert its elements to numbers first, as in F.transform('array', ...)"),
+)
 _IMAGE_FIELDS = ("height", "width", "nChannels", "mode", "data")
 
 
@@ -87,9 +97,32 @@ def find_column(name: str, schema: T.StructType, argument: str) -> str:
     ]
     if len(names) > 1:
         raise DataError(f"the DataFrame has {len(names)} columns named {name!r} ({argument}): rename all but one.")
+    if not names and is_field(name, schema):
+        field = name.rpartition(".")[2]
+        raise DataError(
+            f"the DataFrame has no column {name!r} ({argument}), but a field of that name in the struct "
+            f"{name.partition('.')[0]!r}: select F.col({name!r}).alias({field!r}) beside the other columns, and name "
+            f"{field!r}."
+        )
     if not names:
         raise DataError(f"the DataFrame has no column {name!r} ({argument}): {did_you_mean(name, schema.names)}.")
     return names[0]
+
+
+def is_field(name: str, schema: T.StructType) -> bool:
+    """Whether a name with dots is that of a field in a column of structs.
+
+    Example:
+        >>> inner = T.StructType().add("x", T.IntegerType())
+        >>> is_field("s.x", T.StructType().add("s", inner)), is_field("s.y", T.StructType().add("s", inner))
+        (True, False)
+    """
+    kind: T.DataType = schema
+    for part in name.split("."):
+        if not isinstance(kind, T.StructType) or part not in kind.names:
+            return False
+        kind = kind[part].dataType
+    return True
 
 
 def resolve(
@@ -256,7 +289,7 @@ def _describe(data_type: T.DataType, title: str, what: str) -> tuple[Kind, int, 
         return images, 0, "uint8" if images == "image" else None
     if isinstance(data_type, T.StringType) and what == "label":
         return "string", 0, "int32"
-    hint = "turn strings into numbers first" if isinstance(data_type, T.StringType) else "convert it first"
+    hint = next((hint for kind, hint in _HINTS if isinstance(data_type, kind)), "cast it to a number first")
     raise DataError(
         f"{title} has the type {data_type.simpleString()}, expected numbers, arrays of numbers, ML vectors, binary "
         f"or images{' or strings' if what == 'label' else ''}: {hint}."

@@ -337,6 +337,13 @@ def test_samples_that_are_none_or_do_not_fit_the_model_are_refused_at_once(spark
         (DataArguments("arr", shapes={"lable": ()}), ModelShapes(), "shapes= names 'lable', which is no feature"),
         (DataArguments(["x", "n"], "w", shapes={"n": (2,)}), ModelShapes(), "shapes= names 'n', .* It has 'x', 'w'"),
         (DataArguments({"a": ["arr", "x"]}), ModelShapes(), "to make one vector, but 'arr'"),
+        (
+            DataArguments(["x", "image.height"]),
+            ModelShapes(),
+            r"'image.height' \(features\), but a field of that name in the struct 'image': select "
+            r"F.col\('image.height'\).alias\('height'\) beside",
+        ),
+        (DataArguments("image.widht"), ModelShapes(), "no column 'image.widht' .features.: "),
     ],
 )
 def test_wrong_columns_are_refused_in_one_sentence(
@@ -348,6 +355,21 @@ def test_wrong_columns_are_refused_in_one_sentence(
         prepare(frame, arguments, model, workers=2)
     assert "\n" not in str(caught.value)
     assert len(tracker.getJobIdsForGroup(None)) == before
+
+
+@pytest.mark.parametrize(
+    ("made", "hint"),
+    [
+        ("named_struct('a', n)", r"select its fields as columns, as in F.col\('struct.field'\)"),
+        ("map('a', n)", r"select its values as columns, as in F.col\('map'\)\['key'\]"),
+        ("date'2020-02-03'", r"make numbers of it first, as in F.dayofyear"),
+        ("timestamp'2020-02-03'", r"make numbers of it first, as in F.hour"),
+        ("array(vec)", r"convert its elements to numbers first"),
+    ],
+)
+def test_types_that_no_model_takes_are_refused_with_what_to_do(frame: Any, made: str, hint: str) -> None:
+    with pytest.raises(DataError, match=f"^features column 'odd' has the type .*, expected numbers, .*: {hint}"):
+        prepare(frame.selectExpr("n", f"{made} AS odd"), DataArguments("odd"), ModelShapes(), workers=2)
 
 
 def test_wrong_arguments_are_refused(frame: Any) -> None:
