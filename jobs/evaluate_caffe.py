@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from counts import count
 from digits import read_mnist
+from ending import one_line
 from pyspark.sql import SparkSession
 from train_digits import digits_frame
 
@@ -68,7 +69,7 @@ def main() -> None:
     from sparkdl.spark.session import local_session
 
     arguments = parse_arguments()
-    with local_session(arguments.master, app_name="evaluate Caffe") as spark:
+    with local_session(arguments.master, app_name="evaluate Caffe") as spark, one_line():
         run(arguments, spark)
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import telemetry
 from counts import count
+from ending import one_line
 from pyspark import RDD
 from pyspark.sql import DataFrame, SparkSession
 from telemetry import PROCESS
@@ -146,6 +147,7 @@ def main() -> None:
     with (
         local_session(arguments.master, app_name="evaluate TensorFlow") as spark,
         tempfile.TemporaryDirectory() as folder,
+        one_line(),
     ):
         run(arguments, spark, Path(folder))
 

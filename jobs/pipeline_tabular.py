@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counts import count, rate
+from ending import one_line
 from pyspark.ml import Pipeline
 from pyspark.ml.classification import GBTClassifier, LogisticRegression
 from pyspark.ml.evaluation import BinaryClassificationEvaluator, MulticlassClassificationEvaluator
@@ -160,7 +161,7 @@ def main() -> None:
     from sparkdl.spark.session import local_session
 
     arguments = parse_arguments()
-    with local_session(arguments.master, app_name="tumours") as spark:
+    with local_session(arguments.master, app_name="tumours") as spark, one_line():
         run(arguments, spark)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import reporting
 from counts import count
 from digits import Digits, read_mnist, read_scikit_digits
+from ending import one_line
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import BinaryType, ByteType, LongType, StringType, StructField, StructType
@@ -177,7 +178,7 @@ def main() -> None:
     from sparkdl.spark.session import local_session
 
     arguments = parse_arguments()
-    with local_session(arguments.master, app_name="train digits") as spark:
+    with local_session(arguments.master, app_name="train digits") as spark, one_line():
         run(arguments, spark)
 
 

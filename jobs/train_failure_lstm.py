@@ -20,6 +20,7 @@ import oracle
 import reporting
 import telemetry
 from counts import count, rate
+from ending import one_line
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from telemetry import PROCESS
@@ -203,7 +204,7 @@ def main() -> None:
         return
     from sparkdl.spark.session import local_session
 
-    with local_session(arguments.master, app_name="failure LSTM") as spark:
+    with local_session(arguments.master, app_name="failure LSTM") as spark, one_line():
         run(arguments, spark)
 
 
