@@ -68,7 +68,7 @@ def read(
     Raises:
         ArgumentError: an argument has another form.
         DataError: the table of labels has other columns.
-        MissingFileError: there is no such folder.
+        MissingFileError: there is no such folder, or, where the session has a JVM that tells, no image in it.
         MissingExtraError: OpenCV is not installed.
     """
     _check(size, channels, invalid, max_pixels)
@@ -81,7 +81,9 @@ def read(
     try:
         found = reader.option("recursiveFileLookup", str(recursive).lower()).load(root)
         _ = found.columns  # Spark Connect looks only now
-        files = _with_empty_files(spark, found)
+        listed = _listed(found)
+        _check_found(listed, path, pattern)
+        files = _with_empty_files(spark, found, listed)
     except AnalysisException as error:
         if "PATH_NOT_FOUND" in str(error) or "does not exist" in str(error):
             raise MissingFileError(f"there is no folder {without_credentials(path)!r} of images.") from None
@@ -205,17 +207,32 @@ def _root(path: str) -> str:
     return path.rstrip("/") if local is None else "file:" + os.path.abspath(local)
 
 
-def _with_empty_files(spark: SparkSession, found: DataFrame) -> DataFrame:
-    """The columns `path` and `content` of all files: Spark's sources pass over those without a byte.
-
-    Spark Connect does not tell what was listed, so there they stay unseen.
-    """
-    files = found.select("path", "content")
+def _listed(found: DataFrame) -> str | None:
+    """What Hadoop says of all files, in lines; None where Spark Connect does not tell."""
     classic = getattr(found, "_jdf", None)
     if classic is None:
-        return files
+        return None
     # In one piece: a call for each of a million files would take minutes.
-    listed = classic.queryExecution().analyzed().relation().location().allFiles().mkString("\n")
+    return str(classic.queryExecution().analyzed().relation().location().allFiles().mkString("\n"))
+
+
+def _check_found(listed: str | None, path: str, pattern: str | None) -> None:
+    if listed == "":
+        names = pattern or ", ".join(f"*.{name}" for name in EXTENSIONS)
+        raise MissingFileError(
+            f"the folder {without_credentials(path)!r} has no images: no file of it is named {names}; correct path=, "
+            "pattern= or recursive=."
+        )
+
+
+def _with_empty_files(spark: SparkSession, found: DataFrame, listed: str | None) -> DataFrame:
+    """The columns `path` and `content` of all files: Spark's sources pass over those without a byte.
+
+    Where nobody tells what was listed they stay unseen.
+    """
+    files = found.select("path", "content")
+    if not listed:
+        return files
     empty = [(path, bytearray()) for path in _EMPTY.findall(listed)]
     return files.unionByName(spark.createDataFrame(empty, files.schema)) if empty else files
 

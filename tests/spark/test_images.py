@@ -139,6 +139,24 @@ def test_a_binary_column_is_decoded_beside_the_others(spark_local: SparkSession)
         sdl.images.decode(frame, "content").collect()
 
 
+def test_a_folder_without_images_is_refused(spark_local: SparkSession, tmp_path: Path) -> None:
+    with pytest.raises(
+        MissingFileError, match=r"^the folder '.*' has no images: no file of it is named \*.jpg, \*.jpeg"
+    ):
+        sdl.images.read(spark_local, str(tmp_path))
+    (tmp_path / "notes.txt").write_text("not an image")
+    (tmp_path / "empty.txt").touch()
+    (tmp_path / "within").mkdir()
+    (tmp_path / "within" / "empty.png").touch()
+    with pytest.raises(
+        MissingFileError, match=r"no file of it is named \*.bmp; correct path=, pattern= or recursive=."
+    ):
+        sdl.images.read(spark_local, str(tmp_path), pattern="*.bmp")
+    with pytest.raises(MissingFileError, match="has no images"):
+        sdl.images.read(spark_local, str(tmp_path), recursive=False)
+    assert sdl.images.read(spark_local, str(tmp_path), invalid="keep").count() == 1
+
+
 def test_mistakes_are_told_on_the_driver(spark_local: SparkSession, folder: Path) -> None:
     frame = spark_local.createDataFrame([(1, bytearray(b""))], "image int, content binary")
     cases: list[tuple[type[Exception], str, Any]] = [
