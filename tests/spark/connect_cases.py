@@ -17,9 +17,9 @@ from pyspark.ml.feature import StringIndexer, VectorAssembler
 from pyspark.sql import SparkSession
 
 import sparkdl as sdl
-from sparkdl.errors import ClusterError, DataError
+from sparkdl.errors import ArgumentError, ClusterError, DataError, UnsupportedError
 from sparkdl.ml import DLClassifier
-from sparkdl.spark import connect
+from sparkdl.spark import connect, parcels
 from sparkdl.spark.connect import ConnectContext
 from tests.spark.models import blobs, classifier, frame
 
@@ -114,6 +114,63 @@ def test_evaluate_and_predict_are_those_of_keras(trained: tuple[keras.Model, sdl
     assert sdl.evaluate(model, data) == pytest.approx(expected, rel=1e-5)
     scored = sdl.predict(model, data).select("id", "prediction").toPandas().sort_values("id")
     np.testing.assert_allclose(np.stack(scored.prediction), model.predict(x, verbose=0), rtol=1e-4, atol=1e-6)
+
+
+def streamed(scored: Any, folder: Path) -> list[Any]:
+    """The rows that a stream gave until its source was empty, by `id`."""
+    assert scored.isStreaming
+    writer = scored.writeStream.format("parquet").option("checkpointLocation", str(folder / "checkpoint"))
+    query = writer.trigger(availableNow=True).start(str(folder / "sink"))
+    assert query.awaitTermination(240)
+    return scored.sparkSession.read.schema(scored.schema).parquet(str(folder / "sink")).orderBy("id").collect()
+
+
+@pytest.mark.parametrize("by", ["predict", "tensorflow", "large model", "sql", "stage"])
+def test_a_stream_is_scored(session: Any, data: Any, tmp_path: Path, by: str) -> None:
+    x, _ = blobs(ROWS)
+    model = classifier() if by != "large model" else wide_classifier()
+    data.write.parquet(str(tmp_path / "source"))
+    stream = session.readStream.schema(data.schema).parquet(str(tmp_path / "source"))
+    if by == "sql":
+        sdl.register_udf(session, "scored", model)
+        scored = stream.selectExpr("id", "scored(features) AS prediction")
+    elif by == "stage":
+        fitted = DLClassifier(model=classifier("sgd"), epochs=1, numWorkers=1).fit(data)
+        model, scored = fitted.model, fitted.transform(stream).selectExpr("id", "probability AS prediction")
+    else:
+        scored = sdl.predict(model, stream, runtime="tensorflow" if by == "tensorflow" else "auto")
+    rows = streamed(scored, tmp_path)
+    expected = model.predict(x, verbose=0)
+    np.testing.assert_allclose([[*row.prediction] for row in rows], expected, rtol=1e-4, atol=1e-6)
+
+
+def wide_classifier() -> keras.Model:
+    """More weights than a function of a table has inside."""
+    layers = [keras.layers.Dense(900_000, "relu"), keras.layers.Dense(3, "softmax")]
+    model = keras.Sequential([keras.Input((4,)), *layers])
+    assert parcels.INSIDE < 4 * model.count_params() < parcels.INSIDE_STREAM
+    return model
+
+
+def test_a_large_model_scores_tables_and_is_refused_in_streams_where_it_cannot_go(
+    session: Any, data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = wide_classifier()
+    stream = session.readStream.schema(data.schema).parquet(str(tmp_path))
+    monkeypatch.setattr(parcels, "INSIDE_STREAM", 1 << 20)
+    with pytest.raises(UnsupportedError, match="travels inside the query, up to 1 MB, but this one has .* MB: score"):
+        sdl.predict(model, stream)
+    sdl.register_udf(session, "wide", model)
+    assert data.selectExpr("wide(features) AS p").where("p[0] >= 0").count() == ROWS
+    data.write.mode("append").parquet(str(tmp_path / "source"))
+    stream = session.readStream.schema(data.schema).parquet(str(tmp_path / "source"))
+    with pytest.raises(Exception, match="has no file '.*' of the Spark Connect session, as those of streams have none"):
+        streamed(stream.selectExpr("id", "wide(features) AS p"), tmp_path)
+
+
+def test_a_name_of_spark_s_own_functions_is_refused(session: Any) -> None:
+    with pytest.raises(ArgumentError, match="name='upper' is that of a function of Spark's own"):
+        sdl.register_udf(session, "upper", classifier())
 
 
 def test_a_pipeline_is_fitted_measured_saved_and_loaded(session: Any, tmp_path: Path) -> None:
