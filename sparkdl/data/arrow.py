@@ -50,8 +50,8 @@ class BlockReader:
     Attributes:
         spec: what every row of a block holds.
         sources: for each of its columns how it is read.
-        transforms: for each feature what is done to its images at once, without chance; None or nothing leaves
-            `picture` and `encoded` columns as they came.
+        transforms: for each feature, and then each label, what is done to its images at once, without chance; None or
+            nothing leaves `picture` and `encoded` columns as they came.
     """
 
     spec: SampleSpec

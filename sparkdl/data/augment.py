@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,21 +19,24 @@ from sparkdl.types import Batch, SampleSpec, TensorSpec
 
 Where = Callable[[int], str]
 Chance = Callable[[int], np.random.Generator | None]
+Column = TypeVar("Column")
 
 
 @dataclass(frozen=True)
 class FeatureTransform:
-    """What is done to one column of images.
+    """What is done to one column of images, a feature or a label.
 
     Attributes:
         transform: of each image.
         tensor: what comes out, as the model takes it.
         title: how messages name the column.
+        classes: where it holds class numbers of pixels, how many the model knows.
     """
 
     transform: Transform
     tensor: TensorSpec
     title: str
+    classes: int | None = None
 
     def inference(self) -> FeatureTransform:
         """The same without chance."""
@@ -86,6 +90,12 @@ class FeatureTransform:
                 f"expected {self.tensor.shape}, {self.tensor.dtype}: let the transform make all images alike "
                 "(Resize, Channels)."
             )
+        if self.classes is not None and not 0 <= image.min() <= image.max() < self.classes:
+            raise DataError(
+                f"{self.title} becomes class numbers from {image.min():g} to {image.max():g} in {where(row)}, but the "
+                f"model's output has {self.classes} classes, numbered 0 to {self.classes - 1}: correct the masks, or "
+                "what the transform makes of them (no Normalize; Resize by interpolation='nearest')."
+            )
         return image
 
     def usable(self, pictures: np.ndarray) -> np.ndarray:
@@ -104,12 +114,12 @@ class BatchTransform:
     """Makes batches of what a store holds: fresh in every epoch, and the same whoever makes them, and when.
 
     Attributes:
-        features: one for each feature, None for those that are not images.
+        columns: one for each feature, and then for each label; None, or nothing for the last ones, leaves them.
         seed: of the run.
         threads: how many work at a batch.
     """
 
-    features: Sequence[FeatureTransform | None]
+    columns: Sequence[FeatureTransform | None]
     seed: int = 0
     threads: int = 1
 
@@ -117,22 +127,44 @@ class BatchTransform:
         """The batch for training: chance comes from seed, epoch and the id of each row (int64 (rows,))."""
 
         def chance(row: int) -> np.random.Generator:
-            # Several images of a row are given the same draws: a picture and its mask stay together.
+            # All images of a row are given the same draws: a picture and its mask stay together.
             return row_generator(self.seed, epoch, int(ids[row]))
 
-        return self._made(batch, self.features, Origin(ids), chance)
+        return self._made(batch, self.columns, Origin(ids), chance)
 
     def inference(self, batch: Batch, ids: np.ndarray) -> Batch:
         """The batch for validation: without chance."""
-        settled = [None if item is None else item.inference() for item in self.features]
+        settled = [None if item is None else item.inference() for item in self.columns]
         return self._made(batch, settled, Origin(ids), lambda row: None)
 
-    def _made(self, batch: Batch, features: Sequence[FeatureTransform | None], where: Where, chance: Chance) -> Batch:
-        made = [
+    def _made(self, batch: Batch, columns: Sequence[FeatureTransform | None], where: Where, chance: Chance) -> Batch:
+        made = tuple(
             column if item is None else item(column, where, chance, self.threads)
-            for item, column in zip(features, batch.features, strict=True)
-        ]
-        return replace(batch, features=tuple(made))
+            for item, column in beside(columns, [*batch.features, *batch.labels])
+        )
+        inputs = len(batch.features)
+        return replace(batch, features=made[:inputs], labels=made[inputs:])
+
+
+def beside(
+    transforms: Sequence[FeatureTransform | None], columns: Sequence[Column]
+) -> Iterator[tuple[FeatureTransform | None, Column]]:
+    """Each column with its transform: the last ones may have none."""
+    return zip([*transforms, *[None] * (len(columns) - len(transforms))], columns, strict=True)
+
+
+def replaced_spec(
+    spec: SampleSpec,
+    transforms: Sequence[FeatureTransform | None],
+    change: Callable[[FeatureTransform, TensorSpec], TensorSpec],
+) -> SampleSpec:
+    """A spec with changes of the features and labels that are transformed."""
+    tensors = tuple(
+        tensor if item is None else change(item, tensor)
+        for item, tensor in beside(transforms, [*spec.features, *spec.labels])
+    )
+    inputs = len(spec.features)
+    return replace(spec, features=tensors[:inputs], labels=tensors[inputs:])
 
 
 def stored_spec(spec: SampleSpec, transforms: Sequence[FeatureTransform | None]) -> SampleSpec:
@@ -143,10 +175,4 @@ def stored_spec(spec: SampleSpec, transforms: Sequence[FeatureTransform | None])
         >>> stored_spec(SampleSpec((tensor,)), [FeatureTransform(Transform(), tensor, "x")]).features
         (TensorSpec(name='x', shape=(), dtype='object'),)
     """
-    if not transforms:
-        return spec
-    features = [
-        tensor if item is None else TensorSpec(tensor.name, (), PICTURE)
-        for tensor, item in zip(spec.features, transforms, strict=True)
-    ]
-    return replace(spec, features=tuple(features))
+    return replaced_spec(spec, transforms, lambda item, tensor: TensorSpec(tensor.name, (), PICTURE))

@@ -35,7 +35,8 @@ class Assignment:
         coupled: whether the optimizer's update of a variable depends on other variables.
         weight_bytes: bytes of the trainable weights, for the check of memory.
         validates: whether some rows are for validation.
-        transforms: for each feature what is done to its images when a batch is made; nothing where none are.
+        transforms: for each feature, and then each label, what is done to its images when a batch is made; nothing
+            where none are.
         measured: metrics of those rows, beside those of the model.
     """
 

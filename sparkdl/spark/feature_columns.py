@@ -75,7 +75,7 @@ def prepare_features(
     wanted, structure = resolve(arguments.features, schema, expected, arguments.shapes, arguments.dtypes)
     if spec is None:  # a stage knows its training, where labels may have had shapes too
         check_keys(wanted, schema.names, shapes=arguments.shapes, dtypes=arguments.dtypes)
-    wanted, transforms = with_transforms(wanted, arguments.transform)
+    wanted, _, transforms = with_transforms(wanted, arguments.transform, others=() if spec else schema.names)
     _check_vectors(wanted, schema)
     made: dict[str, Column] = {}
     names = [_names(item, schema, made) for item in wanted]

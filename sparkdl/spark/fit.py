@@ -40,6 +40,7 @@ from sparkdl.spark.expectations import shapes_of
 from sparkdl.spark.file_writer import FileWriter
 from sparkdl.spark.frames import DataArguments, Prepared, prepare
 from sparkdl.spark.launch import Attempts, Outcome, launch
+from sparkdl.spark.pictures import where_classes_are_checked
 from sparkdl.spark.progress import Progress, Verbosity
 from sparkdl.spark.recording import Recording, check_log_dir
 from sparkdl.spark.resuming import description_of, find_checkpoint, find_start, open_folder, precision_of, separate
@@ -151,7 +152,8 @@ def fit(
         dtypes: numpy dtype of a `binary` column of raw tensors.
         transform: what is done to each image when a batch is made (see `sdl.images`), for columns of image structs or
             of encoded images (`binary`), of any sizes: afresh in every epoch, by seed, epoch and row; validation has
-            `transform.inference()`. For several features a dict {column: transform}.
+            `transform.inference()`. For several features, and for masks among the labels, a dict {column: transform},
+            all with the same draws; None in it leaves a column as it is.
         log_dir: directory for TensorBoard event files (loss, metrics, learning rate, rows/s): on the driver, or a URL
             such as `hdfs://...`, to which they are copied at the end of each epoch.
         histograms: whether these files hold histograms of the weights too, whenever the driver gets the state.
@@ -337,6 +339,8 @@ def make_assignment(
     identity: Identity | None,
 ) -> Assignment:
     """Everything about a run that its workers must know; the address of the driver is filled in by each attempt."""
+    counts = class_counts(model, prepared.spec, prepared.string_labels)
+    classes, transforms = where_classes_are_checked(counts, prepared.transforms)
     return Assignment(
         plan=plan,
         spec=prepared.spec,
@@ -346,13 +350,13 @@ def make_assignment(
         secret=secrets.token_bytes(32),
         identity=identity,
         callbacks=callbacks,
-        classes=class_counts(model, prepared.spec, prepared.string_labels),
+        classes=classes,
         strings=prepared.strings,
         excluded_from_weight_decay=excluded_variables(model.optimizer, model.trainable_variables),
         coupled=couples_variables(model.optimizer, model.trainable_variables),
         weight_bytes=4 * layout_of(model.trainable_variables).length,
         validates=validates,
-        transforms=prepared.transforms,
+        transforms=transforms,
     )
 
 

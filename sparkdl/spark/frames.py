@@ -30,7 +30,7 @@ from sparkdl.spark.columns import (
     source,
 )
 from sparkdl.spark.inference import settle, tensor_spec
-from sparkdl.spark.pictures import made_spec, with_transforms
+from sparkdl.spark.pictures import check_masks, made_spec, with_transforms
 from sparkdl.spark.placement import feeds_barrier, place, rdd_feeds_barrier
 from sparkdl.spark.samples import dealt, first_sample, in_place, spec_of
 from sparkdl.types import SampleSpec, Structure, TensorSpec
@@ -72,8 +72,8 @@ class Prepared:
         strings: numbers of the columns (in the order of `spec.columns`) that hold codes of strings, about whose
             meaning the workers must agree (`PartitionStore.vocabulary` and `recode`).
         label_columns: for each label, by its name in `spec`, the DataFrame's (first) column of it; empty for an RDD.
-        transforms: for each feature what is done to its images; nothing where no transform was given. The blocks hold
-            `stored_spec(spec, transforms)`.
+        transforms: for each feature, and then each label, what is done to its images; nothing where no transform was
+            given. The blocks hold `stored_spec(spec, transforms)`.
     """
 
     spec: SampleSpec
@@ -231,6 +231,7 @@ def _prepare_frame(
     order = list(canonical[0].columns)
     wanted = settle(columns.wanted, canonical[0], [order.index(group[0]) for group in names])
     spec = _spec(wanted, columns)
+    check_masks(wanted, columns.counts, columns.transforms, arguments.transform)
     reader = BlockReader(spec, tuple(source(item, group) for item, group in zip(wanted, names, strict=True)))
     strings = tuple(index for index, item in enumerate(wanted) if item.kind == "string")
     frame = canonical[0] if len(canonical) == 1 else canonical[0].unionByName(canonical[1])
@@ -259,7 +260,6 @@ def resolve_columns(frame: DataFrame, arguments: DataArguments, model: ModelShap
     schema = frame.schema
     inputs = Expectations("features", model.input_shapes, model.input_names)
     features, structure = resolve(arguments.features, schema, inputs, arguments.shapes, arguments.dtypes)
-    features, transforms = with_transforms(features, arguments.transform)
     labels: list[Wanted] = []
     label_structure: Structure = "single"
     if arguments.label is not None:
@@ -269,6 +269,7 @@ def resolve_columns(frame: DataFrame, arguments: DataArguments, model: ModelShap
         labels, label_structure = resolve(arguments.label, schema, outputs, arguments.shapes, arguments.dtypes)
     # Without labels the arguments may be those of another call, which has some: there only typos are refused.
     others = [] if labels else schema.names
+    features, labels, transforms = with_transforms(features, arguments.transform, labels, others)
     check_keys([*features, *labels], others, shapes=arguments.shapes, dtypes=arguments.dtypes)
     weights = [] if arguments.weight is None else [_weight(arguments.weight, schema)]
     counts, structures = (len(features), len(labels)), (structure, label_structure)

@@ -177,3 +177,21 @@ def test_image_structs_that_are_null_or_do_not_add_up_are_invalid() -> None:
     assert valid_rows(batch.slice(3), reader).tolist() == [False, True, False]
     (values,), _ = read_columns(batch.slice(4, 1), reader, str)
     assert (values[0] == TRANSFORM.inference()(picture(3))).all()
+
+
+def test_a_mask_among_the_labels_gets_the_draws_of_its_image() -> None:
+    mask = FeatureTransform(Compose([RandomCrop(6), Flip()]), TensorSpec("m", (6, 6, 3), "uint8"), "m")
+    pixels = picture_column([picture(number) for number in (1, 3, 5, 7)])
+    given = BatchTransform([mask, None, mask], 1)
+    made = given.training(Batch((pixels, np.arange(4)), (pixels, np.arange(4))), np.arange(4), 0)
+    assert (made.features[0] == made.labels[0]).all() and (made.labels[1] == np.arange(4)).all()
+    assert not (
+        made.labels[0] == given.inference(Batch((pixels, np.arange(4)), (pixels,)), np.arange(4)).labels[0]
+    ).all()
+
+
+def test_class_numbers_that_a_transform_makes_and_the_model_does_not_know_are_refused() -> None:
+    pixels = picture_column([np.full((2, 2, 1), number, "uint8") for number in (2, 3)])
+    mask = FeatureTransform(Compose([]), TensorSpec("m", (2, 2, 1), "uint8"), "label column 'm'", 3)
+    with pytest.raises(DataError, match="'m' becomes class numbers from 3 to 3 in row 1 .* 3 classes, numbered 0 to 2"):
+        BatchTransform([None, mask]).inference(Batch((np.arange(2),), (pixels,)), np.arange(2))

@@ -36,8 +36,9 @@ class ImageType:
 class Transform:
     """A function of an image (height, width, channels) and a generator; subclasses are frozen dataclasses.
 
-    A subclass of your own implements `apply`, `after` where shape or dtype change, and `random` and `inference`
-    where it draws from the generator. Its fields must be JSON values, tuples of them, or transforms.
+    A subclass of your own implements `apply`, `after` where shape or dtype change, `random` and `inference`
+    where it draws from the generator, and `moves_at_random` where all of that leaves pixels at their places. Its fields
+    must be JSON values, tuples of them, or transforms.
 
     Example:
         >>> from dataclasses import dataclass
@@ -78,6 +79,11 @@ class Transform:
     def random(self) -> bool:
         """Whether it needs a generator."""
         return False
+
+    @property
+    def moves_at_random(self) -> bool:
+        """Whether chance moves pixels, so that a mask of the image must be moved with it."""
+        return self.random
 
     def apply(self, image: np.ndarray, generator: Any) -> np.ndarray:
         """What `__call__` does, after its checks; `generator` is a numpy Generator where `random`."""
@@ -132,6 +138,11 @@ class Compose(Transform):
     def random(self) -> bool:
         """Whether one of them draws at random."""
         return any(item.random for item in self.transforms)
+
+    @property
+    def moves_at_random(self) -> bool:
+        """Whether one of them does."""
+        return any(item.moves_at_random for item in self.transforms)
 
     def apply(self, image: np.ndarray, generator: Any) -> np.ndarray:
         """The image after all of them."""

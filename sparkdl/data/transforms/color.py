@@ -97,6 +97,11 @@ class ColorJitter(Transform):
         """Always."""
         return True
 
+    @property
+    def moves_at_random(self) -> bool:
+        """Never: colours change where they are."""
+        return False
+
     def apply(self, image: np.ndarray, generator: Any) -> np.ndarray:
         """The image in other colours."""
         draws = generator.uniform(-1, 1, 4)
