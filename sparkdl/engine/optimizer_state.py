@@ -154,7 +154,7 @@ def _piece_value(name: str, piece: Piece, layout: WeightLayout, merged: Mapping[
 
 
 def merge_states(
-    states: Sequence[Mapping[str, np.ndarray]], layout: WeightLayout, buckets: Sequence[Sequence[int]]
+    states: Sequence[Mapping[str, np.ndarray]], layout: WeightLayout, buckets: Sequence[Sequence[int]], flat: bool
 ) -> dict[str, np.ndarray]:
     """Joins the parts of all workers, in rank order, into the state of the whole optimizer.
 
@@ -162,6 +162,8 @@ def merge_states(
         states: what each worker's `Updater.state()` gave.
         layout: where the variables lie.
         buckets: who owned what, workers + 1 offsets for each bucket; no variable lies in two of them.
+        flat: whether parts are cut from a flat vector; otherwise each is the whole slot of a variable, in its own shape
+            (which may have as many elements as the variable without having its shape).
 
     Returns:
         `optimizer/<slot>/<variable index>` arrays of the variables' shapes (or the slot's own, where it
@@ -187,8 +189,7 @@ def merge_states(
                 )
     for key, values in parts.items():
         spec = layout.variables[int(key.rpartition("/")[2])]
-        joined = values[0] if len(values) == 1 else np.concatenate([value.reshape(-1) for value in values])
-        merged[key] = joined.reshape(spec.shape) if joined.size == spec.size else joined
+        merged[key] = np.concatenate(values).reshape(spec.shape) if flat else values[0]
     return merged
 
 

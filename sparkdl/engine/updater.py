@@ -83,10 +83,11 @@ class KerasUpdater:
         self._optimizer = clone_optimizer(optimizer)
         self._inner = inner_optimizer(self._optimizer)
         no_decay = frozenset(excluded)
+        self._flat = is_elementwise(self._optimizer, variables)
         self._pieces = pieces_of(
             layout,
             self._spans,
-            is_elementwise(self._optimizer, variables),
+            self._flat,
             [(variable.dtype, index in no_decay) for index, variable in enumerate(variables)],
         )
         self._gaps = self._find_gaps()
@@ -169,7 +170,7 @@ class KerasUpdater:
 
     def merge_state(self, parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
         """Joins what `state` gave on every worker, in rank order; see `merge_states`."""
-        return merge_states(parts, self._layout, self.buckets)
+        return merge_states(parts, self._layout, self.buckets, self._flat)
 
     def load_state(self, merged: Mapping[str, np.ndarray]) -> None:
         """Takes my part out of a merged state of any number of workers; an empty one changes nothing.

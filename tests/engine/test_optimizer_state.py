@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparkdl.engine.optimizer_state import build_slots, load_into_optimizer, merge_states, state_of_optimizer
+from sparkdl.engine.optimizer_state import build_slots, load_into_optimizer, state_of_optimizer
 from sparkdl.errors import ModelError, UnsupportedError
 from tests.engine.optimizer_cases import ALL, Plain, Workers, gradients_of, make_variables
 
@@ -19,7 +19,7 @@ def run(subject, steps, first=0):
 
 
 def merged(workers):
-    return merge_states([updater.state() for updater in workers.updaters], workers.layout, workers.buckets)
+    return workers.updaters[0].merge_state([updater.state() for updater in workers.updaters])
 
 
 def moved(name, before, count, bucket_size=None):
@@ -86,6 +86,28 @@ def test_merged_states_have_the_variables_of_keras(name):
         np.testing.assert_allclose(joined[key], value, rtol=2e-6, atol=1e-6, err_msg=key)
 
 
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("name", ["adafactor", "adam", "muon", "lamb"])
+def test_slots_have_the_shapes_of_keras_where_axes_are_one(name, count):
+    """Adafactor's rows of (4, 1), columns of (1, 5) and of the convolution have as many elements as these."""
+    shapes = {"tall/kernel": (4, 1), "wide/kernel": (1, 5), "conv/kernel": (3, 3, 1, 8), "one/kernel": (1, 1)}
+
+    def made():
+        return make_variables(shapes)
+
+    plain, workers = Plain(ALL[name](), made()), Workers(ALL[name](), made(), count)
+    for step in range(4):
+        for subject in (plain, workers):
+            subject.step(gradients_of(step, made()))
+    expected, joined = state_of_optimizer(plain.optimizer, plain.variables), merged(workers)
+    assert {key: value.shape for key, value in joined.items()} == {key: v.shape for key, v in expected.items()}
+    again = Plain(ALL[name](), made())
+    load_into_optimizer(again.optimizer, again.variables, joined)
+    for key, value in state_of_optimizer(again.optimizer, again.variables).items():
+        np.testing.assert_allclose(value, expected[key], rtol=2e-6, atol=1e-6, err_msg=key)
+    np.testing.assert_allclose(workers.weights, plain.weights, rtol=2e-6, atol=1e-6)
+
+
 def test_a_saved_model_has_the_state(tmp_path):
     model = keras.Sequential([keras.Input((7,)), keras.layers.Dense(9), keras.layers.Dense(3)])
     model.compile(keras.optimizers.Adam(0.01), "mse")
@@ -134,7 +156,7 @@ def test_what_differs_between_workers_is_refused_by_name():
     states = [updater.state() for updater in workers.updaters]
     states[1]["optimizer/iterations"] = states[1]["optimizer/iterations"] + 1
     with pytest.raises(UnsupportedError, match="'iterations'.*worker 0 and worker 1"):
-        merge_states(states, workers.layout, workers.buckets)
+        workers.updaters[0].merge_state(states)
 
 
 def test_a_state_of_something_else_is_refused():
