@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from sparkdl.data.augment import FeatureTransform
 from sparkdl.data.blocks import Block, Origin, refuse_nan, refuse_weights, unpack
+from sparkdl.data.indices import refuse_outside
 from sparkdl.data.pictures import PICTURE, picture_column
 from sparkdl.errors import DataError
 from sparkdl.types import SampleSpec, TensorSpec
@@ -52,11 +53,14 @@ class BlockReader:
         sources: for each of its columns how it is read.
         transforms: for each feature, and then each label, what is done to its images at once, without chance; None or
             nothing leaves `picture` and `encoded` columns as they came.
+        limits: for each feature what its numbers must stay below (see `data.indices`), None where they may be any;
+            nothing for none.
     """
 
     spec: SampleSpec
     sources: tuple[ColumnSource, ...] = ()
     transforms: tuple[FeatureTransform | None, ...] = ()
+    limits: tuple[np.ndarray | None, ...] = ()
 
     def __call__(self, items: Iterable[Any]) -> Iterator[Block]:
         """Yields a block for each item with at least one row.
@@ -68,7 +72,7 @@ class BlockReader:
             DataError: a row cannot be used; the message names column, source partition and row.
         """
         for item in portions(items, self):
-            block = read_block(item, self) if isinstance(item, pa.RecordBatch) else _unpack_item(item)
+            block = read_block(item, self) if isinstance(item, pa.RecordBatch) else _checked(_unpack_item(item), self)
             if block.rows:
                 yield block
 
@@ -89,6 +93,18 @@ def _unpack_item(item: Any) -> Block:
     if isinstance(item, Block):
         return item
     return unpack(item[1] if isinstance(item, tuple) else item)
+
+
+def _checked(block: Block, reader: BlockReader) -> Block:
+    refuse_indices(block.columns, reader.limits, Origin(block.ids, block.role))
+    return block
+
+
+def refuse_indices(columns: Sequence[np.ndarray], limits: Sequence[np.ndarray | None], where: Where) -> None:
+    """Raises DataError for the first row of samples that `outside` finds."""
+    for index, limit in enumerate(limits):
+        if limit is not None:
+            refuse_outside(columns[index], limit, f"feature array {index}", where)
 
 
 def read_block(batch: pa.RecordBatch, reader: BlockReader) -> Block:
@@ -129,17 +145,24 @@ def read_columns(
             codes = arrays[0].dictionary_encode()
             values, vocabulary = codes.indices.to_numpy(), tuple(codes.dictionary.to_pylist())
         else:
-            values = _READERS[source.kind](arrays, source, tensor, where)
+            values = read_values(arrays, source, tensor, where)
         if index < len(reader.transforms) and (transform := reader.transforms[index]) is not None:
             values = transform(values, where)
         elif values.dtype != PICTURE:
             values = values.astype(tensor.dtype, copy=False).reshape(len(batch), *tensor.shape)
             refuse_nan(values, source.title, where)
+        if index < len(reader.limits) and (limits := reader.limits[index]) is not None:
+            refuse_outside(values, limits, source.title, where)
         if reader.spec.weighted and index == len(reader.sources) - 1:
             refuse_weights(values, source.title, where)
         columns.append(values)
         vocabularies.append(vocabulary)
     return tuple(columns), tuple(vocabularies)
+
+
+def read_values(arrays: list[pa.Array], source: ColumnSource, tensor: TensorSpec, where: Where) -> np.ndarray:
+    """Reads one column of anything but strings; its numbers are still flat, and of the dtype of the Arrow columns."""
+    return _READERS[source.kind](arrays, source, tensor, where)
 
 
 def nested_dims(depth: int, shape: tuple[int, ...]) -> tuple[int, ...] | None:

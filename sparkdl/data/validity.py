@@ -1,4 +1,4 @@
-"""Which rows of a record batch can be used: no null, no NaN, the expected size."""
+"""Which rows of a record batch can be used: no null, no NaN, the expected size, no index without a row."""
 
 from __future__ import annotations
 
@@ -8,7 +8,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sparkdl.data.arrow import IMAGE_SIZES, BlockReader, ColumnSource, byte_rows, nested_depth, nested_dims, offsets_of
+from sparkdl.data.arrow import (
+    IMAGE_SIZES,
+    BlockReader,
+    ColumnSource,
+    byte_rows,
+    nested_depth,
+    nested_dims,
+    offsets_of,
+    read_values,
+)
+from sparkdl.data.indices import outside
 from sparkdl.data.pictures import picture_column
 from sparkdl.types import TensorSpec
 
@@ -34,8 +44,18 @@ def valid_rows(batch: pa.RecordBatch, reader: BlockReader) -> np.ndarray:
         readable = _CHECKS[source.kind](arrays, source, tensor)
         if index < len(reader.transforms) and (transform := reader.transforms[index]) is not None:
             readable[readable] = transform.usable(_images(arrays[0].filter(pa.array(readable))))
+        if index < len(reader.limits) and (limits := reader.limits[index]) is not None:
+            readable[readable] = _indices(
+                [array.filter(pa.array(readable)) for array in arrays], source, tensor, limits
+            )
         valid &= readable
     return valid
+
+
+def _indices(arrays: list[pa.Array], source: ColumnSource, tensor: TensorSpec, limits: np.ndarray) -> np.ndarray:
+    """Which good rows hold numbers below the limits."""
+    values = read_values(arrays, source, tensor, str).reshape(len(arrays[0]), *tensor.shape)
+    return ~outside(values, limits)
 
 
 def _there(array: pa.Array) -> np.ndarray:

@@ -56,6 +56,8 @@ def decisions(rows: Rows, threshold: float | None) -> np.ndarray:
         "array"
     )
     refuse(~(whole | ((scores > 0) & (scores < 1))), scores, "prediction", problem, rows.where)
+    if not whole.all():
+        refuse_but_zero_and_one(rows)
     return np.where(whole, nearest, scores > 0.5).astype(np.int64)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from sparkdl.collective.certificate import Identity
+from sparkdl.data.arrow import BlockReader
 from sparkdl.data.augment import FeatureTransform, stored_spec
-from sparkdl.data.blocks import Block
 from sparkdl.train.validation_metrics import Measured
 from sparkdl.types import SampleSpec, TrainingPlan
 
@@ -38,12 +38,13 @@ class Assignment:
         transforms: for each feature, and then each label, what is done to its images when a batch is made; nothing
             where none are.
         measured: metrics of those rows, beside those of the model.
+        limits: what the numbers of each feature must stay below, see `data.indices`.
     """
 
     plan: TrainingPlan
     spec: SampleSpec
     model: bytes
-    blocks: Callable[[Iterable[Any]], Iterator[Block]]
+    blocks: BlockReader
     address: tuple[str, int] | None
     secret: bytes = field(repr=False)
     identity: Identity | None = None
@@ -56,7 +57,13 @@ class Assignment:
     validates: bool = False
     transforms: tuple[FeatureTransform | None, ...] = ()
     measured: Measured = ()
+    limits: tuple[np.ndarray | None, ...] = ()
     start: str = ""
+
+    @property
+    def reader(self) -> BlockReader:
+        """What reads the rows, and looks at indices."""
+        return replace(self.blocks, limits=self.limits)
 
     @property
     def stored(self) -> SampleSpec:

@@ -22,6 +22,7 @@ from sparkdl.spark.expectations import shapes_of
 from sparkdl.spark.failures import own_errors
 from sparkdl.spark.frames import DataArguments, prepare
 from sparkdl.spark.quantized import QuantizedModel, judging
+from sparkdl.spark.scoring import limits_of
 from sparkdl.spark.shipped import ShippedJudge, ShippedModel
 from sparkdl.spark.shipping import ship, ship_predictor
 from sparkdl.spark.stopped import needs_session
@@ -82,7 +83,7 @@ def evaluate(
         task = Evaluator(
             evaluated(data, model, shipped, prepared.spec),
             prepared.spec,
-            prepared.inference_blocks,
+            replace(prepared.inference_blocks, limits=limits_of(model, prepared.spec)),
             batch_size,
             label_values,
         )

@@ -21,6 +21,7 @@ from sparkdl.engine.callback_pack import check_callbacks, pack_callbacks
 from sparkdl.engine.callback_state import apply_states
 from sparkdl.engine.capture import capture_model, restore_model
 from sparkdl.engine.checks import check_compiled
+from sparkdl.engine.index_limits import index_limits
 from sparkdl.engine.layout import layout_of
 from sparkdl.engine.layout_speed import LayoutTrial
 from sparkdl.engine.precision import settle_precision
@@ -346,6 +347,7 @@ def make_assignment(
         spec=prepared.spec,
         model=pickle.dumps((pack_model(model), probe_extra_losses(model, prepared.spec))),
         blocks=prepared.blocks,
+        limits=index_limits(model, prepared.spec),
         address=("", 0),
         secret=secrets.token_bytes(32),
         identity=identity,

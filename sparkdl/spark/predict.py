@@ -17,7 +17,7 @@ from sparkdl.spark.expectations import shapes_of
 from sparkdl.spark.frames import check_samples_suffice
 from sparkdl.spark.samples import first_item, spec_of
 from sparkdl.spark.scorer import as_sample, predict_samples
-from sparkdl.spark.scoring import built, check_options, ending_at, score
+from sparkdl.spark.scoring import built, check_options, ending_at, limits_of, score
 from sparkdl.spark.shipping import ship_predictor
 from sparkdl.spark.stopped import needs_session
 
@@ -79,7 +79,8 @@ def predict(
         first = as_sample(first_item(data))
         spec = replace(spec_of(first, shapes_of(model).input_names, ()), labels=(), weighted=False)
         shipped = ship_predictor(data, model, spec, runtime=runtime, precision=precision)
-        return data.map(as_sample).mapPartitions(functools.partial(predict_samples, shipped, spec, batch_size))
+        task = functools.partial(predict_samples, shipped, spec, limits_of(model, spec), batch_size)
+        return data.map(as_sample).mapPartitions(task)
     if not hasattr(data, "mapInArrow"):
         raise no_data("data", data)
     return score(

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from sparkdl.data.arrow import BlockReader, portions, read_columns
+from sparkdl.data.arrow import BlockReader, portions, read_columns, refuse_indices
 from sparkdl.data.blocks import block_of_samples
 from sparkdl.data.output import arrow_column, with_nulls
 from sparkdl.data.rows import RowQueue
@@ -168,13 +168,18 @@ def as_sample(item: Any) -> Sample:
 
 
 def predict_samples(
-    shipped: ShippedModel | ShippedNetwork, spec: SampleSpec, batch_size: int, samples: Iterable[Sample]
+    shipped: ShippedModel | ShippedNetwork,
+    spec: SampleSpec,
+    limits: Sequence[np.ndarray | None],
+    batch_size: int,
+    samples: Iterable[Sample],
 ) -> Iterator[Any]:
     """The task of `predict` on an RDD: the outputs of each sample, in order."""
     predictor, seen, remaining = None, 0, iter(samples)
     while chunk := list(itertools.islice(remaining, batch_size)):
         predictor = predictor or shipped.predictor()
         block = block_of_samples(chunk, spec, np.arange(seen, seen + len(chunk)))
+        refuse_indices(block.columns, limits, functools.partial(describe, seen))
         outputs = predictor.predict(block.columns)
         seen += len(chunk)
         yield from outputs[0] if len(outputs) == 1 else zip(*outputs, strict=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_type
@@ -83,9 +84,11 @@ def score(
     arguments = DataArguments(features, shapes=shapes or {}, dtypes=dtypes or {}, transform=transform)
     prepared = prepare_features(frame, arguments, shapes_of(model), spec=spec, nulls=handle_invalid != "error")
     fields = [StructField(field.name, field.dataType, True, field.metadata) for field in columns]
+    reader = replace(prepared.reader, limits=limits_of(model, prepared.spec))
+    prepared = replace(prepared, reader=reader)
     shipped = ship_predictor(frame, model, prepared.spec, runtime=runtime, precision=precision)
     kinds = {field.name: to_arrow_type(field.dataType) for field in fields}
-    scorer = Scorer(shipped, prepared.reader, len(frame.columns), kinds, derive, batch_size, handle_invalid)
+    scorer = Scorer(shipped, reader, len(frame.columns), kinds, derive, batch_size, handle_invalid)
     if columns and has_arrow_functions() and not holds_vectors(frame.schema):
         return by_function(prepared, scorer, fields)
     return prepared.frame.mapInArrow(scorer, StructType([*frame.schema.fields, *fields]))
@@ -179,6 +182,15 @@ def built(model: Any) -> Any:
             "model = keras.Model(inputs, model(inputs))."
         )
     return graph
+
+
+def limits_of(model: Any, spec: SampleSpec) -> tuple[np.ndarray | None, ...]:
+    """What the numbers of each feature must stay below, see `index_limits`: OpenVINO does not look for itself."""
+    if isinstance(model, QuantizedModel):
+        return ()
+    from sparkdl.engine.index_limits import index_limits
+
+    return index_limits(model, spec)
 
 
 def ending_at(model: Any, layers: str | Sequence[str] | None) -> Any:

@@ -31,6 +31,7 @@ class SqlScorer:
         kind: the Arrow type of its result.
         batch_size: rows per call of the model.
         handle_invalid: "keep" or "error".
+        limits: what the numbers of each input must stay below, see `data.indices`.
     """
 
     shipped: ShippedModel | ShippedNetwork
@@ -39,6 +40,7 @@ class SqlScorer:
     kind: pa.DataType
     batch_size: int
     handle_invalid: str
+    limits: tuple[np.ndarray | None, ...] = ()
 
     def __call__(self, items: Iterable[Any]) -> Iterator[pa.Array]:
         """Takes columns: an Arrow array, or a tuple of several; gives as many rows as it was given."""
@@ -47,7 +49,7 @@ class SqlScorer:
         first = next(columns, None)
         if first is None:
             return
-        reader = BlockReader(self.spec, self.sources([column.type for column in first]))
+        reader = BlockReader(self.spec, self.sources([column.type for column in first]), limits=self.limits)
         kinds = {self.name: self.kind}
         scorer = Scorer(self.shipped, reader, 0, kinds, list, self.batch_size, self.handle_invalid)
         names = tuple(str(number) for number in range(len(first)))

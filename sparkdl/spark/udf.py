@@ -14,7 +14,7 @@ from sparkdl.errors import ArgumentError
 from sparkdl.spark.expectations import shapes_of
 from sparkdl.spark.functions import arrow_function, has_arrow_functions
 from sparkdl.spark.predict import output_columns
-from sparkdl.spark.scoring import built, check_options, ending_at
+from sparkdl.spark.scoring import built, check_options, ending_at, limits_of
 from sparkdl.spark.shipping import ship_predictor
 from sparkdl.spark.sql_scorer import SqlScorer
 from sparkdl.types import SampleSpec, TensorSpec
@@ -71,7 +71,8 @@ def register_udf(
     (field,) = output_columns(model, name, layers)
     spec = input_spec(model, shapes or {})
     shipped = ship_predictor(spark.range(0), model, spec, runtime=runtime, precision=precision)
-    task = SqlScorer(shipped, spec, name, to_arrow_type(field.dataType), batch_size, handle_invalid)
+    kind, limits = to_arrow_type(field.dataType), limits_of(model, spec)
+    task = SqlScorer(shipped, spec, name, kind, batch_size, handle_invalid, limits)
     function = arrow_function(task, field.dataType) if has_arrow_functions() else pandas_function(task, field.dataType)
     spark.udf.register(name, function)
 

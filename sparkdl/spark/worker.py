@@ -186,7 +186,7 @@ def _read(assignment: Assignment, items: Iterable[Any], limit: int) -> Partition
     """All rows of this worker, of which it holds so many bytes in memory."""
     store = PartitionStore(assignment.stored, limit, assignment.plan.spill_directory)
     try:
-        for block in assignment.blocks(items):
+        for block in assignment.reader(items):
             store.append(block)
         store.freeze()
     except BaseException:

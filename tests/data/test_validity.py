@@ -71,3 +71,14 @@ def test_a_row_needs_all_of_its_columns() -> None:
     source = ColumnSource("stack", ("a", "b"), "columns")
     reader = BlockReader(SampleSpec((TensorSpec("x", (2,), "float32"),)), (source,))
     assert valid_rows(batch, reader).tolist() == [True, False, False, False]
+
+
+def test_rows_whose_indices_have_no_row_of_the_table_are_invalid() -> None:
+    spec = SampleSpec((TensorSpec("x", (2,), "int32"),))
+    reader = BlockReader(spec, (ColumnSource("array", ("x",), "column 'x'"),), limits=(np.array([3, 9]),))
+    batch = pa.record_batch({"x": pa.array([[2, 8], [3, 0], None, [0, -1], [0, 3]], pa.list_(pa.int32()))})
+    assert valid_rows(batch, reader).tolist() == [True, False, False, False, True]
+    good = batch.filter(pa.array(valid_rows(batch, reader)))
+    assert read_columns(good, reader, str)[0][0].tolist() == [[2, 8], [0, 3]]
+    with pytest.raises(DataError, match="column 'x' has the index 9 in 0, but .* embedding of 9 rows, numbered 0 to 8"):
+        read_columns(pa.record_batch({"x": pa.array([[0, 9]], pa.list_(pa.int32()))}), reader, str)
