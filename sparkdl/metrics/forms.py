@@ -42,12 +42,14 @@ def decisions(rows: Rows, threshold: float | None) -> np.ndarray:
     whole; otherwise it is the probability of class 1, and must exceed a half. With a threshold, it must exceed that.
 
     Raises:
-        DataError: for a single number that is neither.
+        DataError: for a single number that is neither, or a label other than 0 and 1 beside one that is compared with
+            a threshold: only two classes can be told apart so.
     """
     scores = rows.predictions
     if scores.ndim == 2:
         return scores.argmax(axis=1)
     if threshold is not None:
+        _refuse_more_classes(rows)
         return (scores > threshold).astype(np.int64)
     nearest = np.rint(scores)
     whole = (np.abs(scores - nearest) <= ROUNDING) & (nearest >= 0) & (nearest < MOST_CLASSES)
@@ -57,7 +59,7 @@ def decisions(rows: Rows, threshold: float | None) -> np.ndarray:
     )
     refuse(~(whole | ((scores > 0) & (scores < 1))), scores, "prediction", problem, rows.where)
     if not whole.all():
-        refuse_but_zero_and_one(rows)
+        _refuse_more_classes(rows)
     return np.where(whole, nearest, scores > 0.5).astype(np.int64)
 
 
@@ -134,6 +136,12 @@ def refuse_but_zero_and_one(rows: Rows) -> None:
     labels = rows.labels
     problem = "expected 0 or 1" + ("" if labels.ndim == 2 else ", since each row has a single score")
     refuse((labels != 0) & (labels != 1), labels, "label", problem, rows.where)
+
+
+def _refuse_more_classes(rows: Rows) -> None:
+    """Raises DataError for a class other than 0 and 1, by a label of any form."""
+    numbers = class_numbers(rows)
+    refuse(numbers > 1, numbers, "label", "expected 0 or 1, since each row has a single score", rows.where)
 
 
 def _from_logits(logits: np.ndarray) -> np.ndarray:

@@ -85,6 +85,11 @@ def test_states_grow_with_the_classes_that_are_met() -> None:
         (AUROC(), [0, 1], [0.1, np.nan], "prediction in row 1 is nan, which has no place"),
         (AUROC(), [0, np.nan], [0.1, 0.2], "label in row 1 is nan"),
         (AUROC(), [0, 2], [0.1, 0.2], "label in row 1 is 2, expected 0 or 1, since each row has a single score"),
+        *(
+            (metric, [0, 2], [0.1, 0.9], "label in row 1 is 2, expected 0 or 1, since each row has a single score")
+            for metric in (Accuracy(), Accuracy(threshold=0.3), ConfusionMatrix(), F1())
+        ),
+        (Accuracy(), [[0, 1, 0], [0, 0, 1]], [0.1, 0.9], "label in row 1 is 2, expected 0 or 1, since each row has a"),
         (AUROC(), [0, 3], SCORES[:2], "label in row 1 is 3, expected a class number, a whole number from 0 to 2"),
         (AUROC(), [[0, 1], [1, 0]], SCORES[:2], "labels have 2 numbers per row and the predictions 3 numbers"),
         (AUROC(), ["a", "b"], [0.1, 0.2], "a label of type <U1, expected numbers"),
