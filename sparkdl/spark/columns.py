@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from pyspark.ml.functions import vector_to_array
 from pyspark.ml.linalg import VectorUDT
-from pyspark.sql import Column
+from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
@@ -92,10 +92,9 @@ def find_column(name: str, schema: T.StructType, argument: str) -> str:
     """
     if not isinstance(name, str):
         raise ArgumentError(f"{argument} must name columns by strings, received {name!r}.")
-    names = [other for other in schema.names if other == name] or [
-        other for other in schema.names if other.lower() == name.lower()
-    ]
-    if len(names) > 1:
+    alike = [other for other in schema.names if other.lower() == name.lower()]
+    names = [other for other in alike if other == name] or alike
+    if len(names) > 1 and len(set(names)) == 1:
         raise DataError(f"the DataFrame has {len(names)} columns named {name!r} ({argument}): rename all but one.")
     if not names and is_field(name, schema):
         field = name.rpartition(".")[2]
@@ -106,6 +105,12 @@ def find_column(name: str, schema: T.StructType, argument: str) -> str:
         )
     if not names:
         raise DataError(f"the DataFrame has no column {name!r} ({argument}): {did_you_mean(name, schema.names)}.")
+    if len(names) > 1 or (len(alike) > 1 and not _case_matters()):
+        raise DataError(
+            f"the DataFrame has the columns {', '.join(map(repr, alike))} ({argument}), which differ in case alone, "
+            f"and Spark cannot tell which one {name!r} is: rename all but one, or set spark.sql.caseSensitive=true "
+            f"and spell the name as the column does."
+        )
     return names[0]
 
 
@@ -123,6 +128,11 @@ def is_field(name: str, schema: T.StructType) -> bool:
             return False
         kind = kind[part].dataType
     return True
+
+
+def _case_matters() -> bool:
+    session = SparkSession.getActiveSession()
+    return session is not None and str(session.conf.get("spark.sql.caseSensitive")).lower() == "true"
 
 
 def resolve(

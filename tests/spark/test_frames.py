@@ -438,3 +438,20 @@ def test_features_for_scoring_keep_all_columns_and_rows(frame: Any) -> None:
     found = prepared.frame.mapInArrow(score, "n int, total float").collect()
     assert [row.n for row in found] == [row.n for row in frame.select("n").collect()]
     assert all(row.total == 4 * row.n for row in found)
+
+
+def test_columns_that_differ_in_case_alone_are_refused_where_spark_cannot_tell_them_apart(spark_local: Any) -> None:
+    data = spark_local.range(3).selectExpr("id as x", "id as y", "1 as X")
+    message = r"columns 'x', 'X' \(features\), which differ in case alone, and .* which one 'x' is: rename all but one"
+    for name in ("x", "X"):
+        with pytest.raises(DataError, match=message.replace("one 'x'", f"one '{name}'")):
+            prepare(data, DataArguments([name, "y"]), ModelShapes())
+    with pytest.raises(DataError, match=message):
+        prepare_features(data, DataArguments(["x", "y"]), ModelShapes())
+    assert prepare(data, DataArguments("y"), ModelShapes()).spec.features[0].name == "y"
+    spark_local.conf.set("spark.sql.caseSensitive", "true")
+    try:
+        prepared = prepare(data, DataArguments(["X", "y"]), ModelShapes())
+        assert columns_of(prepared)[0].tolist() == [[1, 0], [1, 1], [1, 2]]
+    finally:
+        spark_local.conf.unset("spark.sql.caseSensitive")
