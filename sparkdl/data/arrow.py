@@ -36,12 +36,14 @@ class ColumnSource:
         names: the Arrow columns.
         title: how error messages name it, e.g. `column 'pixels'`.
         raw_dtype: dtype of the bytes of a `binary` column.
+        guessed: of an `array` whose lengths the first row alone told, the DataFrame's column; else nothing.
     """
 
     kind: Kind
     names: tuple[str, ...]
     title: str
     raw_dtype: str | None = None
+    guessed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,10 +226,32 @@ def _read_array(arrays: list[pa.Array], source: ColumnSource, tensor: TensorSpec
 def _ragged(
     source: ColumnSource, tensor: TensorSpec, where: str, offsets: np.ndarray, index: int, expected: int
 ) -> DataError:
+    received = offsets[index + 1] - offsets[index]
+    if not source.guessed:
+        return DataError(
+            f"{source.title} has a list of length {received} in {where}; expected length {expected} (each row must "
+            f"hold the shape {tensor.shape}): pad or cut such lists."
+        )
+    name, most = source.guessed, max(int(received), expected)
     return DataError(
-        f"{source.title} has a list of length {offsets[index + 1] - offsets[index]} in {where}; expected length "
-        f"{expected} (each row must hold the shape {tensor.shape})."
+        f"{source.title} has lists of different lengths, {expected} in the first row and {received} in {where}, and "
+        f"the model does not say which it takes: pad and cut them to one length, such as F.slice(F.concat({name!r}, "
+        f"F.array_repeat(F.lit(0), {most})), 1, {most}), or say by shapes={{{name!r}: ...}} which are right."
     )
+
+
+def refuse_guesses(batch: pa.RecordBatch, reader: BlockReader, where: Where) -> None:
+    """Raises DataError where lists have other lengths than those of the first row, which nobody said to be right."""
+    for source, tensor in zip(reader.sources, reader.spec.columns, strict=True):
+        if not source.guessed:
+            continue
+        array = batch.column(source.names[0])
+        offsets = offsets_of(array)
+        (expected, *_) = nested_dims(nested_depth(array.type), tensor.shape) or (-1,)
+        there = array.is_valid().to_numpy(zero_copy_only=False)
+        wrong = np.flatnonzero(there & (np.diff(offsets) != expected))
+        if len(wrong):
+            raise _ragged(source, tensor, where(int(wrong[0])), offsets, int(wrong[0]), expected)
 
 
 def nested_depth(kind: pa.DataType) -> int:

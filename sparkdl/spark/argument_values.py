@@ -95,7 +95,7 @@ def _is_finite(value: Any) -> bool:
 
 def _is_shape(value: Any) -> bool:
     sizes: Sequence[Any] = value if isinstance(value, Sequence) and not isinstance(value, str) else ["none"]
-    return all(size is None or (_is_integral(size) and size >= 0) for size in sizes)
+    return all(_is_integral(size) and size >= 0 for size in sizes)
 
 
 def _is_dtype(value: Any) -> bool:
@@ -118,7 +118,8 @@ _FROM_ZERO = Rule("a whole number of at least 0", lambda value: _is_whole(value,
 
 _COLUMNS: Mapping[str, Rule] = {
     "shapes": Rule(
-        'a dict of column names and their shapes per row, such as {"pixels": (28, 28)}', _or_none(_by_column(_is_shape))
+        'a dict of column names and their shapes per row, with all sizes, such as {"pixels": (28, 28)}',
+        _or_none(_by_column(_is_shape)),
     ),
     "dtypes": Rule(
         'a dict of column names and their numpy types, such as {"pixels": "uint8"}', _or_none(_by_column(_is_dtype))

@@ -56,7 +56,8 @@ class Expectations:
 
 @dataclass(frozen=True)
 class Wanted:
-    """One input or output: the DataFrame's columns that make it, and what is known of its shape so far."""
+    """One input or output: the DataFrame's columns that make it, and what is known of its shape so far, and whether
+    that was guessed from the first row."""
 
     name: str
     columns: tuple[str, ...]
@@ -65,6 +66,7 @@ class Wanted:
     dtype: str | None
     shape: Shape | None
     title: str
+    guessed: bool = False
 
     @property
     def settled(self) -> bool:
@@ -370,4 +372,6 @@ def quoted(name: str) -> str:
 
 def source(wanted: Wanted, names: Sequence[str]) -> ColumnSource:
     """How the workers read an input from Arrow columns `names`."""
-    return ColumnSource(wanted.kind, tuple(names), wanted.title, wanted.dtype if wanted.kind == "binary" else None)
+    raw = wanted.dtype if wanted.kind == "binary" else None
+    guessed = wanted.columns[0] if wanted.guessed and wanted.kind == "array" else ""
+    return ColumnSource(wanted.kind, tuple(names), wanted.title, raw, guessed)

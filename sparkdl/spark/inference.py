@@ -53,7 +53,7 @@ def _settled(wanted: Wanted, value: Any) -> Wanted:
         observed: tuple[int, ...] = (value["height"], value["width"], value["nChannels"])
     else:
         observed = _lengths(value)
-    return replace(wanted, shape=_fit(wanted, observed))
+    return replace(wanted, shape=_fit(wanted, observed), guessed=True)
 
 
 def _settled_binary(wanted: Wanted, nbytes: int) -> Wanted:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from sparkdl.data.arrow import BlockReader, portions, read_columns, refuse_indices
+from sparkdl.data.arrow import BlockReader, portions, read_columns, refuse_guesses, refuse_indices
 from sparkdl.data.blocks import block_of_samples
 from sparkdl.data.output import arrow_column, with_nulls
 from sparkdl.data.rows import RowQueue
@@ -87,6 +87,8 @@ class Scorer:
         except DataError:
             if self.handle_invalid == "error":
                 raise
+        # Else the first row would decide which rows are left out.
+        refuse_guesses(batch, self.reader, where)
         valid = valid_rows(batch, self.reader)
         arrays, _ = read_columns(batch.filter(pa.array(valid)), self.reader, where)
         if self.handle_invalid == "skip":

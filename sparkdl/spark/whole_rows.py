@@ -24,7 +24,7 @@ def whole_rows(frame: DataFrame, arguments: DataArguments, model: ModelShapes) -
     """The rows of which each feature can be read, as `data.validity` tells it in scoring, with labels and weight.
 
     What only Python could tell is left to the workers: whether the bytes of an image are one, and whether raw tensors
-    hold a NaN. Labels of the wrong length stay errors.
+    hold a NaN. Labels of the wrong length stay errors, and so do lists of several lengths where the model takes any.
 
     Args:
         frame: the rows.
@@ -65,7 +65,9 @@ def _number(column: Column, kind: T.DataType) -> Column:
 
 
 def _array(item: Wanted, columns: Sequence[Column], kinds: Sequence[T.DataType]) -> Column:
-    return _lists(columns[0], kinds[0], nested_dims(item.depth, _sizes(item)) if item.settled else None)
+    # Lengths that the first row alone told are left to the workers, which refuse others instead of leaving rows out.
+    known = item.settled and not item.guessed
+    return _lists(columns[0], kinds[0], nested_dims(item.depth, _sizes(item)) if known else None)
 
 
 def _lists(column: Column, kind: T.DataType, dims: _Dims) -> Column:

@@ -47,7 +47,7 @@ BAD: dict[str, tuple[Any, ...]] = {
     "resume": (5, "", True),
     "deadline": (-1, 0, "x", NAN, float("inf"), None, True),
     "spill_directory": (5, "", ["/tmp"]),
-    "shapes": ([("x", 3)], {"x": 3}, {"x": "28"}, {"x": (2.5,)}, {"x": (-1,)}, {0: (3,)}),
+    "shapes": ([("x", 3)], {"x": 3}, {"x": "28"}, {"x": (2.5,)}, {"x": (None,)}, {"x": (-1,)}, {0: (3,)}),
     "dtypes": ("uint8", {"x": "uint7"}, {"x": None}),
 }
 VERBS = {"fit": sdl.fit, "evaluate": sdl.evaluate, "predict": sdl.predict}

@@ -35,7 +35,7 @@ def image(height: int = 2, width: int = 2, mode: int = 0, size: int = 4) -> tupl
     ("kind", "shape", "values", "good"),
     [
         (array(T.DoubleType()), (2,), [[1.0, 2.0], None, [1.0, None], [NAN, 1.0], [1.0], [1.0, 2.0, 3.0], []], 1),
-        (array(T.FloatType()), (None,), [[1.0, None], [1.0, 2.0], None, [NAN, 1.0], [1.0], [3.0, 4.0]], 2),
+        (array(T.FloatType()), (None,), [[1.0, None], [1.0, 2.0], None, [NAN, 1.0], [3.0, 4.0]], 2),
         (array(T.DecimalType(3, 1)), (2,), [[Decimal("1.5"), Decimal(2)], [Decimal(1), None], [Decimal(1)], None], 1),
         (array(T.IntegerType()), (2,), [[1, 2], None, [1, None], [1], [0, 0]], 2),
         (array(T.DoubleType(), 2), (2, 1), [[[1.0], [2.0]], [None, [1.0]], [[1.0], [NAN]], [[1.0]], [[1.0], []]], 1),
@@ -60,6 +60,14 @@ def test_the_same_rows_as_in_scoring(spark_local: Any, kind: Any, shape: Any, va
     scored = sdl.predict(model, frame, features="x", handle_invalid="skip", dtypes=dtypes, runtime="tensorflow")
     kept = sorted(row.id for row in whole.collect())
     assert kept == sorted(row.id for row in scored.collect()) and len(kept) == good
+
+
+def test_no_row_is_left_out_because_its_list_is_not_as_long_as_that_of_the_first_row(spark_local: Any) -> None:
+    frame = spark_local.createDataFrame([([1.0, 2.0],), ([1.0],), (None,)], "x array<double>").coalesce(1)
+    model = shapes_of(keras.Model(inputs := keras.Input((None,)), inputs))
+    assert [row.x for row in whole_rows(frame, DataArguments("x"), model).collect()] == [[1.0, 2.0], [1.0]]
+    given = DataArguments("x", shapes={"x": (2,)})
+    assert [row.x for row in whole_rows(frame, given, model).collect()] == [[1.0, 2.0]]
 
 
 def test_images_of_any_size_and_stacks_labels_and_weights(spark_local: Any) -> None:
