@@ -45,8 +45,10 @@ def test_arrays(spark_local: Any, tmp_path: Path) -> None:
     assert len(model.get_train_summary("LearningRate")) == 8 * 4
     assert len(model.get_validation_summary("Top1Accuracy")) == 2
     assert list((tmp_path / "snapshots").rglob("model.*"))
-    accuracy, loss = model.evaluate(X, Y, batch_size=32)
-    assert accuracy.result > 0.9 and accuracy.total_num == 96 and loss.method == "Loss"
+    loss, accuracy, nll = model.evaluate(X, Y, batch_size=32)
+    assert accuracy > 0.9 and loss < 0.5 and isinstance(nll, float)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    assert model.evaluate(X, Y, batch_size=32) == [pytest.approx(loss)]
 
 
 def test_applied_and_in_files(spark_local: Any, tmp_path: Path) -> None:
@@ -70,14 +72,17 @@ def test_samples_frames_and_several_inputs(spark_local: Any) -> None:
     model.fit(samples, batch_size=32, nb_epoch=2, validation_data=samples)
     model.unfreeze()
     assert all((one == other).all() for one, other in zip(frozen, model.get_layer("hidden").get_weights(), strict=True))
-    assert model.evaluate(samples, batch_size=32)[0].total_num == 96
+    loss, accuracy = model.evaluate(samples, batch_size=32)
+    expected = model.set_evaluate_status().forward(X)
+    assert accuracy == pytest.approx(np.mean(expected.argmax(1) == Y))
+    assert loss == pytest.approx(-np.mean(np.log(expected[np.arange(96), Y])), rel=1e-5)
 
     frame = spark_local.createDataFrame(
         [(x.tolist(), float(y)) for x, y in zip(X, Y, strict=True)], "features array<double>, label double"
     )
     columns: dict[str, Any] = {"feature_cols": ["features"], "label_cols": ["label"]}
     model.fit(frame, batch_size=32, nb_epoch=1, **columns)
-    assert model.evaluate(frame, batch_size=32, **columns)[0].total_num == 96
+    assert model.evaluate(frame, batch_size=32, **columns) == pytest.approx(model.evaluate(X, Y, batch_size=32))
     predicted = model.predict(frame, feature_cols=["features"], prediction_col="scores")
     assert predicted.columns == ["features", "label", "scores"]
     row = predicted.first()
@@ -105,7 +110,8 @@ def test_models_of_bigdl_0(spark_local: Any) -> None:
     model.add(early_layers.Activation("softmax"))
     model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
     model.fit(X, Y + 1, batch_size=32, nb_epoch=2, validation_data=(X, Y + 1))
-    assert 0 <= model.evaluate(X, Y + 1)[0].result <= 1
+    (found,) = model.evaluate(X, Y + 1)
+    assert found.method == "Top1Accuracy" and found.total_num == 96 and 0 <= found.result <= 1
     assert len(model.predict(X).collect()) == 96
     assert np.shape(model.predict(X, distributed=False)) == (96, 2)
     node = early_layers.Input(shape=(2, 2))

@@ -206,11 +206,12 @@ class Training(ZooKerasLayer):
         """What the metrics of `compile` say of data; see `fit`.
 
         Returns:
-            A list of EvaluatedResult, in the order of the metrics; without any, that of the loss.
+            A list of numbers: the loss, and what each metric says, in their order.
         """
         settings = self._compiled("evaluate")
         data = self._samples(x, y, (feature_cols, label_cols, transform))
-        return super().evaluate(data, batch_size, list(settings.metrics) or [Loss(settings.criterion)])
+        methods = [Loss(settings.criterion), *settings.metrics]
+        return [found.result for found in super().evaluate(data, batch_size, methods)]
 
     def predict(  # type: ignore[override]
         self,

@@ -7,6 +7,8 @@ import warnings  # noqa: F401
 from typing import Any
 
 from sparkdl.bigdl.keras import models
+from sparkdl.bigdl.keras.base import ZooKerasLayer
+from sparkdl.bigdl.keras.engine.data import samples
 from sparkdl.bigdl.keras.engine.topology import KerasNet
 from sparkdl.bigdl.nn import criterion as _criterions
 from sparkdl.bigdl.nn.criterion import *  # noqa: F403
@@ -14,7 +16,7 @@ from sparkdl.bigdl.nn.keras.layer import KerasLayer  # noqa: F401
 from sparkdl.bigdl.nn.layers.base import SharedStaticUtils  # noqa: F401
 from sparkdl.bigdl.nn.layers.graph import Container  # noqa: F401
 from sparkdl.bigdl.optim.optimizer import *  # noqa: F403
-from sparkdl.bigdl.optim.optimizer import Top1Accuracy
+from sparkdl.bigdl.optim.optimizer import Loss, Top1Accuracy
 from sparkdl.bigdl.util.log4Error import *  # noqa: F403
 from sparkdl.errors import ArgumentError
 
@@ -73,8 +75,14 @@ class KerasModel(KerasNet):
         super().fit(x, y, batch_size, nb_epoch, validation_data=validation_data, distributed=distributed)
 
     def evaluate(self, x: Any, y: Any = None, batch_size: int = 32) -> Any:  # type: ignore[override]
-        """What the metrics of `compile` say of arrays, or of an RDD of Sample without `y`."""
-        return super().evaluate(x, y, batch_size)
+        """What the metrics of `compile` say of arrays, or of an RDD of Sample without `y`.
+
+        Returns:
+            A list of EvaluatedResult, in the order of the metrics, as in BigDL 0.x; without any, that of the loss.
+        """
+        settings = self._compiled("evaluate")
+        methods = list(settings.metrics) or [Loss(settings.criterion)]
+        return ZooKerasLayer.evaluate(self, samples(x, y), batch_size, methods)
 
     def predict(self, x: Any, distributed: bool = True) -> Any:  # type: ignore[override]
         """The outputs for an array or an RDD of Sample: an RDD, or an array where it is not distributed."""
