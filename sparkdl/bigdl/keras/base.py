@@ -11,6 +11,7 @@ import numpy as np
 
 from sparkdl.bigdl.keras.variables import Variable, apply, open_batch, with_batch
 from sparkdl.bigdl.nn.layers.base import Layer
+from sparkdl.bigdl.nn.layers.printing import head
 from sparkdl.bigdl.util.bridge import callBigDlFunc as callZooFunc  # noqa: F401
 from sparkdl.bigdl.util.common import *  # noqa: F403
 from sparkdl.bigdl.util.common import JavaValue
@@ -99,6 +100,9 @@ class ZooKerasLayer(ZooKerasCreator, ZooCallable, Layer, InferShape):
         module = jvalue if isinstance(jvalue, Module) else Module("Sequential")
         module.name = kwargs.get("name") or module.name or f"{type(self).__name__}{uuid.uuid4().hex[:8]}"
         Layer.__init__(self, module, kwargs.get("bigdl_type") or "float")
+
+    def __str__(self) -> str:
+        return head(type(self).__name__, self.name())
 
     def begin(self, arguments: Mapping[str, Any]) -> None:
         """Keeps what the constructor was given (`locals()`), and makes the layer if its input is known."""

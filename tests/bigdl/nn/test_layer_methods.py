@@ -33,7 +33,7 @@ def _linear(name: str = "fc") -> Any:
 def test_names_are_made_up_and_set() -> None:
     assert layers.Linear(2, 1).name().startswith("Linear") and len(layers.Linear(2, 1).name()) == 14
     layer = _linear()
-    assert layer.name() == "fc" and str(layer) == "Linear[fc](input_size=2, output_size=1, with_bias=True)"
+    assert layer.name() == "fc" and str(layer) == "Linear[fc](2 -> 1)"
     assert layer.get_dtype() == "float32"
 
 

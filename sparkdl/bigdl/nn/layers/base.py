@@ -11,6 +11,7 @@ import numpy as np
 from sparkdl.bigdl.nn.layers.imported import parameters_by_layer
 from sparkdl.bigdl.nn.layers.inference import Inference
 from sparkdl.bigdl.nn.layers.nodes import Node
+from sparkdl.bigdl.nn.layers.printing import text
 from sparkdl.bigdl.nn.layers.saving import Saving
 from sparkdl.bigdl.nn.layers.values import arrays, outcome
 from sparkdl.bigdl.util.arguments import is_number
@@ -185,8 +186,7 @@ class Layer(JavaValue, SharedStaticUtils, Saving, Inference):
         return layer_of(jvalue)
 
     def __str__(self) -> str:
-        given = {name: value for name, value in self.value.arguments.items() if name != "nodes"}
-        return f"{self.value.kind}[{self.name()}]({', '.join(f'{name}={value}' for name, value in given.items())})"
+        return text(self.value)
 
     def name(self) -> str:
         """The layer's name, made up where none was set."""
