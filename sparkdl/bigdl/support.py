@@ -20,6 +20,8 @@ CHANGED: Mapping[str, str] = {
     "`optimizer.halves_exchange = False` keeps 32",
     "labels": "from 1, as before, in criterions, validation methods, `predict_class` and `NNClassifier`",
     "`redire_spark_logs()`": "keeps Spark quiet; no file is written, as Spark's own logging settings say where",
+    "`show_bigdl_info_logs()`": "shows BigDL's lines of iterations and validations, those of an epoch when it is over; "
+    "without it there is a bar, and the lines of validations; rows of an epoch are told in whole batches",
     "`ZooContext.log_output`": "is remembered: errors of executors come to the driver anyway, and no file is written",
     "data sets": "are read from local files; what BigDL would have downloaded is named, with its place",
     "pickles of IMDB and Reuters": "only lists, numbers and text are read of them",

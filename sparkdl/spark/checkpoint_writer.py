@@ -90,7 +90,8 @@ class CheckpointWriter:
     def _write(self, payload: bytes, info: dict[str, Any]) -> None:
         try:
             name = self._folder.write(payload, **self._description, **info)
-            logger.info("checkpoint %s written to %s.", name, self.location)
+            if name is not None:
+                logger.info("checkpoint %s written to %s.", name, self.location)
         except StorageError as error:
             logger.warning("a checkpoint could not be written (%s); the training goes on without it.", error)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong here must not end the training

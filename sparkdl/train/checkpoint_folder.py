@@ -95,8 +95,10 @@ class CheckpointFolder:
         numbered = [(int(match[1]), name) for match, name in found if match is not None]
         return [name for _, name in sorted(numbered, reverse=True)]
 
-    def write(self, payload: bytes, **info: Any) -> str:
+    def write(self, payload: bytes, **info: Any) -> str | None:
         """Writes an encoded state, and removes what is older than `keep`; returns the file's name.
+
+        Folders of other kinds return None where they have that state already.
 
         Args:
             payload: of `encode_state`; its `info` names the generation.

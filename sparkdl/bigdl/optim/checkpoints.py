@@ -40,7 +40,13 @@ class SnapshotFolder(CheckpointFolder):
     def __init__(self, storage: Storage, path: str, write: Write) -> None:
         super().__init__(storage)
         self._path, self._write = path, write
+        self._last: int | None = None
 
-    def write(self, payload: bytes, **info: Any) -> str:
-        """Writes both files."""
-        return self._write(self._path, decode_state(payload))
+    def write(self, payload: bytes, **info: Any) -> str | None:
+        """Writes both files; None where the state is that of the files before, as at the end of a training."""
+        state = decode_state(payload)
+        if state.info["iteration"] == self._last:
+            return None
+        name = self._write(self._path, state)
+        self._last = state.info["iteration"]
+        return name

@@ -9,6 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from sparkdl.bigdl.optim.lines import Notes
+from sparkdl.bigdl.optim.measuring import COUNT_OF
 from sparkdl.bigdl.optim.schedules import Plateau
 from sparkdl.bigdl.optim.triggers import EveryEpoch, Trigger
 from sparkdl.summary import SummaryWriter
@@ -73,6 +75,7 @@ class Following(keras.callbacks.Callback):
         plateau: the schedule that looks at the training, if there is one.
         train: the curves of the training, and when each of them gets a point.
         validated: the curves of validations, and what belongs on them.
+        notes: of what the log says of the training, and the names of what a validation gives.
 
     Attributes:
         wanted: what the engine is asked for.
@@ -88,11 +91,13 @@ class Following(keras.callbacks.Callback):
         plateau: Plateau | None = None,
         train: tuple[EventFile, Mapping[str, Trigger]] | None = None,
         validated: tuple[EventFile, Sequence[str]] | None = None,
+        notes: tuple[Notes, Sequence[str]] | None = None,
     ) -> None:
         super().__init__()
         self.state = {"Loss": float("inf"), "score": _NEVER, **state}
         self.end, self.validation, self.checkpoint = end, validation, checkpoint
         self.score, self.plateau, self.train, self.validated = score, plateau, train, validated
+        self.notes, self.done = notes, 0
         self.wanted: set[str] = set()
         self.seen: list[Any] = [trigger.last for trigger in self._every_epoch()]
 
@@ -118,6 +123,7 @@ class Following(keras.callbacks.Callback):
         self.state["neval"] += self.params["steps"]
         self.state["Loss"] = float((logs or {})["loss"])
         self.state["epoch"] += 1
+        self.done = self.params["steps"]
         self.after_iteration()
 
     def after_iteration(self) -> None:
@@ -144,8 +150,21 @@ class Following(keras.callbacks.Callback):
             file, names = self.validated
             for name in names:
                 file.scalar(name, scores[name], self.state["neval"] - 1)
+        if self.notes is not None:
+            results = {name: (float(scores[name]), int(scores.get(COUNT_OF + name, 0))) for name in self.notes[1]}
+            self.note("validation", results=results)
+            self.notes[0].flush()
         self.conclude()
         self.seen = [trigger.last for trigger in self._every_epoch()]
+
+    def note(self, kind: str, **more: Any) -> None:
+        """Notes something for the log, with the place that the training has reached."""
+        if self.notes is not None:
+            batch, steps = self.state["batch"], self.params["steps"]
+            # At the end of an epoch the number is already that of the next one.
+            epoch = self.state["epoch"] - (self.done == steps)
+            place = {"epoch": epoch, "done": batch * self.done, "rows": batch * steps}
+            self.notes[0].add(kind, self.state, **place, **more)
 
     def conclude(self) -> None:
         """What is asked for behind a validation."""
@@ -174,7 +193,7 @@ class FollowingIterations(Following):
     def on_train_begin(self, logs: Any = None) -> None:
         """The first iteration begins."""
         self.began = time.time()
-        self.steps_done = 0
+        self.done = 0
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """An iteration is over."""
@@ -182,15 +201,24 @@ class FollowingIterations(Following):
         self.state["neval"] += 1
         self.state["Loss"] = float((logs or {})["loss"])
         self.state["seconds"], self.began = max(now - self.began, 1e-9), now
-        self.steps_done = batch + 1
-        if self.steps_done < self.params["steps"]:
+        self.done = batch + 1
+        if self.done < self.params["steps"]:
+            self._note_iteration()
             self.after_iteration()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """An epoch is over, or was left in its middle."""
-        if self.steps_done == self.params["steps"]:
+        if self.done == self.params["steps"]:
             self.state["epoch"] += 1
+            self._note_iteration()
+            if self.notes is not None and self.notes[0].iterations:
+                self.note("epoch")
             self.after_iteration()
+
+    def _note_iteration(self) -> None:
+        if self.notes is not None and self.notes[0].iterations:
+            told = {name: self.state[name] for name in ("batch", "seconds")}
+            self.note("iteration", loss=self.state["Loss"], rate=self._rate(), **told)
 
     def add_points(self) -> None:
         """Adds what is due to the curves of the training."""
@@ -223,5 +251,7 @@ def following(**arguments: Any) -> Following:
     triggers = [arguments.get(name) for name in ("end", "validation", "checkpoint")]
     plateau = arguments.get("plateau")
     often = any(trigger is not None and trigger.each_iteration for trigger in triggers)
+    notes = arguments.get("notes")
+    often |= notes is not None and notes[0].iterations
     often |= arguments.get("train") is not None or (plateau is not None and plateau.monitor == "Loss")
     return (FollowingIterations if often else Following)(**arguments)

@@ -14,6 +14,7 @@ from sparkdl.train.checkpoint import decode_state, encode_state
 from sparkdl.types import Batch, Collective, TrainingState
 
 Shapes = Sequence[Sequence[int]] | None
+COUNT_OF = "count of "  # before the name of a method: over how many rows, or minibatches, its result is a mean
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,10 @@ class MethodMeter:
         merged, names = self._methods.merged(parts), unique_names(self._methods.methods)
         if merged is None:
             return dict.fromkeys(names, float("nan"))
-        triples = zip(names, self._methods.methods, merged, strict=True)
-        return {name: method.number(state)[0] for name, method, state in triples}
+        found = {}
+        for name, method, state in zip(names, self._methods.methods, merged, strict=True):
+            found[name], found[COUNT_OF + name] = method.number(state)
+        return found
 
 
 def pack(states: Sequence[State]) -> bytes:

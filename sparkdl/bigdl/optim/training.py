@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ from pyspark import RDD
 
 from sparkdl.bigdl.optim.checkpoints import Snapshots
 from sparkdl.bigdl.optim.following import EventFile, Following, following
+from sparkdl.bigdl.optim.lines import Notes, logged
 from sparkdl.bigdl.optim.measuring import Methods
 from sparkdl.bigdl.optim.methods import SGD, OptimMethod
 from sparkdl.bigdl.optim.schedules import Plateau
@@ -100,31 +102,45 @@ class Training:
         optimizer = self._optimizer()
         form.model.compile(optimizer, form.loss)
         self._begin(form, optimizer)
-        watcher, files = self._callbacks()
         snapshots = [] if self.checkpoint is None else [self._snapshots(self.checkpoint[1], form, optimizer)]
-        validation = self.validation
         epochs = last_epoch(self.end, self.method.state["epoch"])
-        try:
-            fit(
-                form.model,
-                form.rows(self.data),
-                batch_size=self.batch_size,
-                epochs=epochs or _UNBOUNDED,
-                workers=self.workers and min(self.workers, task_slots(self.data.context)),
-                initial_epoch=self.method.state["epoch"] - 1,
-                verbose="auto" if epochs else 0,
-                callbacks=[watcher, *files, *snapshots],
-                validation_data=None if validation is None else form.rows(validation.data),
-                validation_batch_size=None if validation is None else validation.batch_size,
-                validation_freq=_UNBOUNDED,
-                validation_metrics=None
-                if validation is None
-                else Methods(validation.methods, form.outputs, form.targets),
-            )
-        except WorkerError as error:
-            raise _told_by_criterion(error) from None
-        finally:
-            self._finish(form, optimizer, watcher)
+        with self._logged() as notes:
+            watcher, files = self._callbacks(notes)
+            try:
+                fit(
+                    form.model,
+                    form.rows(self.data),
+                    batch_size=self.batch_size,
+                    epochs=epochs or _UNBOUNDED,
+                    workers=self.workers and min(self.workers, task_slots(self.data.context)),
+                    initial_epoch=self.method.state["epoch"] - 1,
+                    verbose="auto" if epochs else 0,
+                    callbacks=[watcher, *files, *snapshots],
+                    **self._validating(form),
+                )
+            except WorkerError as error:
+                raise _told_by_criterion(error) from None
+            finally:
+                self._finish(form, optimizer, watcher)
+
+    def _logged(self) -> AbstractContextManager[Notes | None]:
+        """Notes what the log says, if anybody listens, and of validations in any case."""
+        iterations = logger.isEnabledFor(logging.INFO)
+        if self.validation is None and not iterations:
+            return nullcontext()
+        methods = () if self.validation is None else self.validation.methods
+        return logged(self.model.name(), methods, iterations)
+
+    def _validating(self, form: Form) -> dict[str, Any]:
+        """What `fit` is told of the validation; callbacks ask for each."""
+        if self.validation is None:
+            return {}
+        return {
+            "validation_data": form.rows(self.validation.data),
+            "validation_batch_size": self.validation.batch_size,
+            "validation_freq": _UNBOUNDED,
+            "validation_metrics": Methods(self.validation.methods, form.outputs, form.targets),
+        }
 
     def _optimizer(self) -> Any:
         schedule = self.method.schedule
@@ -147,15 +163,18 @@ class Training:
             optimizer.set_factors(*(factors(module, shapes, values) for values in given))
         optimizer.halve(variables)
 
-    def _callbacks(self) -> tuple[Following, list[EventFile]]:
-        validation, files = self.validation, []
+    def _callbacks(self, notes: Notes | None) -> tuple[Following, list[Any]]:
+        validation = self.validation
+        files: list[Any] = [] if notes is None else [notes]
+        names = unique_names(() if validation is None else validation.methods)
         arguments: dict[str, Any] = {"state": {**self.method.state, "batch": self.batch_size}, "end": self.end}
         if validation is not None:
-            names = unique_names(validation.methods)
             arguments |= {"validation": validation.trigger, "score": names[0]}
             if self.validation_summary is not None:
                 files.append(EventFile(self.validation_summary.path))
                 arguments["validated"] = (files[-1], names)
+        if notes is not None:
+            arguments["notes"] = (notes, names)
         if self.train_summary is not None:
             files.append(EventFile(self.train_summary.path))
             arguments["train"] = (files[-1], self.train_summary.triggers)

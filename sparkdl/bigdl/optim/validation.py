@@ -54,6 +54,12 @@ class ValidationMethod(JavaValue):
         """The result as an object."""
         return EvaluatedResult(*self.number(state), self.name)
 
+    def text(self, value: float, count: int) -> str:
+        """A result and what it is a mean over, as BigDL logs them while a model is trained."""
+        return (
+            f"({self.name}: {np.float32(value * count)!s}, count: {count}, Average {self.name}: {np.float32(value)!s})"
+        )
+
     def __str__(self) -> str:
         return self.name
 
@@ -70,6 +76,11 @@ class _Accuracy(ValidationMethod):
         if len(scores) != len(labels):
             raise DataError(f"{self.name} got {len(scores)} outputs and {len(labels)} labels: give one label per row.")
         return mean(float(np.sum(self.correct(scores, labels))), len(scores))
+
+    def text(self, value: float, count: int) -> str:
+        """See `ValidationMethod`."""
+        correct = round(value * count)
+        return f"Accuracy(correct: {correct}, count: {count}, accuracy: {correct / max(count, 1)})"
 
     def pairs(self, output: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Scores (rows, classes), and labels (rows,)."""

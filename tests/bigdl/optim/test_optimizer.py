@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +131,52 @@ def test_triggers_checkpoints_and_curves_and_a_training_that_goes_on(spark_local
     Optimizer.create(loaded, data, ClassNLLCriterion(), MaxEpoch(3), 30, again).optimize()
     for weight, other in zip(model.get_weights() or [], loaded.get_weights() or [], strict=True):
         np.testing.assert_allclose(weight, other, rtol=1e-3, atol=1e-4)
+
+
+def test_iterations_and_validations_are_logged_as_bigdl_does(
+    spark_local: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "sparkdl")
+    model = classifier().set_name("spots")
+    optimizer = Optimizer.create(model, spots(spark_local), ClassNLLCriterion(), MaxEpoch(2), 30, SGD(0.5))
+    optimizer.set_validation(40, spots(spark_local), EveryEpoch(), [Top1Accuracy(), Loss()])
+    optimizer.set_checkpoint(EveryEpoch(), str(tmp_path))
+    optimizer.optimize()
+    lines = [record.getMessage() for record in caplog.records]
+    number = r"[0-9.e+-]+"
+    trained = (
+        rf"\[Epoch (\d) (\d+)/90\]\[Iteration (\d)\]\[Wall Clock {number}s\] Trained 30.0 records in {number} seconds. "
+        rf"Throughput is {number} records/second. Loss is {number}. spots's hyper parameters: Current learning rate is "
+        "0.5."
+    )
+    places = [match.groups() for line in lines if (match := re.fullmatch(trained, line))]
+    assert places == [(str(1 + i // 3), str(30 + i % 3 * 30), str(i + 1)) for i in range(6)]
+    found = {result.method: result for result in model.evaluate(spots(spark_local), 40, [Top1Accuracy(), Loss()])}
+    accuracy = found["Top1Accuracy"].result
+    place = rf"\[Epoch 2 90/90\]\[Iteration 6\]\[Wall Clock {number}s\]"
+    right = (
+        f"Top1Accuracy is Accuracy(correct: {round(90 * accuracy)}, count: 90, accuracy: {round(90 * accuracy) / 90})"
+    )
+    assert sum(bool(re.fullmatch(place + " " + re.escape(right), line)) for line in lines) == 1
+    (average,) = (
+        match[1]
+        for line in lines
+        if (match := re.fullmatch(rf"{place} Loss is \(Loss: {number}, count: 90, Average Loss: ({number})\)", line))
+    )
+    assert float(average) == pytest.approx(found["Loss"].result, rel=0.02)  # of the rounded weights
+    assert sum("Epoch finished." in line for line in lines) == 2
+    assert sum(line.startswith("checkpoint ") and "/model.7 " in line for line in lines) == 1
+
+
+def test_results_of_validations_are_shown_without_a_log(spark_local: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    optimizer = Optimizer.create(classifier(), spots(spark_local), ClassNLLCriterion(), MaxEpoch(2), 30, SGD(0.5))
+    optimizer.set_validation(40, spots(spark_local), SeveralIteration(4), [Top1Accuracy()])
+    optimizer.optimize()
+    shown = capfd.readouterr().out
+    assert re.search(
+        r"\[Epoch 1 90/90\]\[Iteration 3\]\[Wall Clock [0-9.]+s\] Top1Accuracy is Accuracy\(correct", shown
+    )
+    assert "Trained" not in shown
 
 
 def test_arrays_and_a_method_that_remembers(spark_local: Any, tmp_path: Path) -> None:
