@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
-
-import numpy as np
 
 from sparkdl.bigdl.optim.triggers import SeveralIteration, Trigger
 from sparkdl.bigdl.util.bridge import JavaValue
@@ -29,9 +26,9 @@ class _Summary(JavaValue):
         self.log_dir, self.app_name = log_dir, app_name
         self.path = os.path.join(log_dir, app_name, self.part)
 
-    def read_scalar(self, tag: str) -> np.ndarray[Any, Any]:
-        """A curve, as rows (iteration, value, wall time)."""
-        return np.array(read_points(self.path, tag), np.float64).reshape(-1, 3)
+    def read_scalar(self, tag: str) -> list[list[float]]:
+        """A curve, as a list of [iteration, value, wall time]."""
+        return [[float(number) for number in point] for point in read_points(self.path, tag)]
 
 
 class TrainSummary(_Summary):

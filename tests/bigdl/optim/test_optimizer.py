@@ -77,11 +77,11 @@ def test_twenty_iterations_are_bigdls(case: str, tolerance: float, spark_local: 
     summary = TrainSummary(str(tmp_path), "golden").set_summary_trigger("LearningRate", SeveralIteration(1))
     optimizer.set_train_summary(summary)
     assert optimizer.optimize() is model
-    losses = summary.read_scalar("Loss")
+    losses = np.array(summary.read_scalar("Loss"))
     assert losses[:, 0].tolist() == list(range(1, 21))
     np.testing.assert_allclose(losses[:, 1], ARRAYS[f"{case}/loss"], rtol=1e-5, atol=tolerance / 10)
     if ITEMS[case]["lr_logged"][0]:
-        np.testing.assert_allclose(summary.read_scalar("LearningRate")[:, 1], ITEMS[case]["lr_logged"], rtol=1e-6)
+        np.testing.assert_allclose(np.array(summary.read_scalar("LearningRate"))[:, 1], ITEMS[case]["lr_logged"], rtol=1e-6)
     for index, weight in enumerate(model.get_weights() or []):
         np.testing.assert_allclose(weight, ARRAYS[f"{case}/w{index}"], rtol=1e-5, atol=tolerance)
 
@@ -119,9 +119,10 @@ def test_triggers_checkpoints_and_curves_and_a_training_that_goes_on(spark_local
     assert (adam.state["epoch"], adam.state["neval"]) == (4, 10)
     # The number of the iteration that comes next is even after the first, third, ... one.
     accuracies = validation.read_scalar("Top1Accuracy")
-    assert accuracies[:, 0].tolist() == [1, 3, 5, 7, 9] and accuracies[-1, 1] > 0.9
-    assert validation.read_scalar("Loss").shape == (5, 3)
-    assert train.read_scalar("Throughput").shape == (9, 3)
+    assert [point[0] for point in accuracies] == [1, 3, 5, 7, 9] and accuracies[-1][1] > 0.9
+    assert [[type(number) for number in point] for point in validation.read_scalar("Loss")] == [[float] * 3] * 5
+    assert np.shape(train.read_scalar("Throughput")) == (9, 3)
+    assert train.read_scalar("LearningRate") == []
     # The first epoch ends with the third iteration; EveryEpoch counts from the first that it has seen.
     folder = next((tmp_path / "checkpoints").iterdir())
     names = sorted(path.name for path in folder.iterdir())
