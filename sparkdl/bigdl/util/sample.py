@@ -112,7 +112,7 @@ class JTensor:
 
     def __repr__(self) -> str:
         indices = "" if self.indices is None else f" ,indices {self.indices}"
-        return f"JTensor: storage: {self.storage}, shape: {list(self.shape)}{indices}, {self.bigdl_type}"
+        return f"JTensor: storage: {self.storage}, shape: {np.array(self.shape)}{indices}, {self.bigdl_type}"
 
 
 class Sample(types.Sample):
@@ -181,7 +181,7 @@ class Sample(types.Sample):
         return _sample, (type(self), features, labels, self.bigdl_type)
 
     def __repr__(self) -> str:
-        return f"Sample: features: {self.features}, labels: {self.labels}"
+        return f"Sample: features: {self.features}, labels: {self.labels},"
 
 
 def _tensors(value: Any, what: str) -> list[JTensor]:

@@ -48,6 +48,17 @@ def test_pickles_are_equal_and_small_and_can_be_written_to() -> None:
     assert back != sample
 
 
+def test_printed_as_bigdl_does() -> None:
+    tensor = JTensor.from_ndarray(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    assert str(tensor) == repr(tensor) == "JTensor: storage: [[1. 2.]\n [3. 4.]], shape: [2 2], float"
+    assert str(Sample.from_ndarray(np.array([1.0]), np.array([2.0]))) == (
+        "Sample: features: [JTensor: storage: [1.], shape: [1], float], labels: [JTensor: storage: [2.], shape: [1], "
+        "float],"
+    )
+    sparse = JTensor.sparse(np.array([1.0, 2.0]), np.array([[0, 1], [1, 2]]), np.array([3, 3]))
+    assert str(sparse) == "JTensor: storage: [1. 2.], shape: [3 3] ,indices [[0 1]\n [1 2]], float"
+
+
 def test_fit_and_predict_take_them(spark_local: Any) -> None:
     import keras
 
