@@ -116,10 +116,9 @@ class Model(KerasNet):
         """This model."""
         return self
 
-    def save_graph_topology(self, log_path: str, backward: bool = False) -> Model:  # type: ignore[override]
+    def save_graph_topology(self, log_path: str, backward: bool = False) -> None:  # type: ignore[override]
         """Writes the graph for TensorBoard into a folder."""
         super().save_graph_topology(log_path)
-        return self
 
     def new_graph(self, outputs: Any) -> Model:
         """The part of this graph that ends at the layers with these names; weights are shared."""

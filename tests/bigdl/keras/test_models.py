@@ -84,6 +84,13 @@ def test_merged_entries() -> None:
     assert model.forward([X, np.ones((3, 2))]).shape == (3, 1)
 
 
+def test_files_are_written_and_nothing_is_returned(tmp_path: Path) -> None:
+    node = Input(shape=(4,))
+    graph = Model(node, Dense(2)(node))
+    assert graph.save_graph_topology(str(tmp_path / "logs")) is None and list((tmp_path / "logs").iterdir())
+    assert graph.saveModel(str(tmp_path / "m.bigdl")) is None and (tmp_path / "m.bigdl").exists()
+
+
 def test_sequential_as_graph_and_parts_of_graphs() -> None:
     row = Sequential().add(Dense(8, input_shape=(5, 4), name="a")).add(Flatten(name="b")).add(Dense(2, name="c"))
     model = row.to_model()

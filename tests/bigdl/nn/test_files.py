@@ -54,7 +54,7 @@ def graph() -> Model:
 @pytest.mark.parametrize("apart", [False, True])
 def test_a_model_is_what_it_was(apart: bool, tmp_path: Path) -> None:
     model, weights = net(), str(tmp_path / "m.bin") if apart else None
-    model.saveModel(str(tmp_path / "m.bigdl"), weights)
+    assert model.saveModel(str(tmp_path / "m.bigdl"), weights) is None
     again = Model.loadModel(str(tmp_path / "m.bigdl"), weights)
     assert isinstance(again, Sequential)
     assert [type(layer) for layer in again.layers] == [type(layer) for layer in model.layers]

@@ -35,7 +35,7 @@ class Saving:
         inputs = self._recording.inputs if self._recording is not None else None
         return None if inputs is None or isinstance(inputs, list) else list(inputs.shape)
 
-    def saveModel(self: Self, modelPath: str, weightPath: str | None = None, over_write: bool = False) -> Self:
+    def saveModel(self, modelPath: str, weightPath: str | None = None, over_write: bool = False) -> None:
         """Writes a model file of BigDL, and the file of its weights where they are to stand apart.
 
         Raises:
@@ -47,11 +47,11 @@ class Saving:
         write_file(modelPath, model)
         if weightPath is not None and weights is not None:
             write_file(weightPath, weights)
-        return self
 
     def save(self: Self, path: str, over_write: bool = False) -> Self:
         """Writes a model file of BigDL, as `saveModel` does: there is no Java whose objects could be written."""
-        return self.saveModel(path, over_write=over_write)
+        self.saveModel(path, over_write=over_write)
+        return self
 
     def quantize(self) -> Any:
         """A copy of the layer in eight bits, for `forward`, `predict` and `evaluate`: see `QuantizedLayer`.
