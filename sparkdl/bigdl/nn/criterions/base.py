@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from sparkdl.bigdl.nn.layers.base import Layer, plain
 from sparkdl.bigdl.nn.layers.values import arrays, outcome
 from sparkdl.bigdl.util.bridge import JavaValue
@@ -65,7 +67,8 @@ class Criterion(JavaValue):
 
     def forward(self, input: Any, target: Any) -> float:
         """The loss of an array, or a list (table) of them, and a target; labels count from 1."""
-        return loss_and_gradient(self.value, arrays(input), arrays(target))[0]
+        found = loss_and_gradient(self.value, arrays(input), arrays(target))[0]
+        return float(str(np.float32(found)))  # the shortest number that is the same float32, as Java's is written
 
     def backward(self, input: Any, target: Any) -> Any:
         """The gradient of the loss for the input."""
