@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -115,16 +117,45 @@ def test_the_keras_model_of_a_model() -> None:
     np.testing.assert_allclose(made.predict(images, verbose=0), model.forward(images), rtol=1e-4, atol=1e-6)
 
 
-def test_summary(capsys: Any) -> None:
-    model = Sequential(name="m").add(Dense(3, input_shape=(4,), name="one")).add(Dense(2, name="two"))
-    model.freeze("one")
-    text = model.summary()
+def test_summary_of_a_row(capsys: Any) -> None:
+    long = "a_name_that_is_longer_than_the_column_of_names"
+    model = Sequential(name="m").add(Dense(3, input_shape=(4,), name=long)).add(Dense(2, name="two"))
+    model.freeze(long)
+    text = model.summary(80)
     assert text in capsys.readouterr().out
-    assert "one (Dense)" in text and "(None, 3)" in text and "Total params: 23" in text
-    assert "Trainable params: 8" in text and "Non-trainable params: 15" in text
-    x = Input(shape=(4,))
-    hidden = Dense(3, name="hidden")(x)
-    assert "hidden" in Model(x, Dense(2)(hidden)).summary().split("(Dense)")[-1]
+    lines = [re.sub("Input[0-9a-f]{8}", "Input-made-up", line) for line in text.splitlines()]
+    assert lines == [
+        "Model Summary:",
+        "-" * 80,
+        "Layer (type)               Output Shape     Param #  Connected to             ",
+        "=" * 80,
+        "Input-made-up (Input)      (None, 4)        0                                 ",
+        "_" * 80,
+        "a_name_that_is_longer_than (None, 3)        15       Input-made-up            ",
+        "_" * 80,
+        "two (Dense)                (None, 2)        8        a_name_that_is_longer_tha",
+        "_" * 80,
+        "Total params: 23",
+        "Trainable params: 8",
+        "Non-trainable params: 15",
+        "-" * 80,
+    ]
+
+
+def test_summary_of_a_graph() -> None:
+    one, other = Input(shape=(3,), name="i1"), Input(shape=(3,), name="i2")
+    merged = merge([Dense(4, name="a")(one), Dense(4, name="b")(other)], mode="concat", name="mm")
+    lines = Model([one, other], Dense(1, name="o")(merged)).summary().splitlines()
+    assert [line.rstrip() for line in lines if "(None" in line or line.startswith(" ")] == [
+        "i1 (Input)                              (None, 3)                 0",
+        "i2 (Input)                              (None, 3)                 0",
+        "b (Dense)                               (None, 4)                 16            i2",
+        "a (Dense)                               (None, 4)                 16            i1",
+        "mm (Merge)                              (None, 8)                 0             a",
+        "                                                                                b",
+        "o (Dense)                               (None, 1)                 9             mm",
+    ]
+    assert all(line == line.rstrip().ljust(118) for line in lines if "(None" in line)
 
 
 EXPRESSIONS = {

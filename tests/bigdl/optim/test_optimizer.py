@@ -81,7 +81,9 @@ def test_twenty_iterations_are_bigdls(case: str, tolerance: float, spark_local: 
     assert losses[:, 0].tolist() == list(range(1, 21))
     np.testing.assert_allclose(losses[:, 1], ARRAYS[f"{case}/loss"], rtol=1e-5, atol=tolerance / 10)
     if ITEMS[case]["lr_logged"][0]:
-        np.testing.assert_allclose(np.array(summary.read_scalar("LearningRate"))[:, 1], ITEMS[case]["lr_logged"], rtol=1e-6)
+        np.testing.assert_allclose(
+            np.array(summary.read_scalar("LearningRate"))[:, 1], ITEMS[case]["lr_logged"], rtol=1e-6
+        )
     for index, weight in enumerate(model.get_weights() or []):
         np.testing.assert_allclose(weight, ARRAYS[f"{case}/w{index}"], rtol=1e-5, atol=tolerance)
 

@@ -69,7 +69,7 @@ class KerasNet(Training, ZooKerasLayer):
 
     def summary(self, line_length: int = 120, positions: Any = [0.33, 0.55, 0.67, 1.0]) -> str:  # noqa: B006
         """Prints a table of the layers, and returns it; `positions` are where its columns end, as parts of a line."""
-        text = summary(self.name(), self._layers, self.value, line_length, positions)
+        text = summary(self._layers, self.value, line_length, positions)
         sys.stdout.write(text + "\n")
         return text
 
