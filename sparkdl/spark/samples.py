@@ -13,6 +13,7 @@ from pyspark import RDD
 
 from sparkdl.data.blocks import POSITION_BITS, Block, block_of_samples, pack
 from sparkdl.errors import DataError
+from sparkdl.spark.failures import own_errors
 from sparkdl.spark.placement import destination
 from sparkdl.types import Sample, SampleSpec, TensorSpec
 
@@ -76,10 +77,11 @@ def first_item(rdd: RDD[Any]) -> Any:
     the TensorFlow that is loaded in it: the next use of the same RDD must not pay for that.
 
     Raises:
-        DataError: there is none.
+        DataError: there is none, or what makes it says so.
     """
     if rdd not in _first_items:
-        found = rdd.take(1)
+        with own_errors():
+            found = rdd.take(1)
         if not found:
             raise DataError("the data has no rows: the RDD is empty.")
         _first_items[rdd] = found[0]

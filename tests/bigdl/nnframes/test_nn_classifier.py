@@ -32,7 +32,7 @@ from sparkdl.bigdl.nnframes.configs import from_config, to_config
 from sparkdl.bigdl.optim.optimizer import Adam, MaxIteration
 from sparkdl.bigdl.transform.vision.image import HFlip, MatToTensor, Resize
 from sparkdl.bigdl.transform.vision.image import Pipeline as Transforms
-from sparkdl.errors import ArgumentError, StorageError, UnsupportedError
+from sparkdl.errors import ArgumentError, DataError, StorageError, UnsupportedError
 
 
 def _linear(*more: Any) -> Any:
@@ -55,6 +55,14 @@ def test_an_estimator_learns_arrays(frame: Any) -> None:
     rows = fitted.setPredictionCol("out").transform(frame).collect()
     assert rows[0].asDict().keys() == {"features", "vector", "target", "label", "out"}
     np.testing.assert_allclose([row.out for row in rows], [row.target for row in rows], rtol=0.1)
+
+
+def test_columns_of_other_sizes_are_told_in_a_sentence(frame: Any) -> None:
+    estimator = NNEstimator(_linear(), MSECriterion(), SeqToTensor([3]), [2]).setLabelCol("target").setBatchSize(4)
+    with pytest.raises(DataError, match=r"^SeqToTensor\(\[3\]\) received 2 numbers.$"):
+        estimator.setMaxEpoch(1).fit(frame)
+    with pytest.raises(DataError, match=r"takes 3 features \(input_size\), but was given 2"):
+        NNEstimator(Sequential().add(Linear(3, 2)), MSECriterion(), [2], [2]).setLabelCol("target").fit(frame)
 
 
 def test_a_classifier_says_classes_from_one_and_is_saved_in_a_pipeline(frame: Any, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from sparkdl.errors import ArgumentError, DataError
 from sparkdl.nn.torch.module import Module
 from sparkdl.nn.torch.network import Shape, network
 from sparkdl.spark.predict import predict
-from sparkdl.spark.samples import first_sample, spec_of
+from sparkdl.spark.samples import first_item, first_sample, spec_of
 from sparkdl.spark.shipping import ship_predictor
 from sparkdl.types import Sample, SampleSpec
 
@@ -139,7 +139,7 @@ def rdd_of(data: Any) -> RDD:
 
 def model_for(layer: Inference, data: RDD) -> Any:
     """The model of a layer for such samples (or arrays)."""
-    first = data.first()
+    first = first_item(data)
     features = first.features if isinstance(first, Sample) else (first,)
     return layer._model([tuple(_array(feature).shape) for feature in features])
 
