@@ -76,6 +76,7 @@ from sparkdl.bigdl.optim.validation import (  # noqa: F401
     ValidationMethod,
     checked,
 )
+from sparkdl.bigdl.util.arguments import told
 from sparkdl.bigdl.util.common import (  # noqa: F401
     DOUBLEMAX,
     JavaValue,
@@ -337,6 +338,12 @@ class LocalOptimizer(BaseOptimizer):
 
     def set_validation(self, batch_size: int, X_val: Any, Y_val: Any, trigger: Trigger, val_method: Any = None) -> None:
         """Measures a model on other arrays now and then, by default with Top1Accuracy."""
+        for name, array in (("X_val", X_val), ("Y_val", Y_val)):
+            if not isinstance(array, (np.ndarray, list, tuple)):
+                raise ArgumentError(
+                    f"set_validation({name}=) of an optimizer for arrays must be an ndarray, received a "
+                    f"{type(array).__name__}: give set_validation(batch_size, X_val, Y_val, trigger, val_method)."
+                )
         methods = checked(val_method if val_method is not None else [Top1Accuracy()])
         self.validation = ((X_val, Y_val), int(batch_size), _trigger(trigger, "set_validation"), methods)
 
@@ -357,13 +364,13 @@ def _method(given: Any) -> OptimMethod:
     if isinstance(given, JavaMethod):
         given = given.method
     if given is not None and not isinstance(given, OptimMethod):
-        raise ArgumentError(f"optim_method= must be SGD(...), Adam(...) or another one, received {given!r}.")
+        raise ArgumentError(f"optim_method= must be SGD(...), Adam(...) or another one, received {told(given)}.")
     return given if given is not None else SGD()
 
 
 def _trigger(given: Any, who: str) -> Trigger:
     if not isinstance(given, Trigger):
-        raise ArgumentError(f"{who} needs a trigger (MaxEpoch(5), EveryEpoch(), ...), received {given!r}.")
+        raise ArgumentError(f"{who} needs a trigger (MaxEpoch(5), EveryEpoch(), ...), received {told(given)}.")
     return given
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from pyspark import RDD
 
 from sparkdl.bigdl.optim.checkpoints import Snapshots
@@ -99,6 +100,7 @@ class Training:
             logger.info("the end of the training is reached before its first iteration.")
             return
         form = Form.of(self.model.value, first_sample(self.data), self.criterion)
+        form.check(first_sample(self.data), self.batch_size, () if self.validation is None else self.validation.methods)
         optimizer = self._optimizer()
         form.model.compile(optimizer, form.loss)
         self._begin(form, optimizer)
@@ -265,6 +267,25 @@ class Form:
         table, single = (outputs, None) if isinstance(output, list) else (None, outputs)
         loss = TorchLoss(criterion.value, table or single, targets)
         return cls(model, made, loss, shapes, outputs, targets)
+
+    def check(self, sample: Sample, batch_size: int, methods: Sequence[ValidationMethod]) -> None:
+        """Looks, before a job starts, whether labels like those of a sample fit the criterion, and the methods too.
+
+        Raises:
+            DataError: they do not; with the sentence of the criterion, or of the method.
+        """
+        output = tuple(self.model.output.shape[1:])
+        whole = sum(int(np.size(label)) for label in sample.labels)
+        target = tuple(np.shape(sample.labels[0])) if self.targets is None else (whole,)
+        specs = [tf.TensorSpec((batch_size, *shape), tf.float32) for shape in (target, output)]
+        # Tracing says what does not fit, and computes nothing; what else it meets is for the training to tell.
+        try:
+            tf.function(self.loss.call, autograph=False).get_concrete_function(*specs)
+        except (tf.errors.OpError, TypeError, ValueError) as error:
+            if isinstance(error, DataError):
+                raise
+        for method in methods if self.outputs is None else ():
+            method.check(output)
 
     def rows(self, data: RDD[Sample]) -> RDD[Sample]:
         """Samples with one label array."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sparkdl.bigdl.util.arguments import told
 from sparkdl.bigdl.util.bridge import JavaValue
 from sparkdl.bigdl.util.results import EvaluatedResult
 from sparkdl.errors import ArgumentError, DataError
@@ -40,6 +41,9 @@ class ValidationMethod(JavaValue):
             DataError: it cannot be measured.
         """
         raise NotImplementedError
+
+    def check(self, output: tuple[int | None, ...]) -> None:
+        """Raises DataError where outputs of this shape of a row can never be measured."""
 
     def merge(self, first: State, second: State) -> State:
         """What two parts say together."""
@@ -114,10 +118,14 @@ class Top5Accuracy(_Accuracy):
     def __init__(self, bigdl_type: str = "float") -> None:
         super().__init__(bigdl_type)
 
+    def check(self, output: tuple[int | None, ...]) -> None:
+        """See `ValidationMethod`."""
+        if output and output[-1] is not None and output[-1] < 5:
+            raise DataError(f"Top5Accuracy needs at least 5 classes, and the output has {output[-1]}.")
+
     def correct(self, scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """See `Top1Accuracy`."""
-        if scores.shape[1] < 5:
-            raise DataError(f"Top5Accuracy needs at least 5 classes, and the output has {scores.shape[1]}.")
+        self.check(scores.shape[1:])
         best = np.argsort(-scores, 1, "stable")[:, :5] + 1
         return (best == labels[:, None]).any(1)
 
@@ -244,7 +252,7 @@ def checked(methods: Any) -> list[ValidationMethod]:
             method = named[method]()
         if not isinstance(method, ValidationMethod):
             raise ArgumentError(
-                f"a validation method is {method!r}, expected Top1Accuracy(), Loss(), ... of bigdl.optim.optimizer."
+                f"a validation method is {told(method)}, expected Top1Accuracy(), Loss(), ... of bigdl.optim.optimizer."
             )
         found.append(method)
     return found

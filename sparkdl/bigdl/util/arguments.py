@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ import numpy as np
 from sparkdl.errors import ArgumentError
 
 _BOOLS = (bool, np.bool_)
+_ADDRESS = re.compile(r" object at 0x[0-9a-f]+")
 C = TypeVar("C", bound=type)
 
 
@@ -23,6 +25,16 @@ def _is_whole(value: Any) -> bool:
 def is_number(value: Any) -> bool:
     """Whether a value is a number: Python's or numpy's, and no truth value."""
     return isinstance(value, Real) and not isinstance(value, _BOOLS)
+
+
+def told(value: Any) -> str:
+    """A value as messages show it: without the addresses of objects, which nobody can use.
+
+    Example:
+        >>> told("SGD"), told([object()])
+        ("'SGD'", '[<object>]')
+    """
+    return _ADDRESS.sub("", repr(value))
 
 
 def _is_truth(value: Any) -> bool:

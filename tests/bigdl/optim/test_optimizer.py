@@ -30,6 +30,7 @@ from sparkdl.bigdl.optim.optimizer import (
     SequentialSchedule,
     SeveralIteration,
     Top1Accuracy,
+    Top5Accuracy,
     TrainSummary,
     TriggerOr,
     ValidationSummary,
@@ -228,6 +229,41 @@ def test_labels_that_count_from_0_are_told_in_a_sentence(spark_local: Any) -> No
     shifted = spots(spark_local).map(lambda s: Sample.from_ndarray(s.feature.to_ndarray(), s.label.to_ndarray() - 1))
     with pytest.raises(DataError, match="^ClassNLLCriterion got a label .* add 1 to labels that count from 0.$"):
         Optimizer.create(classifier(), shifted, ClassNLLCriterion(), MaxEpoch(1), 30).optimize()
+
+
+def test_labels_that_do_not_fit_the_criterion_are_told_before_a_job_starts(
+    spark_local: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "fit", lambda *_, **__: pytest.fail("a job was started"))
+    wide = spots(spark_local).map(lambda s: Sample.from_ndarray(s.feature.to_ndarray(), np.ones(4)))
+    for last, criterion, sentence in (
+        (
+            Linear(2, 3),
+            MSECriterion(),
+            r"^MSECriterion got a target of shape \(30, 4\) for an output of shape \(30, 3\)",
+        ),
+        (classifier(), ClassNLLCriterion(), "give one label per row, not one-hot vectors.$"),
+    ):
+        with pytest.raises(DataError, match=sentence):
+            Optimizer.create(last, wide, criterion, MaxEpoch(1), 30).optimize()
+
+
+def test_methods_that_cannot_measure_the_output_are_told_before_a_job_starts(
+    spark_local: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "fit", lambda *_, **__: pytest.fail("a job was started"))
+    optimizer = Optimizer.create(classifier(), spots(spark_local), ClassNLLCriterion(), MaxEpoch(1), 30)
+    optimizer.set_validation(30, spots(spark_local), EveryEpoch(), [Top1Accuracy(), Top5Accuracy()])
+    with pytest.raises(DataError, match="^Top5Accuracy needs at least 5 classes, and the output has 3.$"):
+        optimizer.optimize()
+
+
+def test_validation_of_arrays_takes_arrays(spark_local: Any) -> None:
+    optimizer = Optimizer.create(golden_model(), (ARRAYS["X"], ARRAYS["Y"]), MSECriterion(), MaxEpoch(1), 8)
+    with pytest.raises(ArgumentError, match="must be an ndarray, received a [A-Za-z]*RDD: give set_validation"):
+        optimizer.set_validation(4, golden_samples(spark_local), EveryEpoch(), [Loss()])
+    with pytest.raises(ArgumentError, match=r"received \[<sparkdl.bigdl.optim.validation.Loss>\].$"):
+        optimizer.set_validation(4, ARRAYS["X"], ARRAYS["Y"], [Loss()])
 
 
 def test_tables_of_outputs_and_of_labels(spark_local: Any) -> None:

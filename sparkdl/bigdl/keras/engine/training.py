@@ -19,6 +19,7 @@ from sparkdl.bigdl.keras.words import to_bigdl_criterion, to_bigdl_metric, to_bi
 from sparkdl.bigdl.nn.criterion import Criterion
 from sparkdl.bigdl.optim.optimizer import EveryEpoch, Loss, MaxEpoch, Optimizer, SeveralIteration
 from sparkdl.bigdl.optim.summaries import TrainSummary, ValidationSummary
+from sparkdl.bigdl.util.arguments import told
 from sparkdl.errors import ArgumentError
 
 TRAIN_TAGS = ("Loss", "LearningRate", "Throughput")
@@ -68,7 +69,7 @@ class Training(ZooKerasLayer):
         else:
             criterion = loss
         if not isinstance(criterion, Criterion):
-            raise ArgumentError(f"loss={loss!r} is no criterion: give one, one of Keras's words, or a function.")
+            raise ArgumentError(f"loss={told(loss)} is no criterion: give one, one of Keras's words, or a function.")
         given = [metrics] if isinstance(metrics, str) else list(metrics or ())
         self.settings = replace(
             self.settings,
