@@ -131,7 +131,10 @@ class Estimator(JavaValue):
     def evaluate(self, validation_set: Any, validation_method: Any, batch_size: int = 32) -> Any:
         """What each method says of the model on a FeatureSet of samples."""
         methods = validation_method if isinstance(validation_method, (list, tuple)) else [validation_method]
-        return self.model.evaluate(samples(validation_set), batch_size, list(methods))
+        from sparkdl.bigdl.nn.layers.inference import measured
+
+        # Not the model's own evaluate: that of a Keras-style model takes other arguments.
+        return measured(self.model, samples(validation_set), batch_size, list(methods))
 
     def evaluate_imagefeature(self, validation_set: Any, validation_method: Any, batch_size: int = 32) -> Any:
         """The same of images that hold samples."""

@@ -5,12 +5,19 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from sparkdl.bigdl.estimator import Estimator
 from sparkdl.bigdl.estimator.estimator import batch_size_of, samples
 from sparkdl.bigdl.feature.common import ChainedPreprocessing, FeatureSet, SampleToMiniBatch, ToTuple
+from sparkdl.bigdl.keras.layers import Dense
+from sparkdl.bigdl.keras.models import Sequential
+from sparkdl.bigdl.nn.criterion import MSECriterion
+from sparkdl.bigdl.nn.layer import Linear
 from sparkdl.bigdl.optim import optimizer
+from sparkdl.bigdl.optim.optimizer import Loss
+from sparkdl.bigdl.util.sample import Sample
 from sparkdl.errors import ArgumentError, ModelError
 
 
@@ -55,6 +62,16 @@ def test_data_of_every_kind(spark_local: Any) -> None:
     assert samples(FeatureSet.image_frame(frame)) is rdd and batch_size_of(rdd) == 32
     with pytest.raises(ArgumentError, match="received a list"):
         samples([1])
+
+
+def test_models_of_both_styles_are_measured(spark_local: Any) -> None:
+    rows = [Sample.from_ndarray(np.full(2, value), np.array([value])) for value in (1.0, 3.0)]
+    rdd = spark_local.sparkContext.parallelize(rows, 1)
+    torch_style, keras_style = Linear(2, 1), Sequential().add(Dense(1, input_shape=(2,)))
+    for model in (torch_style, keras_style):
+        model.set_weights([np.ones((1, 2)), np.zeros(1)])
+        (found,) = Estimator(model).evaluate(rdd, Loss(MSECriterion()), 2)
+        assert (found.method, found.total_num, found.result) == ("Loss", 2, 5.0)
 
 
 def test_curves_need_a_folder() -> None:
