@@ -1,4 +1,4 @@
-"""`import sparkdl.bigdl.install`: from then on `bigdl.*` and `bigdl.dllib.*` are the modules of `sparkdl.bigdl`.
+"""`import sparkdl.bigdl.install`: from then on `bigdl.*`, `bigdl.dllib.*` and `zoo.*` are modules of `sparkdl.bigdl`.
 
 The same module objects, under other names: `bigdl.nn.layer.Linear is sparkdl.bigdl.nn.layer.Linear`.
 """
@@ -14,7 +14,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
-from sparkdl.bigdl.names import HOME, home_of, reason_against
+from sparkdl.bigdl.names import HOME, ROOTS, ZOO, home_of, reason_against
 from sparkdl.errors import UnsupportedError
 
 NAME = "bigdl"
@@ -47,13 +47,20 @@ class Aliases(MetaPathFinder):
         Raises:
             ModuleNotFoundError: for a part of BigDL that is not here, with the reason.
         """
-        if fullname.partition(".")[0] != NAME:
+        root = fullname.partition(".")[0]
+        if root not in ROOTS or (root == ZOO and _is_of_others(ZOO)):
             return None
         why = reason_against(fullname)
         if why is not None:
             raise ModuleNotFoundError(f"sparkdl does not stand in for {fullname}: {why}.", name=fullname)
         home = home_of(fullname)
         return ModuleSpec(fullname, _Alias(home)) if _exists(home) else None
+
+
+def _is_of_others(root: str) -> bool:
+    """Whether a name that many programs use for themselves means a package that is no part of this one."""
+    loaded = sys.modules.get(root)
+    return PathFinder.find_spec(root) is not None if loaded is None else loaded.__name__ != HOME
 
 
 def _exists(home: str) -> bool:

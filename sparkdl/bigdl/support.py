@@ -13,6 +13,8 @@ CHANGED: Mapping[str, str] = {
     "batch size": "any number, of all workers together: it need not divide by the cores, and may exceed the rows",
     "cores": "one worker per task slot, `spark.task.cpus` threads each; no `coreNumber`, `mklNumThreads` and the like",
     "`LocalOptimizer(cores=)`": "the greatest number of workers; on one machine no more than it has cores",
+    "`zoo.*` of Analytics Zoo": "means what became of it in BigDL 2: `zoo.common.nncontext`, `zoo.pipeline.api.keras`, "
+    "`zoo.pipeline.nnframes`, `zoo.feature` and the like; a package `zoo` of your own stays yours",
     "engine types": "`MklDnn` and its layouts have no counterpart; `get_bigdl_engine_type()` says `MklBlas`",
     "a training": "one Spark job with a barrier stage; dynamic allocation must be off",
     "a lost executor": "the training goes on from the newest state in memory; no checkpoint is needed for that",

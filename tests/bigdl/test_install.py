@@ -149,6 +149,43 @@ def test_without_a_script_it_says_how_it_is_used(tmp_path: Path) -> None:
     assert main([]) == main([str(tmp_path / "missing.py")]) == 2
 
 
+ZOO = """
+import sparkdl.bigdl.install
+from zoo import init_nncontext
+from zoo.common.nncontext import init_nncontext as second
+from zoo.feature.common import FeatureSet
+from zoo.pipeline.api import autograd
+from zoo.pipeline.api.keras.layers import Dense
+from zoo.pipeline.api.keras.models import Sequential
+from zoo.pipeline.api.net import Net
+from zoo.pipeline.estimator import Estimator
+from zoo.pipeline.nnframes import NNEstimator
+from zoo.util.nest import flatten
+import bigdl.dllib.keras.layers, bigdl.dllib.nnframes, bigdl.dllib.keras.autograd
+assert init_nncontext is second and Dense is bigdl.dllib.keras.layers.Dense
+assert NNEstimator is bigdl.dllib.nnframes.NNEstimator and autograd is bigdl.dllib.keras.autograd
+try:
+    import zoo.tfpark
+except ModuleNotFoundError as error:
+    assert "sparkdl.fit trains a Keras model" in str(error)
+else:
+    raise AssertionError
+"""
+
+
+def test_names_of_analytics_zoo_are_those_of_bigdl_2(tmp_path: Path) -> None:
+    run = _run(sys.executable, "-c", ZOO, cwd=tmp_path, PYTHONPATH=str(ROOT), TF_CPP_MIN_LOG_LEVEL="3")
+    assert run.returncode == 0, run.stderr
+
+
+def test_a_zoo_of_ones_own_stays_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "zoo").mkdir()
+    (tmp_path / "zoo" / "models.py").write_text("lion = 1\n")
+    code = "import sparkdl.bigdl.install; from zoo.models import lion; import bigdl.util.common; print(lion)"
+    run = _run(sys.executable, "-c", code, cwd=tmp_path, PYTHONPATH=str(ROOT))
+    assert run.stdout.strip() == "1", run.stderr
+
+
 @pytest.mark.parametrize("prefix", names.PREFIXES)
 def test_the_longest_beginning_counts(prefix: str) -> None:
     assert names.home_of(prefix) == names.PREFIXES[prefix]
