@@ -151,10 +151,9 @@ def fit(
         seed: with the same data, number of workers, one core each and CPU type, the same seed gives the same bytes.
         shapes: shape per row of a column, where neither the model nor the column says it.
         dtypes: numpy dtype of a `binary` column of raw tensors.
-        transform: what is done to each image when a batch is made (see `sdl.images`), for columns of image structs or
-            of encoded images (`binary`), of any sizes: afresh in every epoch, by seed, epoch and row; validation has
-            `transform.inference()`. For several features, and for masks among the labels, a dict {column: transform},
-            all with the same draws; None in it leaves a column as it is.
+        transform: what is done to each image when a batch is made (see `sdl.images`), in columns of image structs or of
+            encoded images (`binary`): afresh in every epoch, by seed, epoch and row; validation has its `inference()`.
+            For several features, or a mask as label, a dict {column: transform or None}, all with the same draws.
         log_dir: directory for TensorBoard event files (loss, metrics, learning rate, rows/s): on the driver, or a URL
             such as `hdfs://...`, to which they are copied at the end of each epoch.
         histograms: whether these files hold histograms of the weights too, whenever the driver gets the state.
