@@ -67,6 +67,9 @@ def graph(inputs: Sequence[Variable], outputs: Sequence[Variable]) -> tuple[Modu
     finally:
         for node in alone:
             node.before = []
+    for node in _reached(outputs):  # layers of expressions are Torch-style ones, which know no shapes by themselves
+        if node.layer is not None and getattr(node.layer, "_given", None) is None:
+            node.layer.__dict__["_given"] = getattr(node, "output_shape", None)
     entries = [InputLayer(_row(node.output_shape), name=node.name) for node in inputs if node.layer is None]
     return module, [*entries, *layers]
 

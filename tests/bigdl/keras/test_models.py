@@ -156,6 +156,10 @@ def test_summary_of_a_graph() -> None:
         "o (Dense)                               (None, 1)                 9             mm",
     ]
     assert all(line == line.rstrip().ljust(118) for line in lines if "(None" in line)
+    lines = Model(one, Dense(5)(one) * 2.0 + 1.0).summary().splitlines()
+    assert [line.split()[1:4] for line in lines if "Constant" in line.split(")")[0]] == [
+        [f"({kind})", "(None,", "5)"] for kind in ("MulConstant", "AddConstant")
+    ]
 
 
 EXPRESSIONS = {
