@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from counts import count
 from digits import read_mnist
-from ending import one_line
 from pyspark.sql import SparkSession
 from train_digits import digits_frame
 
@@ -66,6 +65,7 @@ def run(arguments: argparse.Namespace, spark: SparkSession) -> dict[str, float]:
 
 def main() -> None:
     """Runs the job."""
+    from sparkdl.spark.program import one_line
     from sparkdl.spark.session import local_session
 
     arguments = parse_arguments()

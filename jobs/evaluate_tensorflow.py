@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import telemetry
 from counts import count
-from ending import one_line
 from pyspark import RDD
 from pyspark.sql import DataFrame, SparkSession
 from telemetry import PROCESS
@@ -141,6 +140,7 @@ def run(arguments: argparse.Namespace, spark: SparkSession, folder: Path) -> Non
 
 def main() -> None:
     """Runs the job."""
+    from sparkdl.spark.program import one_line
     from sparkdl.spark.session import local_session
 
     arguments = parse_arguments()

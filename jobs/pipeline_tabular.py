@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counts import count, rate
-from ending import one_line
 from pyspark.ml import Pipeline
 from pyspark.ml.classification import GBTClassifier, LogisticRegression
 from pyspark.ml.evaluation import BinaryClassificationEvaluator, MulticlassClassificationEvaluator
@@ -158,6 +157,7 @@ def run(arguments: argparse.Namespace, spark: SparkSession) -> list[Result]:
 
 def main() -> None:
     """Runs the job."""
+    from sparkdl.spark.program import one_line
     from sparkdl.spark.session import local_session
 
     arguments = parse_arguments()

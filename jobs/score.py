@@ -17,8 +17,6 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from counts import count
-from ending import one_line
 from pyspark.sql import DataFrame, SparkSession
 
 if TYPE_CHECKING:
@@ -44,9 +42,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--output", default="prediction", help="the new column (default %(default)s)")
     parser.add_argument("--layers", nargs="+", help="inner layers whose outputs are wanted instead")
     parser.add_argument("--keep", nargs="*", help="columns of the data that are wanted beside it (default: all)")
-    parser.add_argument(
-        "--batch-size", type=count, default=1024, help="rows per call of the model (default %(default)s)"
-    )
+    parser.add_argument("--batch-size", type=int, default=1024, help="rows per call of the model (default %(default)s)")
     parser.add_argument("--runtime", choices=("auto", "openvino", "tensorflow"), default="auto", help="what computes")
     parser.add_argument("--precision", choices=("float32", "bf16"), default="float32", help="(default %(default)s)")
     parser.add_argument(
@@ -135,6 +131,7 @@ def score(spark: SparkSession, arguments: argparse.Namespace) -> int:
 
 def main() -> None:
     """Runs the job."""
+    from sparkdl.spark.program import one_line
     from sparkdl.spark.session import local_session
 
     arguments = parse_arguments()

@@ -15,7 +15,6 @@ import numpy as np
 import reporting
 from counts import count
 from digits import Digits, read_mnist, read_scikit_digits
-from ending import one_line
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import BinaryType, ByteType, LongType, StringType, StructField, StructType
@@ -175,6 +174,7 @@ def report(
 
 def main() -> None:
     """Runs the job."""
+    from sparkdl.spark.program import one_line
     from sparkdl.spark.session import local_session
 
     arguments = parse_arguments()

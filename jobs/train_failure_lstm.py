@@ -20,7 +20,6 @@ import oracle
 import reporting
 import telemetry
 from counts import count, rate
-from ending import one_line
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from telemetry import PROCESS
@@ -202,6 +201,7 @@ def main() -> None:
     if arguments.make_data:
         make_data(arguments)
         return
+    from sparkdl.spark.program import one_line
     from sparkdl.spark.session import local_session
 
     with local_session(arguments.master, app_name="failure LSTM") as spark, one_line():
