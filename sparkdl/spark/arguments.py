@@ -85,7 +85,9 @@ VERDICTS: Mapping[str, Mapping[str, Verdict]] = {
         "steps_per_epoch": _honoured(
             "an epoch ends after so many steps, or where the rows end before; the next one goes on with a new order"
         ),
-        "validation_steps": _honoured("as in Keras: batches of `validation_batch_size` rows"),
+        "validation_steps": _honoured(
+            "batches of validation that each worker takes, of its share of `validation_batch_size` rows"
+        ),
         "validation_batch_size": _honoured("rows per validation batch over all workers together"),
         "validation_freq": _honoured("a whole number of epochs"),
     },

@@ -129,7 +129,7 @@ def fit(
         class_weight: weight per class number.
         initial_epoch: number of the first epoch, from 0.
         steps_per_epoch: steps after which an epoch ends; None for all rows.
-        validation_steps: batches of validation per worker; None for all rows.
+        validation_steps: batches of validation that each worker takes; None for all rows.
         validation_batch_size: rows per validation batch over all workers.
         validation_freq: validate every so many epochs.
         validation_metrics: of `sdl.metrics`, over all validation rows exactly, weighted by `weight`: the value of
