@@ -6,6 +6,7 @@ import re
 import time
 from typing import Any, TypeAlias
 
+from py4j.protocol import Py4JNetworkError
 from pyspark import RDD, SparkContext
 from pyspark.sql import SparkSession
 
@@ -56,10 +57,13 @@ def context_of(data: Any) -> Context:
 
 
 def is_stopped(context: Context) -> bool:
-    """Whether the session has ended, so that Spark can be asked for nothing more."""
+    """Whether the session has ended, or its JVM has, so that Spark can be asked for nothing more."""
     if isinstance(context, ConnectContext):
         return bool(context.session.is_stopped)
-    return context._jsc is None or bool(context._jsc.sc().isStopped())
+    try:
+        return context._jsc is None or bool(context._jsc.sc().isStopped())
+    except (Py4JNetworkError, ConnectionError):
+        return True
 
 
 def is_local(context: Context) -> bool:

@@ -35,8 +35,8 @@ def needs_session(verb: Callable[P, R]) -> Callable[P, R]:
             if data is None or not is_stopped(context_of(data)):
                 raise
             raise CancelledError(
-                f"the Spark session of the data was stopped, which {verb.__name__} needs to its end: start a new one, "
-                f"and read the data again."
+                f"the Spark session of the data was stopped, which {verb.__name__} needs to its end (or its JVM ended, "
+                f"as for want of memory: see spark.driver.memory): start a new one, and read the data again."
             ) from error
 
     return told

@@ -17,6 +17,7 @@ from typing import Any
 
 import keras
 import pytest
+from py4j.protocol import Py4JNetworkError
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
@@ -27,6 +28,7 @@ import sparkdl as sdl
 from sparkdl.errors import ArgumentError, CancelledError
 from sparkdl.history import History
 from sparkdl.spark.attempt import Monitor, Outlets
+from sparkdl.spark.cluster import is_stopped
 from sparkdl.spark.launch import cancelled_from_outside
 from sparkdl.spark.stopped import needs_session
 from sparkdl.types import TrainingState
@@ -131,9 +133,19 @@ def test_a_stopped_session_is_named_whatever_failed(
     for call in (lambda: verb("model", frame), lambda: verb("model", data=frame)):
         with pytest.raises(raised) as caught:
             call()
-        assert raised is not CancelledError or "verb needs to its end: start a new one" in str(caught.value)
+        assert raised is not CancelledError or "verb needs to its end (or its JVM ended" in str(caught.value)
     with pytest.raises(type(error), match=str(error)):
         verb("model", [1.0, 2.0])  # arrays have no session
+
+
+@pytest.mark.parametrize("error", [ConnectionRefusedError(111, "Connection refused"), Py4JNetworkError("no answer")])
+def test_a_session_whose_jvm_has_ended_is_stopped(error: Exception) -> None:
+    def refuse() -> None:
+        raise error
+
+    assert is_stopped(SimpleNamespace(_jsc=SimpleNamespace(sc=refuse)))  # type: ignore[arg-type]
+    running = SimpleNamespace(_jsc=SimpleNamespace(sc=lambda: SimpleNamespace(isStopped=lambda: False)))
+    assert not is_stopped(running)  # type: ignore[arg-type]
 
 
 PROGRAM = """
