@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import keras
 
+from sparkdl.engine.building import as_graph
 from sparkdl.engine.checks import refuse_one_unit
 from sparkdl.errors import ModelError
 
@@ -47,9 +48,10 @@ def class_output(model: keras.Model) -> ClassOutput | None:
         >>> class_output(model)
         ClassOutput(classes=2, units=1, kind='probability')
     """
-    outputs = getattr(model, "outputs", None)
-    if not outputs:
+    graph = as_graph(model)
+    if graph is None:
         return None
+    outputs = graph.outputs
     units = _units(model, outputs)
     loss = _only(model.loss)
     if loss is not None:
@@ -106,7 +108,8 @@ def _ending(output: Any) -> str | None:
     history: Any = getattr(output, "_keras_history", None)
     layer = None if history is None else history.operation
     if isinstance(layer, keras.Model):
-        return _ending(layer.outputs[history.tensor_index])
+        # Of a subclassed one nobody knows the last layer.
+        return _ending(layer.outputs[history.tensor_index]) if getattr(layer, "outputs", None) else None
     if isinstance(layer, keras.layers.Softmax):
         return _PROBABILITY
     return _ENDINGS.get(getattr(layer, "activation", None))

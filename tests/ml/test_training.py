@@ -53,6 +53,34 @@ def test_the_best_weights_are_kept_and_the_given_model_is_not_touched(rows: Any,
     assert list((tmp_path / "states").iterdir()) == []
 
 
+class Subclassed(keras.Model):
+    """Says nothing of inputs and outputs, and is known to Keras only once it is registered."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.hidden, self.head = keras.layers.Dense(4, "tanh"), keras.layers.Dense(1, "sigmoid")
+
+    def call(self, x: Any) -> Any:
+        return self.head(self.hidden(x))
+
+
+def test_a_stage_of_a_subclassed_model_scores_and_is_loaded_where_its_class_is_registered(
+    rows: Any, tmp_path: Path
+) -> None:
+    model, place = Subclassed(), str(tmp_path / "stage")
+    model.compile("sgd", "binary_crossentropy")
+    fitted = ml.DLClassifier(model=model, featuresCols=["x", "y"], batchSize=100).fit(rows)
+    found = fitted.transform(rows).orderBy("id").toPandas()
+    expected = fitted.model.predict(found[["x", "y"]].to_numpy(), verbose=0).ravel()
+    np.testing.assert_allclose([one[1] for one in found["probability"]], expected, rtol=1e-4, atol=1e-6)
+    fitted.save(place)
+    with pytest.raises(ImporterError, match="class 'Subclassed'.*register it"):
+        ml.DLClassificationModel.load(place).transform(rows)
+    with keras.saving.custom_object_scope({"Subclassed": Subclassed}):
+        again = ml.DLClassificationModel.load(place).transform(rows).orderBy("id").toPandas()
+    assert again["prediction"].tolist() == found["prediction"].tolist()
+
+
 def test_an_empty_name_is_no_indicator(rows: Any) -> None:
     estimator = ml.DLClassifier(model=classify, featuresCols=["x", "y"], validationIndicatorCol="", weightCol="")
     assert list(estimator.setEarlyStopping(1).setBatchSize(100).fit(rows).summary.history) == ["loss"]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import logging
+import pickle
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -17,8 +19,17 @@ sys.path.insert(0, str(Path(__file__).parent))
 from models import blobs, classifier, frame
 
 import sparkdl as sdl
+from sparkdl.collective.base import Solo
+from sparkdl.data.arrow import BlockReader
+from sparkdl.data.epoch import epoch_plan
+from sparkdl.engine.capture import capture_model
 from sparkdl.engine.jit_compile import FEWEST_PARAMETERS
+from sparkdl.engine.probe import probe_extra_losses
+from sparkdl.engine.serialization import pack_model
 from sparkdl.engine.updater import KerasUpdater
+from sparkdl.spark.assignment import Assignment
+from sparkdl.spark.build import build_replica
+from sparkdl.types import SampleSpec, TensorSpec, TrainingPlan
 
 pytestmark = [pytest.mark.spark, pytest.mark.tf]
 ROWS = 50
@@ -58,6 +69,18 @@ def test_a_long_run_of_a_small_recurrent_network_is_compiled(
     np.testing.assert_allclose(runs[39].history["loss"][:10], runs[38].history["loss"][:10], rtol=1e-3)
     assert runs[39].history["loss"][-1] < 0.5 * runs[39].history["loss"][0]
     data.unpersist()
+
+
+@pytest.mark.parametrize("tries", [False, True])
+def test_a_run_that_tried_precisions_is_not_compiled_when_it_starts_again(tries: bool) -> None:
+    model, told = recurrent(), []
+    spec = SampleSpec((TensorSpec("features", (4, 1), "float32"),), (TensorSpec("label", (), "int64"),))
+    packed = pickle.dumps((pack_model(model), probe_extra_losses(model, spec)))
+    plan = TrainingPlan("again", workers=1, cores_per_worker=1, batch_size=4, epochs=39, tries_precision=tries)
+    assignment = Assignment(plan, spec, packed, BlockReader(spec), None, b"")
+    channel: Any = SimpleNamespace(send=lambda kind, header: told.append((kind, header)))
+    build_replica(assignment, capture_model(model), Solo(), epoch_plan([ROWS], 4), channel)
+    assert [kind for kind, header in told if "jit_compile" in header] == ([] if tries else ["chosen"])
 
 
 class Look(keras.callbacks.Callback):
